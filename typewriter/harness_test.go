@@ -1,0 +1,138 @@
+package typewriter
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A pattern in tests: what arrives, and how long after what came before it.
+type arrival struct {
+	after time.Duration
+	event Event
+}
+
+var (
+	content   = &Frame{Name: "delta", Head: `{"content":"`, Tail: `"}`, Channel: "content"}
+	reasoning = &Frame{Name: "delta", Head: `{"reasoning":"`, Tail: `"}`, Channel: "reasoning"}
+)
+
+func text(s string) Event        { return Event{Frame: content, Text: s} }
+func thought(s string) Event     { return Event{Frame: reasoning, Text: s} }
+func other(name string) Event    { return Event{Frame: &Frame{Name: name, Head: "{}"}} }
+func ms(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
+
+// sent is an event as a test's writer got it.
+type sent struct {
+	at   time.Duration
+	name string
+	data string
+	Output
+}
+
+// text returns what the event adds to the text of a frame.
+func (s sent) text(f *Frame) (string, bool) {
+	text, ok := strings.CutPrefix(s.data, f.Head)
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(text, f.Tail)
+}
+
+// recorder is a Writer that notes what it is given and when.
+type recorder struct {
+	t       testing.TB
+	start   time.Time
+	sent    []sent
+	flushed int
+	flushes []time.Duration
+	beats   []time.Duration
+}
+
+func newRecorder(t testing.TB) *recorder { return &recorder{t: t, start: time.Now()} }
+
+func (r *recorder) Write(o Output) error {
+	data := string(o.Data)
+	o.Data = nil
+	r.sent = append(r.sent, sent{at: time.Since(r.start), name: o.Name, data: data, Output: o})
+	return nil
+}
+
+func (r *recorder) Flush() error {
+	if r.flushed == len(r.sent) {
+		r.t.Error("flushed without an event")
+	}
+	r.flushed = len(r.sent)
+	r.flushes = append(r.flushes, time.Since(r.start))
+	return nil
+}
+
+func (r *recorder) Heartbeat() error {
+	r.beats = append(r.beats, time.Since(r.start))
+	return nil
+}
+
+// text joins what was sent into the text of a frame.
+func (r *recorder) text(f *Frame) string {
+	var b strings.Builder
+	for _, s := range r.sent {
+		text, _ := s.text(f)
+		b.WriteString(text)
+	}
+	return b.String()
+}
+
+// feed appends a pattern to a log as its times say, and ends the log.
+func feed(t testing.TB, log *Log, pattern []arrival) {
+	err := Record(func(yield func(Event) bool) {
+		for _, a := range pattern {
+			time.Sleep(a.after)
+			if !yield(a.event) {
+				return
+			}
+		}
+	}, log)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// play plays a pattern from its beginning in a bubble of its own.
+func play(t *testing.T, pace Pace, pattern []arrival) *recorder {
+	t.Helper()
+	var r *recorder
+	synctest.Test(t, func(t *testing.T) {
+		log := NewLog(0)
+		r = newRecorder(t)
+		go feed(t, log, pattern)
+		p := Player{Log: log, Pace: pace, Forget: true}
+		if err := p.Play(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		if r.flushed != len(r.sent) {
+			t.Error("not all was flushed")
+		}
+	})
+	return r
+}
+
+// fixed is the default pace with pauses of one length for each class, so that
+// times can be told exactly.
+func fixed(t testing.TB) Pace {
+	t.Helper()
+	classes := DefaultClasses()
+	for name, length := range map[string]time.Duration{"sentence": 400, "clause": 200, "markup": 300, Other: 100} {
+		c := classes[name]
+		c.Min, c.Max = length*time.Millisecond, length*time.Millisecond
+		classes[name] = c
+	}
+	pauses, err := NewPauses(classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := DefaultPace(Typewriter)
+	p.Pauses = pauses
+	return p
+}

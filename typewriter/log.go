@@ -1,0 +1,196 @@
+package typewriter
+
+import (
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+)
+
+// ErrFull is returned by [Log.Append] when the log would outgrow its bound.
+var ErrFull = errors.New("stream log is full")
+
+// entry is one event in the log, without its text: 16 bytes, because an entry
+// stands for 2.7 characters on average (measured on Coze).
+type entry struct {
+	at    time.Duration // arrival, since the log's start
+	end   uint32        // where its text ends in Log.text
+	frame uint32        // index in Log.frames
+}
+
+// Log keeps the events of one stream in the order of their arrival. One
+// goroutine appends; any number read. All methods are safe for concurrent use.
+//
+// Text is kept in one growing buffer and a frame once for the run of events that
+// share it, so an answer costs about its own length.
+type Log struct {
+	start    time.Time
+	maxBytes int
+
+	mu      sync.Mutex
+	entries []entry
+	text    []byte
+	frames  []*Frame
+	framed  int // bytes held by frames
+	ended   bool
+	readers []chan<- struct{}
+
+	// What Drop let go of: so many entries, bytes of text and frames came before
+	// the first that is kept. The last two wrap around with entry's fields.
+	entries0 int
+	text0    uint32
+	frames0  uint32
+}
+
+// maxLogBytes keeps offsets within 32 bits.
+const maxLogBytes = 1 << 31
+
+// NewLog starts an empty log that holds at most maxBytes; 0 means 2 GiB, which
+// is also the most.
+func NewLog(maxBytes int) *Log {
+	if maxBytes <= 0 || maxBytes > maxLogBytes {
+		maxBytes = maxLogBytes
+	}
+	return &Log{start: time.Now(), maxBytes: maxBytes}
+}
+
+// Record appends the events of a source as they come, never waiting for a
+// reader, and ends the log. It returns [ErrFull] when the log's bound was
+// reached; the rest of the source is then not read.
+func Record(events iter.Seq[Event], log *Log) error {
+	defer log.End()
+	for e := range events {
+		if err := log.Append(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Append adds an event that arrived now.
+func (l *Log) Append(e Event) error {
+	at := time.Since(l.start)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size := len(e.Text) + int(unsafe.Sizeof(entry{}))
+	isNew := len(l.frames) == 0 || l.frames[len(l.frames)-1] != e.Frame
+	if isNew {
+		size += e.Frame.size()
+	}
+	if l.size()+size > l.maxBytes {
+		return ErrFull
+	}
+	if isNew {
+		l.frames = append(l.frames, e.Frame)
+		l.framed += e.Frame.size()
+	}
+	l.text = append(l.text, e.Text...)
+	l.entries = append(l.entries, entry{
+		at:    at,
+		end:   l.text0 + uint32(len(l.text)),
+		frame: l.frames0 + uint32(len(l.frames)-1),
+	})
+	l.wake()
+	return nil
+}
+
+// End says that nothing follows.
+func (l *Log) End() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = true
+	l.wake()
+}
+
+// Size is what the log holds, in bytes.
+func (l *Log) Size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.size()
+}
+
+func (l *Log) size() int {
+	return len(l.text) + len(l.entries)*int(unsafe.Sizeof(entry{})) + l.framed
+}
+
+// Read returns entry i and when it arrived, as time since the log's start. It
+// reports false when there is no such entry yet, or none will come: see Len.
+// Reading an entry that was dropped is a bug of the caller and panics.
+func (l *Log) Read(i int) (Event, time.Duration, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i -= l.entries0
+	if i >= len(l.entries) {
+		return Event{}, 0, false
+	}
+	e := l.entries[i]
+	begin := uint32(0)
+	if i > 0 {
+		begin = l.entries[i-1].end - l.text0
+	}
+	// The string shares the buffer, which is only ever appended to.
+	text := l.text[begin : e.end-l.text0]
+	return Event{
+		Frame: l.frames[e.frame-l.frames0],
+		Text:  unsafe.String(unsafe.SliceData(text), len(text)),
+	}, e.at, true
+}
+
+// Len returns how many entries came so far and whether that is all.
+func (l *Log) Len() (n int, ended bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries0 + len(l.entries), l.ended
+}
+
+// dropMin is how many entries are let go of at a time, so that a drop costs
+// little for each.
+const dropMin = 64
+
+// Drop says that the entries before i will not be read again. Their memory is
+// freed now or, to make fewer copies, at a later call.
+func (l *Log) Drop(i int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := i - l.entries0
+	if n < dropMin || n < len(l.entries)/2 {
+		return
+	}
+	last := l.entries[n-1]
+	// The text moves to a new buffer: strings given out point into the old one.
+	l.text = append([]byte(nil), l.text[last.end-l.text0:]...)
+	l.text0 = last.end
+	// The last frame stays even when unused, for the next event's sake.
+	unused := min(int(last.frame-l.frames0), len(l.frames)-1)
+	for _, f := range l.frames[:unused] {
+		l.framed -= f.size()
+	}
+	l.frames = slices.Clone(l.frames[unused:])
+	l.frames0 += uint32(unused)
+	l.entries = slices.Clone(l.entries[n:])
+	l.entries0 = i
+}
+
+// Subscribe has a value sent to ready, if it has room, whenever the log grows or
+// ends. The returned function ends that.
+func (l *Log) Subscribe(ready chan<- struct{}) (unsubscribe func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.readers = append(l.readers, ready)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.readers = slices.DeleteFunc(l.readers, func(c chan<- struct{}) bool { return c == ready })
+	}
+}
+
+func (l *Log) wake() {
+	for _, ready := range l.readers {
+		select {
+		case ready <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package typewriter
+
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// scanRune reads the first character of the inside of a JSON string. It returns
+// the character, how many bytes it takes there, and whether those stand for
+// half a surrogate pair (the character is then U+FFFD). Bytes that are not UTF-8
+// and escapes that are not JSON's are read as U+FFFD, one byte at a time.
+func scanRune(s string) (r rune, size int, half bool) {
+	if s[0] != '\\' {
+		r, size = utf8.DecodeRuneInString(s)
+		return r, size, false
+	}
+	if len(s) < 2 {
+		return utf8.RuneError, 1, false
+	}
+	switch s[1] {
+	case 'u':
+	case 'n':
+		return '\n', 2, false
+	case 'r':
+		return '\r', 2, false
+	case 't':
+		return '\t', 2, false
+	case 'b':
+		return '\b', 2, false
+	case 'f':
+		return '\f', 2, false
+	case '"', '\\', '/':
+		return rune(s[1]), 2, false
+	default:
+		return utf8.RuneError, 1, false
+	}
+	unit, ok := scanUnit(s)
+	switch {
+	case !ok:
+		return utf8.RuneError, 1, false
+	case !utf16.IsSurrogate(unit):
+		return unit, unitSize, false
+	}
+	if low, ok := scanUnit(s[unitSize:]); ok {
+		if r := utf16.DecodeRune(unit, low); r != utf8.RuneError {
+			return r, 2 * unitSize, false
+		}
+	}
+	return utf8.RuneError, unitSize, true
+}
+
+// unitSize is the length of a \uXXXX escape.
+const unitSize = 6
+
+// scanUnit reads a \uXXXX escape at the beginning of s.
+func scanUnit(s string) (rune, bool) {
+	if len(s) < unitSize || s[0] != '\\' || s[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s[2:unitSize], 16, 16)
+	return rune(n), err == nil
+}
+
+// endsWithHighSurrogate reports whether s ends with the first half of a
+// surrogate pair. It must be a whole number of characters.
+func endsWithHighSurrogate(s string) bool {
+	if len(s) < unitSize {
+		return false
+	}
+	unit, ok := scanUnit(s[len(s)-unitSize:])
+	return ok && unit >= 0xD800 && unit < 0xDC00 && !oddBackslashes(s[:len(s)-unitSize])
+}
+
+// oddBackslashes reports whether s ends with an escape's own backslash, so that
+// what follows is escaped by it.
+func oddBackslashes(s string) bool {
+	n := 0
+	for n < len(s) && s[len(s)-1-n] == '\\' {
+		n++
+	}
+	return n%2 == 1
+}

@@ -1,0 +1,274 @@
+package typewriter
+
+import (
+	"time"
+)
+
+// script is the state of one playing: how far it is in the log, and the event
+// that is being put together.
+type script struct {
+	player *Player
+	log    *Log
+	w      Writer
+	pacer  *pacer
+	split  splitter
+
+	pos   Position      // what is played next
+	taken int           // how many entries the pacer knows of
+	ended bool          // nothing follows those
+	typed int64         // clusters typed so far
+	last  time.Duration // when text was written last
+	wake  time.Duration // when to look again, if nothing arrives before
+
+	now   time.Duration // the time of this round
+	wrote bool          // something was written in this round
+
+	// The text event that is being put together; frame is nil when none is.
+	frame *Frame
+	out   Output
+	data  []byte
+}
+
+func newScript(p *Player, w Writer) *script {
+	s := &script{player: p, log: p.Log, w: w, pos: p.From, taken: p.From.Entry}
+	s.now = s.time()
+	s.last = s.now - p.Pace.MinInterval
+	s.pacer = newPacer(p.Pace, s.now)
+	return s
+}
+
+// time is the time since the log's start.
+func (s *script) time() time.Duration { return time.Since(s.log.start) }
+
+// round writes and flushes all that is due now, and sets when to look again. It
+// reports whether all is played.
+func (s *script) round() (over bool, err error) {
+	s.now, s.wrote, s.wake = s.time(), false, never
+	s.takeIn()
+	for waits := false; !waits; {
+		if s.pos.Entry >= s.taken {
+			s.pacer.caughtUp()
+			over = s.ended
+			break
+		}
+		e, at, _ := s.log.Read(s.pos.Entry)
+		if e.Frame.IsText() && s.player.Pace.Mode != Raw {
+			waits, err = s.typeNext(e, at)
+		} else {
+			err = s.pass(e, at)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	if err := s.finish(); err != nil {
+		return false, err
+	}
+	if s.player.Forget {
+		s.log.Drop(s.pos.Entry)
+	}
+	if s.wrote {
+		return over, s.w.Flush()
+	}
+	return over, nil
+}
+
+// takeIn tells the pacer of the text that came since it was last called.
+func (s *script) takeIn() {
+	n, ended := s.log.Len()
+	s.ended = ended
+	if s.player.Pace.Mode == Raw {
+		s.taken = n
+	}
+	for ; s.taken < n; s.taken++ {
+		e, at, _ := s.log.Read(s.taken)
+		text := e.Text
+		if s.taken == s.player.From.Entry {
+			text = text[min(s.player.From.Offset, len(text)):]
+		}
+		if !e.Frame.IsText() || text == "" {
+			continue
+		}
+		first, _, _ := scanRune(text)
+		natural, lastPause := s.measure(text)
+		s.pacer.arrive(at, natural, lastPause, first)
+	}
+}
+
+// measure returns how long a text would take at its natural pace, and the part of
+// that which is the last cluster's pause.
+func (s *script) measure(text string) (natural, lastPause time.Duration) {
+	for text != "" {
+		c := s.split.first(text)
+		text = text[c.size:]
+		pause, _ := s.pacer.pauses.after(c.char, firstRune(text))
+		lastPause = s.pacer.natural(pause)
+		natural += lastPause
+	}
+	return natural, lastPause
+}
+
+// pass writes an event in one piece.
+func (s *script) pass(e Event, at time.Duration) error {
+	if err := s.finish(); err != nil {
+		return err
+	}
+	if e.Frame.Number > 0 {
+		s.typed++
+	}
+	s.data = e.Frame.appendHead(s.data[:0], s.typed)
+	s.data = append(s.data, e.Text...)
+	s.data = append(s.data, e.Frame.Tail...)
+	s.pos = Position{Entry: s.pos.Entry + 1}
+	s.wrote = true
+	return s.w.Write(Output{Name: e.Frame.Name, Data: s.data, Next: s.pos, Lag: s.now - at})
+}
+
+// typeNext adds the next cluster to the event that is being put together, or
+// finds that it must wait.
+func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
+	if s.pos.Offset >= len(e.Text) {
+		s.pos = Position{Entry: s.pos.Entry + 1}
+		return false, nil
+	}
+	due := s.pacer.due(at)
+	if when := s.when(due, at); when > s.now {
+		s.wake = when
+		return true, nil
+	}
+	c := s.next(e, at)
+	if c.held {
+		if until := min(c.arrived+HoldTime, s.deadline(at)); until > s.now {
+			s.wake = until
+			return true, nil
+		}
+		due = s.now
+	}
+	if s.frame != c.frame {
+		if err := s.begin(c.frame, at, due); err != nil {
+			return false, err
+		}
+	}
+	s.data = append(s.data, c.text...)
+	s.pos = c.end
+	s.typed++
+	s.out.Clusters++
+	s.pacer.typed(due, c.char, s.following())
+	return false, nil
+}
+
+// when returns at what time a cluster that is due may be written. One that is due
+// less than the minimum interval after an event joins it; later ones wait for the
+// end of the interval, but none beyond its deadline.
+func (s *script) when(due, at time.Duration) time.Duration {
+	interval := s.player.Pace.MinInterval
+	if s.last == s.now && due < s.now+interval {
+		return s.now
+	}
+	return min(max(due, s.last+interval), s.deadline(at))
+}
+
+// deadline returns when text that arrived at a time must have been written.
+func (s *script) deadline(at time.Duration) time.Duration {
+	if s.player.Pace.MaxLag == 0 {
+		return never
+	}
+	return at + s.player.Pace.MaxLag
+}
+
+// begin starts an event of text, and finishes the one before.
+func (s *script) begin(frame *Frame, at, due time.Duration) error {
+	if err := s.finish(); err != nil {
+		return err
+	}
+	s.frame = frame
+	s.data = frame.appendHead(s.data[:0], s.typed+1)
+	s.out = Output{Name: frame.Name, Lag: s.now - at, Late: max(s.now-due, 0)}
+	s.last = s.now
+	return nil
+}
+
+// finish writes the event that is being put together, if one is.
+func (s *script) finish() error {
+	if s.frame == nil {
+		return nil
+	}
+	s.data = append(s.data, s.frame.Tail...)
+	s.out.Data, s.out.Next = s.data, s.pos
+	s.frame = nil
+	s.wrote = true
+	return s.w.Write(s.out)
+}
+
+// span is a cluster in the log.
+type span struct {
+	frame   *Frame        // of the entry that it ends in
+	text    string        // as it stands in the payload
+	char    rune          // its character, or unknown if it has several
+	end     Position      // where the next one begins
+	arrived time.Duration // when its last part did
+	held    bool          // more text may make it longer
+}
+
+// maxCluster is the length at which a cluster is not made any longer: a stream of
+// nothing but combining marks must not be kept waiting for its end.
+const maxCluster = 4096
+
+// next returns the cluster at the script's position, in an entry that has text
+// left. It may reach into the entries that follow.
+func (s *script) next(e Event, at time.Duration) span {
+	text := e.Text[s.pos.Offset:]
+	c := s.split.first(text)
+	span := span{frame: e.Frame, arrived: at, end: Position{Entry: s.pos.Entry, Offset: s.pos.Offset + c.size}}
+	for c.size == len(text) && len(text) < maxCluster {
+		// It ends with its entry, unless the next one continues it.
+		span.end = Position{Entry: span.end.Entry + 1}
+		e, at, ok := s.read(span.end.Entry)
+		if !ok {
+			span.held = !s.ended && s.split.mayGrow(text)
+			break
+		}
+		if e.Frame.Channel != span.frame.Channel || e.Text == "" || isPlain(c.char) && startsPlain(e.Text) {
+			break
+		}
+		joined := text + e.Text
+		if c = s.split.first(joined); c.size == len(text) {
+			break
+		}
+		span.frame, span.arrived = e.Frame, at
+		span.end.Offset = c.size - len(text)
+		text = joined
+	}
+	span.text, span.char = text[:c.size], c.char
+	return span
+}
+
+// following returns the character at the script's position: unknown if it has not
+// arrived, a space if no text follows.
+func (s *script) following() rune {
+	e, _, ok := s.read(s.pos.Entry)
+	switch {
+	case !ok && !s.ended:
+		return unknown
+	case !ok || !e.Frame.IsText():
+		return ' '
+	default:
+		return firstRune(e.Text[s.pos.Offset:])
+	}
+}
+
+// read returns an entry that the pacer knows of.
+func (s *script) read(i int) (Event, time.Duration, bool) {
+	if i >= s.taken {
+		return Event{}, 0, false
+	}
+	return s.log.Read(i)
+}
+
+func firstRune(text string) rune {
+	if text == "" {
+		return unknown
+	}
+	r, _, _ := scanRune(text)
+	return r
+}
