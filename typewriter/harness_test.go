@@ -93,7 +93,7 @@ func feed(t testing.TB, log *Log, pattern []arrival) {
 				return
 			}
 		}
-	}, log)
+	}, log, other("full"))
 	if err != nil {
 		t.Error(err)
 	}

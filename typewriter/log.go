@@ -57,51 +57,65 @@ func NewLog(maxBytes int) *Log {
 }
 
 // Record appends the events of a source as they come, never waiting for a
-// reader, and ends the log. It returns [ErrFull] when the log's bound was
-// reached; the rest of the source is then not read.
-func Record(events iter.Seq[Event], log *Log) error {
-	defer log.End()
+// reader, and ends the log. When the log is full it ends it with the event given
+// for that case, returns [ErrFull], and leaves the rest of the source unread.
+func Record(events iter.Seq[Event], log *Log, full Event) error {
 	for e := range events {
 		if err := log.Append(e); err != nil {
+			log.End(full)
 			return err
 		}
 	}
+	log.End()
 	return nil
 }
 
 // Append adds an event that arrived now.
 func (l *Log) Append(e Event) error {
-	at := time.Since(l.start)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	size := len(e.Text) + int(unsafe.Sizeof(entry{}))
-	isNew := len(l.frames) == 0 || l.frames[len(l.frames)-1] != e.Frame
-	if isNew {
-		size += e.Frame.size()
-	}
-	if l.size()+size > l.maxBytes {
+	if size := l.cost(e); l.size()+size > l.maxBytes {
 		return ErrFull
 	}
-	if isNew {
+	l.add(e)
+	l.wake()
+	return nil
+}
+
+// End says that nothing follows the events given. They are added even to a log
+// that is full.
+func (l *Log) End(last ...Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range last {
+		l.add(e)
+	}
+	l.ended = true
+	l.wake()
+}
+
+// cost is what an event would add to the log's size.
+func (l *Log) cost(e Event) int {
+	cost := len(e.Text) + int(unsafe.Sizeof(entry{}))
+	if l.isNew(e.Frame) {
+		cost += e.Frame.size()
+	}
+	return cost
+}
+
+func (l *Log) isNew(f *Frame) bool { return len(l.frames) == 0 || l.frames[len(l.frames)-1] != f }
+
+func (l *Log) add(e Event) {
+	if l.isNew(e.Frame) {
 		l.frames = append(l.frames, e.Frame)
 		l.framed += e.Frame.size()
 	}
 	l.text = append(l.text, e.Text...)
 	l.entries = append(l.entries, entry{
-		at:    at,
+		at:    time.Since(l.start),
 		end:   l.text0 + uint32(len(l.text)),
 		frame: l.frames0 + uint32(len(l.frames)-1),
 	})
-	l.wake()
-	return nil
-}
-
-// End says that nothing follows.
-func (l *Log) End() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.ended = true
-	l.wake()
 }
 
 // Size is what the log holds, in bytes.

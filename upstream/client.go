@@ -1,0 +1,148 @@
+package upstream
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"time"
+
+	"resty.dev/v3"
+)
+
+// Client opens requests at an AI service. Set the fields before its first use;
+// none may be changed after. It is safe for concurrent use.
+type Client struct {
+	// BaseURL is what paths are appended to, without a slash at its end.
+	BaseURL string
+
+	// IdleTimeout is how long a stream may be silent.
+	IdleTimeout time.Duration
+
+	// MaxEventBytes is the size of the largest event that is read.
+	MaxEventBytes int
+
+	// KeepStudioDone leaves coze-studio's ending as it is; otherwise it is written
+	// as Coze's, because @coze/api breaks on it.
+	KeepStudioDone bool
+
+	resty *resty.Client
+}
+
+// NewTransport returns a transport for many streams to one host. connect bounds
+// how long dialing and the TLS handshake take, header how long the upstream may
+// take to answer a request that it has got.
+func NewTransport(connect, header time.Duration) *http.Transport {
+	const idleConnections = 1024 // streams that end together leave as many behind
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: connect}).DialContext,
+		TLSHandshakeTimeout:   connect,
+		ResponseHeaderTimeout: header,
+		MaxIdleConns:          idleConnections,
+		MaxIdleConnsPerHost:   idleConnections,
+		IdleConnTimeout:       90 * time.Second,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true,
+	}
+}
+
+// NewClient returns a client for the service at a base URL. It keeps no cookies,
+// follows no redirects and repeats no request. Close ends its idle connections.
+func NewClient(baseURL string, transport http.RoundTripper) *Client {
+	rc := resty.NewWithClient(&http.Client{Transport: transport})
+	rc.SetRedirectPolicy(resty.RedirectNoPolicy())
+	rc.SetResponseDoNotParse(true)
+	return &Client{
+		BaseURL:       baseURL,
+		IdleTimeout:   DefaultIdleTimeout,
+		MaxEventBytes: DefaultMaxEventBytes,
+		resty:         rc,
+	}
+}
+
+// Defaults of [Client].
+const (
+	DefaultIdleTimeout   = 2 * time.Minute
+	DefaultMaxEventBytes = 8 << 20
+)
+
+// Close closes connections that are idle.
+func (c *Client) Close() error { return c.resty.Close() }
+
+// Request is what is sent.
+type Request struct {
+	Method string
+
+	// Path begins with a slash; Query has no question mark. Both go as they are.
+	Path, Query string
+
+	// Header is taken over, and changed.
+	Header http.Header
+
+	Body []byte
+}
+
+// Reply is what came back. It must be closed.
+type Reply struct {
+	Status int
+	Header http.Header
+	Body   io.ReadCloser
+
+	client *Client
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+}
+
+// Do sends a request and returns the reply as soon as its header is there. The
+// error is an [*Error]. When ctx is done, so is the reply's body.
+func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	url := c.BaseURL + req.Path
+	if req.Query != "" {
+		url += "?" + req.Query
+	}
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	// Compressed, a stream would come in blocks.
+	req.Header.Set("Accept-Encoding", "identity")
+	r := c.resty.R().SetContext(ctx)
+	r.Header = req.Header
+	if len(req.Body) > 0 {
+		r.SetBody(bytes.NewReader(req.Body))
+	}
+	res, err := r.Execute(req.Method, url)
+	if err != nil {
+		cancel(err)
+		return nil, openError(err)
+	}
+	reply := &Reply{
+		Status: res.StatusCode(),
+		Header: res.Header(),
+		Body:   res.Body,
+		client: c,
+		ctx:    ctx,
+		cancel: cancel,
+	}
+	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
+		reply.Close()
+		return nil, &Error{"compressed", http.StatusBadGateway, 5024, "upstream sent a compressed stream", nil}
+	}
+	return reply, nil
+}
+
+// IsStream reports whether the reply is a stream of events. That is told by its
+// own type: SDKs do not ask for one by an Accept header.
+func (r *Reply) IsStream() bool {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && mediaType == "text/event-stream" && r.Status == http.StatusOK
+}
+
+// Close ends the reply, also while it is being read.
+func (r *Reply) Close() {
+	r.cancel(context.Canceled)
+	_ = r.Body.Close() // nothing can be done about it, and nothing is lost
+}

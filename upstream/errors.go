@@ -1,0 +1,72 @@
+package upstream
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+)
+
+// Error is a failure of the upstream, or of the way to it, as a client is told.
+type Error struct {
+	// Reason is a short name of the kind of failure, for metrics and logs.
+	Reason string
+
+	// Status is the HTTP status that fits when no reply has begun.
+	Status int
+
+	// Code is the number in the error's JSON. It is the status and one digit.
+	Code int
+
+	// Msg says what happened, in words for the client. It holds no address and
+	// nothing of a request.
+	Msg string
+
+	// Err is the cause; nil if there is none but the upstream's behaviour.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Msg
+	}
+	return fmt.Sprintf("%s: %v", e.Msg, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Causes that a context is cancelled with.
+var errIdle = errors.New("nothing came from the upstream for too long")
+
+// openError tells why no reply came.
+func openError(err error) *Error {
+	var dial *net.OpError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dial) && dial.Op == "dial" && dial.Timeout():
+		return &Error{"connect_timeout", http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
+	case errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded):
+		return &Error{"header_timeout", http.StatusGatewayTimeout, 5041, "upstream did not answer in time", err}
+	case errors.Is(err, context.Canceled):
+		return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", err}
+	default:
+		return &Error{"unreachable", http.StatusBadGateway, 5021, "upstream cannot be reached", err}
+	}
+}
+
+// readError tells why a stream ended before its end; err is nil if it just did.
+func readError(ctx context.Context, err error, maxEventBytes int) *Error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errIdle):
+		return &Error{"idle_timeout", http.StatusGatewayTimeout, 5042, "upstream fell silent in the middle of its answer", nil}
+	case cause != nil:
+		return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", cause}
+	case errors.Is(err, bufio.ErrTooLong):
+		msg := fmt.Sprintf("upstream sent an event of more than %d bytes", maxEventBytes)
+		return &Error{"event_too_large", http.StatusBadGateway, 5022, msg, nil}
+	default:
+		return &Error{"cut", http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", err}
+	}
+}
