@@ -57,14 +57,20 @@ func NewLog(maxBytes int) *Log {
 }
 
 // Record appends the events of a source as they come, never waiting for a
-// reader, and ends the log. When the log is full it ends it with the event given
-// for that case, returns [ErrFull], and leaves the rest of the source unread.
+// reader, and ends the log. When the log is full it takes no more of the source,
+// ends the log with the event given for that case, and returns [ErrFull].
 func Record(events iter.Seq[Event], log *Log, full Event) error {
+	var err error
 	for e := range events {
-		if err := log.Append(e); err != nil {
-			log.End(full)
-			return err
+		if err = log.Append(e); err != nil {
+			break
 		}
+	}
+	// The source has run to its end here: what it tells then may be relied on by
+	// those who see the log's.
+	if err != nil {
+		log.End(full)
+		return err
 	}
 	log.End()
 	return nil

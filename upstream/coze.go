@@ -75,8 +75,8 @@ func whole(name, data string) typewriter.Event {
 	return typewriter.Event{Frame: &typewriter.Frame{Name: name, Head: data}}
 }
 
-// errorEvent tells a client in mid-stream what went wrong.
-func errorEvent(err *Error) typewriter.Event {
+// ErrorEvent tells a client in mid-stream what went wrong.
+func ErrorEvent(err *Error) typewriter.Event {
 	msg, _ := json.Marshal(err.Msg) // a string always can be
 	return whole(eventError, `{"code":`+strconv.Itoa(err.Code)+`,"msg":`+string(msg)+`}`)
 }

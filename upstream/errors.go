@@ -40,6 +40,10 @@ func (e *Error) Unwrap() error { return e.Err }
 // Causes that a context is cancelled with.
 var errIdle = errors.New("nothing came from the upstream for too long")
 
+// ErrRefused is how a stream ended whose events were not wanted to the end, since
+// there was no room for them.
+var ErrRefused = &Error{"too_large", http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
+
 // openError tells why no reply came.
 func openError(err error) *Error {
 	var dial *net.OpError

@@ -14,21 +14,20 @@ import (
 
 // Events reads a reply that is a stream and yields its events, the last of which
 // is the one that ends it. If the stream ends otherwise, an error event is yielded
-// last and the returned function tells why; it is to be called when the sequence
-// is over, and returns nil for a stream that ended well.
+// last. The returned function tells why that was, or nil; it is to be called when
+// the sequence is over.
 //
 // The sequence can be read once. It stops when the reply is closed.
 func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(typewriter.Event) bool) {
-		if failed = r.read(yield); failed != nil {
-			yield(errorEvent(failed))
+		if failed = r.read(yield); failed != nil && failed != ErrRefused {
+			yield(ErrorEvent(failed))
 		}
 	}, func() *Error { return failed }
 }
 
-// read yields the events of the stream and returns why it ended, if not well or
-// because yield wanted no more.
+// read yields the events of the stream and returns why it ended, if not well.
 func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	decoder := cozeDecoder{keepStudioDone: r.client.KeepStudioDone}
 	idle := time.AfterFunc(r.client.IdleTimeout, func() { r.cancel(errIdle) })
@@ -48,7 +47,7 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 		}
 		event, phase := decoder.event(e.Type, e.Data)
 		if !yield(event) {
-			return nil
+			return ErrRefused
 		}
 		if phase == done {
 			return nil

@@ -1,0 +1,182 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	kongyaml "github.com/alecthomas/kong-yaml"
+	"gopkg.in/yaml.v3"
+
+	"sse-typewriter/typewriter"
+)
+
+// Config is the configuration. The tags are what --help prints.
+type Config struct {
+	Config kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
+
+	Addr     string `default:"127.0.0.1:8380" help:"Address to serve on."`
+	Upstream string `help:"Base URL of the AI service, as https://api.coze.com. Empty: the stand-in at /upstream." placeholder:"URL"`
+	BotID    string `help:"bot_id of requests that name none." placeholder:"ID"`
+	UserID   string `default:"sse-typewriter" help:"user_id of requests that name none."`
+
+	Mode         typewriter.Mode `default:"typewriter" help:"Mode of requests that ask for none: typewriter, smooth or raw."`
+	Speed        float64         `default:"1" help:"Divides the pauses of typewriter mode."`
+	MaxLag       time.Duration   `default:"3s" help:"In typewriter mode, how long after its arrival text leaves at the latest; 0: never catch up."`
+	SmoothMaxLag time.Duration   `default:"400ms" help:"The same in smooth mode."`
+	MinInterval  time.Duration   `default:"8ms" help:"Shortest time between two events of text; what is due closer together shares one."`
+	Seed         uint64          `default:"0" help:"Seed of the pauses' random numbers; 0: different ones each time."`
+	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
+
+	StoreMaxBytes size `default:"256MiB" help:"Most memory that the events of one stream may take."`
+
+	Heartbeat              time.Duration `default:"15s" help:"A sign of life is sent after so long a silence."`
+	UpstreamConnectTimeout time.Duration `default:"10s" help:"How long connecting to the upstream may take."`
+	UpstreamHeaderTimeout  time.Duration `default:"60s" help:"How long the upstream may take to begin its answer."`
+	UpstreamIdleTimeout    time.Duration `default:"120s" help:"How long the upstream may be silent in the middle of one."`
+	StudioDone             string        `default:"normalize" enum:"normalize,keep" help:"coze-studio's ending: normalize writes it as Coze's, keep leaves it."`
+	MaxEventBytes          size          `default:"8MiB" help:"Largest event of the upstream."`
+	MaxBodyBytes           size          `default:"4MiB" help:"Largest body of a chat request."`
+	WriteTimeout           time.Duration `default:"30s" help:"How long a client may not read before it is dropped."`
+	DrainTimeout           time.Duration `default:"30s" help:"How long streams may go on after a signal to end."`
+
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Least level that is logged: debug, info, warn or error."`
+	LogFormat string `default:"text" enum:"text,json" help:"Format of the log: text or json."`
+}
+
+// ErrHelp is returned by [Parse] when help was asked for and printed.
+var ErrHelp = errors.New("help was printed")
+
+const description = `A server that gives AI chat streams the rhythm of a typewriter.
+
+Flags win over environment variables, which win over the file.`
+
+// Parse reads the configuration. Help goes to out.
+func Parse(args []string, out io.Writer) (*Config, error) {
+	c := &Config{}
+	helped := false
+	parser, err := kong.New(c,
+		kong.Name("sse-typewriter"),
+		kong.Description(description),
+		kong.DefaultEnvars("TYPEWRITER"),
+		kong.Configuration(loadFile),
+		kong.Writers(out, out),
+		kong.Exit(func(int) { helped = true }),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make a parser: %w", err)
+	}
+	_, err = parser.Parse(args)
+	switch {
+	case helped:
+		return nil, ErrHelp
+	case err != nil:
+		return nil, err
+	}
+	return c, c.validate()
+}
+
+// loadFile reads the file: a key that no flag has is an error, and the environment
+// wins over it.
+func loadFile(r io.Reader) (kong.Resolver, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	var keys map[string]any
+	if err := yaml.Unmarshal(data, &keys); err != nil {
+		return nil, err
+	}
+	file, err := kongyaml.Loader(strings.NewReader(string(data)))
+	if err != nil {
+		return nil, err
+	}
+	return resolver{file, keys}, nil
+}
+
+// resolver is a file's settings.
+type resolver struct {
+	kong.Resolver
+	keys map[string]any
+}
+
+// Validate implements [kong.Resolver].
+func (r resolver) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	for _, flag := range app.Flags {
+		known[flag.Name] = flag.Name != "help" && flag.Name != "config"
+	}
+	for key := range r.keys {
+		if !known[key] {
+			return fmt.Errorf("unknown setting %q", key)
+		}
+	}
+	return nil
+}
+
+// Resolve implements [kong.Resolver].
+func (r resolver) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil //nolint:nilnil // kong's way to say that this resolver has no value
+		}
+	}
+	return r.Resolver.Resolve(ctx, parent, flag)
+}
+
+func (c *Config) validate() error {
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return fmt.Errorf("--addr %q: want host:port", c.Addr)
+	}
+	if c.Upstream != "" {
+		u, err := url.Parse(c.Upstream)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+			return fmt.Errorf("--upstream %q: want a URL as https://api.coze.com", c.Upstream)
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"heartbeat": c.Heartbeat, "upstream-connect-timeout": c.UpstreamConnectTimeout,
+		"upstream-header-timeout": c.UpstreamHeaderTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout,
+		"write-timeout": c.WriteTimeout,
+	} {
+		if d <= 0 {
+			return fmt.Errorf("--%s %v: want more than 0", name, d)
+		}
+	}
+	paces, err := c.Paces()
+	if err != nil {
+		return err
+	}
+	if _, ok := paces[c.Mode]; !ok {
+		return fmt.Errorf("--mode %q: want typewriter, smooth or raw", c.Mode)
+	}
+	return nil
+}
+
+// Paces returns the tempo of each mode.
+func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
+	pauses, err := c.Pauses.table()
+	if err != nil {
+		return nil, err
+	}
+	paces := map[typewriter.Mode]typewriter.Pace{}
+	for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
+		pace := typewriter.Pace{
+			Mode: mode, Speed: c.Speed, MaxLag: c.MaxLag, MinInterval: c.MinInterval, Pauses: pauses, Seed: c.Seed,
+		}
+		if mode == typewriter.Smooth {
+			pace.MaxLag = c.SmoothMaxLag
+		}
+		if err := pace.Validate(); err != nil {
+			return nil, fmt.Errorf("%s mode: %w", mode, err)
+		}
+		paces[mode] = pace
+	}
+	return paces, nil
+}

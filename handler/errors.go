@@ -1,0 +1,58 @@
+package handler
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/upstream"
+)
+
+// Codes of our own errors, as Coze has them where it has one.
+const (
+	codeBadRequest = 4000
+	codeNotFound   = 4200
+	codeInternal   = 5000
+)
+
+// headerLogID names a request for whoever looks into its failure, as at Coze.
+const headerLogID = "X-Tt-Logid"
+
+// fail answers with an error of ours in Coze's shape. It has no newline at its
+// end: with one, @coze/api takes it for an empty stream.
+func fail(c *app.RequestContext, status, code int, msg string) {
+	logid := newID()
+	type detail struct {
+		LogID string `json:"logid"`
+	}
+	body := marshal(struct {
+		Code   int    `json:"code"`
+		Msg    string `json:"msg"`
+		Detail detail `json:"detail"`
+	}{code, msg, detail{logid}})
+	c.Response.Header.Set(headerLogID, logid)
+	c.Data(status, "application/json", body)
+}
+
+// failOpen answers when the upstream gave no reply.
+func failOpen(c *app.RequestContext, err error) {
+	var failure *upstream.Error
+	if !errors.As(err, &failure) {
+		failure = &upstream.Error{Status: http.StatusInternalServerError, Code: codeInternal, Msg: "internal error"}
+	}
+	fail(c, failure.Status, failure.Code, failure.Msg)
+}
+
+// marshal writes JSON in one line and as it is, without escapes for HTML.
+func marshal(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err) // structs of strings and numbers only
+	}
+	return bytes.TrimRight(b.Bytes(), "\n")
+}

@@ -1,0 +1,196 @@
+package handler
+
+import (
+	"io"
+	"slices"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/cloudwego/hertz/pkg/network"
+	"github.com/cloudwego/hertz/pkg/protocol"
+	"github.com/cloudwego/hertz/pkg/protocol/http1/resp"
+	"github.com/hertz-contrib/sse"
+
+	"sse-typewriter/typewriter"
+)
+
+// retry is how long a browser waits before it reconnects, in milliseconds.
+const retry = 1000
+
+// eventWriter writes a stream's events to one client. It is a [typewriter.Writer].
+type eventWriter struct {
+	body  *body
+	event sse.Event // used again for each
+
+	idPrefix string // the stream's id and a colon; empty: without ids
+	clusters int    // sent so far
+}
+
+// newEventWriter takes over the response.
+func newEventWriter(c *app.RequestContext, s *stream, withIDs bool) *eventWriter {
+	w := &eventWriter{body: newBody(c, unknownSize)}
+	header := &c.Response.Header
+	header.SetContentType(sse.ContentType + "; charset=utf-8")
+	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
+	header.Set("Pragma", "no-cache")
+	if !c.Response.ConnectionClose() {
+		header.Set("Connection", "keep-alive")
+	}
+	header.Set("X-Accel-Buffering", "no") // nginx must not collect events
+	header.Set("Typewriter-Stream", s.id)
+	if s.logid != "" {
+		header.Set(headerLogID, s.logid)
+	}
+	if withIDs {
+		w.idPrefix = s.id + ":"
+		w.event.Retry = retry
+	}
+	return w
+}
+
+// open sends the response's header.
+func (w *eventWriter) open() error { return w.body.open() }
+
+// Write implements [typewriter.Writer].
+func (w *eventWriter) Write(o typewriter.Output) error {
+	w.clusters += o.Clusters
+	w.event.Event, w.event.Data = o.Name, o.Data
+	if w.idPrefix != "" {
+		w.event.ID = w.idPrefix + o.Next.String()
+	}
+	if err := sse.Encode(w.body, &w.event); err != nil {
+		return err
+	}
+	w.event.Retry = 0
+	if len(w.body.buf) > maxBuffer {
+		return w.Flush()
+	}
+	return nil
+}
+
+// Flush implements [typewriter.Writer].
+func (w *eventWriter) Flush() error { return w.body.Flush() }
+
+// Heartbeat implements [typewriter.Writer]. A blank line is the one sign of life
+// that no SDK stumbles over.
+func (w *eventWriter) Heartbeat() error {
+	if _, err := w.body.WriteString("\n"); err != nil {
+		return err
+	}
+	return w.body.Flush()
+}
+
+// body collects what is written until it is flushed, so that an event is one chunk
+// and one system call. It implements [network.ExtWriter].
+type body struct {
+	w   network.ExtWriter
+	buf []byte
+	err error // of the first write that failed; then nothing is written any more
+}
+
+// maxBuffer is how much is collected before it is sent in any case, and how much
+// of a buffer is kept.
+const maxBuffer = 32 << 10
+
+// newBody takes over the response's body. Of a size that is known it is written
+// as it is; else in chunks, or up to the connection's end for a client of HTTP/1.0,
+// which knows no chunks.
+func newBody(c *app.RequestContext, size int) *body {
+	if w := c.Response.GetHijackWriter(); w != nil {
+		return &body{w: w} // set by a test
+	}
+	b := &body{}
+	switch {
+	case size >= 0:
+		c.Response.Header.SetContentLength(size)
+		b.w = &plainBody{header: &c.Response.Header, w: c.GetWriter()}
+	case c.Request.Header.IsHTTP11():
+		b.w = resp.NewChunkedBodyWriter(&c.Response, c.GetWriter())
+	default:
+		c.SetConnectionClose()
+		b.w = &plainBody{header: &c.Response.Header, w: c.GetWriter()}
+	}
+	c.Response.HijackWriter(b)
+	return b
+}
+
+// unknownSize is the size of a body of which none is known.
+const unknownSize = -1
+
+// open sends the response's header.
+func (b *body) open() error {
+	if _, b.err = b.w.Write(nil); b.err == nil {
+		b.err = b.w.Flush()
+	}
+	return b.err
+}
+
+func (b *body) Write(p []byte) (int, error) {
+	b.buf = append(b.buf, p...)
+	return len(p), b.err
+}
+
+// WriteString spares the encoder a copy.
+func (b *body) WriteString(s string) (int, error) {
+	b.buf = append(b.buf, s...)
+	return len(s), b.err
+}
+
+// Flush sends what was written.
+func (b *body) Flush() error {
+	if b.err != nil || len(b.buf) == 0 {
+		return b.err
+	}
+	if _, b.err = b.w.Write(b.buf); b.err == nil {
+		b.err = b.w.Flush()
+	}
+	b.buf = b.buf[:0]
+	if cap(b.buf) > maxBuffer {
+		b.buf = nil
+	}
+	return b.err
+}
+
+// readFrom sends what a reader yields, piece by piece.
+func (b *body) readFrom(r io.Reader) {
+	for err := b.open(); err == nil; {
+		b.buf = slices.Grow(b.buf, maxBuffer)[:maxBuffer]
+		var n int
+		n, err = r.Read(b.buf)
+		b.buf = b.buf[:n]
+		if flushed := b.Flush(); flushed != nil || err == io.EOF { //nolint:errorlint // a Reader's end is io.EOF itself
+			return
+		}
+		b.err = err
+	}
+}
+
+// Finalize ends the response. After an error it does not: the connection is then
+// closed by Hertz, so that the client does not take a part for the whole.
+func (b *body) Finalize() error {
+	if err := b.Flush(); err != nil {
+		return err
+	}
+	b.err = b.w.Finalize()
+	return b.err
+}
+
+// plainBody is a body without chunks.
+type plainBody struct {
+	header *protocol.ResponseHeader
+	w      network.Writer
+	opened bool
+}
+
+func (p *plainBody) Write(b []byte) (int, error) {
+	if !p.opened {
+		p.opened = true
+		if err := resp.WriteHeader(p.header, p.w); err != nil {
+			return 0, err
+		}
+	}
+	return p.w.WriteBinary(b)
+}
+
+func (p *plainBody) Flush() error { return p.w.Flush() }
+
+func (p *plainBody) Finalize() error { return p.w.Flush() }

@@ -1,0 +1,80 @@
+// Command sse-typewriter stands in front of an AI chat service and gives its
+// streams the rhythm of a typewriter.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"sse-typewriter/config"
+	"sse-typewriter/mock"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "sse-typewriter:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx is done or a signal asks it to end.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	conf, err := config.Parse(args, stdout)
+	if errors.Is(err, config.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	logger, err := newLogger(conf, stderr)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	listener, err := listen(ctx, conf.Addr)
+	if err != nil {
+		return err
+	}
+	address := "http://" + visible(listener.Addr())
+	if conf.Upstream != "" {
+		if err := reachable(ctx, conf); err != nil {
+			return err
+		}
+	}
+
+	engine := newEngine(conf, listener)
+	client := newClient(conf, address)
+	defer client.Close() //nolint:errcheck // the process ends
+	h, err := newHandler(conf, client, logger)
+	if err != nil {
+		return err
+	}
+	h.Register(engine.Engine)
+	source := conf.Upstream
+	if source == "" {
+		mock.New(conf.Seed).Register(engine.Engine, standInPath)
+		source = "the stand-in at " + address + standInPath + ", since none is configured"
+	}
+
+	failed := make(chan error, 1)
+	go func() { failed <- engine.Run() }() // ends with the process
+	logger.Info("serving", "address", address, "upstream", source)
+	fmt.Fprintf(stdout, "Serving on %s. Try:\n\n  curl -N '%s/v3/chat?message=hello'\n  curl -N -X POST %s/v3/chat\n\n", address, address, address)
+	select {
+	case err := <-failed:
+		return fmt.Errorf("cannot serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop() // a second signal ends the process at once
+	drain, cancel := context.WithTimeout(context.Background(), conf.DrainTimeout)
+	defer cancel()
+	logger.Info("ending", "timeout", conf.DrainTimeout)
+	h.Shutdown(drain)
+	return nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app/server"
+	"github.com/cloudwego/hertz/pkg/common/hlog"
+
+	"sse-typewriter/config"
+	"sse-typewriter/handler"
+	"sse-typewriter/upstream"
+)
+
+// standInPath is where the stand-in is served.
+const standInPath = "/upstream"
+
+// sendBuffer is the size of the kernel's buffer for each client, in bytes. With its
+// default of megabytes a client that does not read would not be noticed for the
+// length of an answer.
+const sendBuffer = 32 << 10
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
+		var failed error
+		err := conn.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
+		})
+		return errors.Join(err, failed)
+	}}
+	listener, err := config.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("cannot serve on %s: another program uses that port; choose one with --addr", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
+	}
+	return listener, nil
+}
+
+// visible returns an address that a client on this machine can use.
+func visible(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr.String()
+}
+
+// reachable returns an error when nobody listens at the upstream's address, so that
+// a typing error shows at the start and not at the first chat.
+func reachable(ctx context.Context, conf *config.Config) error {
+	u, err := url.Parse(conf.Upstream)
+	if err != nil {
+		return err
+	}
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
+		u = proxy
+	}
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme
+	}
+	dialer := net.Dialer{Timeout: conf.UpstreamConnectTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("cannot reach upstream %s: %w", conf.Upstream, err)
+	}
+	return conn.Close()
+}
+
+func newEngine(conf *config.Config, listener net.Listener) *server.Hertz {
+	hlog.SetOutput(io.Discard) // what matters of Hertz's reaches us as errors
+	return server.New(
+		server.WithListener(listener),
+		server.WithDisablePrintRoute(true),
+		server.WithSenseClientDisconnection(true),
+		server.WithStreamBody(true),
+		server.WithDisablePreParseMultipartForm(true),
+		server.WithMaxRequestBodySize(bodyBuffer),
+		server.WithHandleMethodNotAllowed(true),
+		server.WithRemoveExtraSlash(true),
+		server.WithRedirectTrailingSlash(false),
+		server.WithReadTimeout(time.Minute),
+		server.WithWriteTimeout(conf.WriteTimeout),
+		server.WithIdleTimeout(3*time.Minute),
+		server.WithExitWaitTime(0),
+	)
+}
+
+// bodyBuffer is how much of a request's body Hertz reads before the handler does.
+const bodyBuffer = 64 << 10
+
+func newClient(conf *config.Config, address string) *upstream.Client {
+	base := conf.Upstream
+	if base == "" {
+		base = address + standInPath
+	}
+	c := upstream.NewClient(base, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
+	c.IdleTimeout = conf.UpstreamIdleTimeout
+	c.MaxEventBytes = int(conf.MaxEventBytes)
+	c.KeepStudioDone = conf.StudioDone == "keep"
+	return c
+}
+
+func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logger) (*handler.Handler, error) {
+	paces, err := conf.Paces()
+	if err != nil {
+		return nil, err
+	}
+	botID := conf.BotID
+	if botID == "" && conf.Upstream == "" {
+		botID = "stand-in"
+	}
+	return &handler.Handler{
+		Upstream:     client,
+		Paces:        paces,
+		Mode:         conf.Mode,
+		BotID:        botID,
+		UserID:       conf.UserID,
+		Heartbeat:    conf.Heartbeat,
+		MaxBodyBytes: int(conf.MaxBodyBytes),
+		MaxLogBytes:  int(conf.StoreMaxBytes),
+		Logger:       logger,
+	}, nil
+}
+
+func newLogger(conf *config.Config, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(conf.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: %w", conf.LogLevel, err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if conf.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, options)), nil
+}
