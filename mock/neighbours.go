@@ -1,0 +1,106 @@
+package mock
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tidwall/gjson"
+)
+
+// find looks a chat up by the ids of the request, from the query or the body.
+func (c *call) find() (state, bool) {
+	found, ok := c.book.look(c.id("chat_id"), c.now)
+	return found, ok && found.chat.ConversationID == c.id("conversation_id")
+}
+
+// id is an id that comes in the query on some routes and in the body on others.
+func (c *call) id(name string) string {
+	if value := c.param(name); value != "" {
+		return value
+	}
+	return c.field(name).String()
+}
+
+func (c *call) noSuchChat() Reply {
+	return c.refuse(http.StatusOK, codeNotFound, "no such chat in this conversation: "+c.id("chat_id"))
+}
+
+// retrieve serves /v3/chat/retrieve: the chat as it stands.
+func (c *call) retrieve() Reply {
+	found, ok := c.find()
+	if !ok {
+		return c.noSuchChat()
+	}
+	return c.deliver(found.chat)
+}
+
+// listMessages serves /v3/chat/message/list: the messages completed so far.
+func (c *call) listMessages() Reply {
+	found, ok := c.find()
+	if !ok {
+		return c.noSuchChat()
+	}
+	return c.deliver(found.messages)
+}
+
+// cancel serves POST /v3/chat/cancel. As with the real service, a stream of the
+// chat is not cut by it.
+func (c *call) cancel() Reply {
+	found, ok := c.find()
+	if !ok {
+		return c.noSuchChat()
+	}
+	if !c.book.cancel(found.chat.ID, c.now) {
+		return c.refuse(http.StatusOK, codeBadRequest, "the chat cannot be canceled: it is "+found.chat.Status)
+	}
+	found.chat.Status = statusCanceled
+	return c.deliver(found.chat)
+}
+
+// createConversation serves POST /v1/conversation/create. Conversations are not
+// kept: a chat may name any.
+func (c *call) createConversation() Reply {
+	return c.deliver(struct {
+		ID        string   `json:"id"`
+		CreatedAt int64    `json:"created_at"`
+		MetaData  struct{} `json:"meta_data"`
+	}{ID: newID(c.rng), CreatedAt: c.now.Unix()})
+}
+
+// submitToolOutputs serves POST /v3/chat/submit_tool_outputs: the rest of a chat
+// that waits for tools.
+func (c *call) submitToolOutputs() Reply {
+	found, ok := c.find()
+	if !ok {
+		return c.noSuchChat()
+	}
+	begun := found.chat
+	begun.RequiredAction = nil
+	s := newScript(c, found.question, begun)
+	s.resume()
+	s.answer(writeToolAnswer(found.question, toolOutputs(c.field("tool_outputs"))))
+	s.end()
+	if !c.book.extend(begun.ID, c.now, changes(c.now, begun, s.beats)) {
+		return c.refuse(http.StatusOK, codeBadRequest, "the chat does not wait for tool outputs: it is "+begun.Status)
+	}
+	if !c.field("stream").Bool() {
+		begun.Status = statusInProgress
+		return c.deliver(begun)
+	}
+	return stream(whole(inCoze)(s.beats))
+}
+
+func toolOutputs(list gjson.Result) string {
+	var outputs []string
+	for _, output := range list.Get("#.output").Array() {
+		outputs = append(outputs, output.String())
+	}
+	return clip(strings.ToValidUTF8(strings.Join(outputs, ", "), "\uFFFD"))
+}
+
+func writeToolAnswer(question, outputs string) string {
+	if isChinese(question) {
+		return "工具给出的结果是：" + outputs + "。谢谢，我已经知道该怎么回答了。"
+	}
+	return "The tools say: " + outputs + ". Thank you, now I know what to answer."
+}

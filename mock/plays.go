@@ -1,0 +1,265 @@
+package mock
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf16"
+)
+
+// playAnswer is the normal chat: the question answered.
+func playAnswer(s *script) { playText(s, compose(s.question)) }
+
+// playText is a normal chat with the text as its answer.
+func playText(s *script, text string) {
+	s.open()
+	s.answer(text)
+	s.end()
+}
+
+// halves splits text in two.
+func halves(text string) (first, second string) {
+	runes := []rune(text)
+	return string(runes[:len(runes)/2]), string(runes[len(runes)/2:])
+}
+
+// playHalf stops in the middle of the answer.
+func playHalf(s *script) {
+	first, _ := halves(compose(s.question))
+	s.open()
+	s.speak(s.newMessage("answer"), first)
+}
+
+// playStall pauses in the middle of the answer.
+func playStall(s *script) {
+	const silence = 20 * time.Second
+	text := compose(s.question)
+	first, second := halves(text)
+	s.open()
+	m := s.newMessage("answer")
+	s.speak(m, first)
+	s.pause(silence)
+	s.speak(m, second)
+	m.Content = s.quote(text)
+	s.complete(m)
+	s.end()
+}
+
+func playReasoning(s *script) {
+	thought := "The user wants an answer to this. Let me think: first what is asked, then how long the answer should be, and what tone suits it. I will keep it clear 🤔."
+	if isChinese(s.question) {
+		thought = "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气。嗯，应该自然一点，不要太长，可以带一点画面感🤔。"
+	}
+	text := compose(s.question)
+	s.open()
+	m := s.newMessage("answer")
+	s.think(m, thought)
+	s.speak(m, text)
+	m.Content, m.ReasoningContent = s.quote(text), s.quote(thought)
+	s.complete(m)
+	s.end()
+}
+
+func playMessages(s *script) {
+	s.open()
+	s.answer(compose(s.question))
+	s.answer("还有一点要补充 ✍️：上面是第一条消息，这是第二条。")
+	s.answer("A third message, and the last one. 👋")
+	s.end()
+}
+
+// toolName is the function that the stand-in asks for.
+const toolName = "get_weather"
+
+func playTool(s *script) {
+	s.open()
+	s.note("function_call", `{"name":"`+toolName+`","arguments":{"city":"杭州"},"plugin_name":"weather"}`)
+	call := toolCall{ID: newID(s.rng), Type: "function"}
+	call.Function.Name = toolName
+	call.Function.Arguments = `{"city":"杭州"}`
+	s.chat.RequiredAction = &requiredAction{Type: "submit_tool_outputs"}
+	s.chat.RequiredAction.SubmitToolOutputs.ToolCalls = []toolCall{call}
+	s.turn(eventRequiresAction, statusRequiresAction)
+	s.done()
+}
+
+func playAudio(s *script) {
+	const clips, clipBytes = 5, 640
+	s.open()
+	s.answer(compose(s.question))
+	s.finish()
+	m := s.newMessage("answer")
+	m.ContentType = "audio"
+	for range clips {
+		sound := make([]byte, clipBytes)
+		for i := range sound {
+			sound[i] = byte(s.rng.Uint32())
+		}
+		m.Content = s.quote(base64.StdEncoding.EncodeToString(sound))
+		s.pause(40 * time.Millisecond)
+		s.add(eventAudioDelta, marshal(m))
+	}
+	s.done()
+}
+
+func playUnknown(s *script) {
+	text := compose(s.question)
+	first, second := halves(text)
+	s.open()
+	s.note("function_call", `{"name":"search","arguments":{"query":"秋天"},"plugin_name":"library"}`)
+	s.note("tool_response", `{"result":["山行","秋词"]}`)
+	s.addApart("ping", []byte(`{}`))
+	s.addApart("conversation.message.typing", []byte(`{"progress":0.5}`))
+	m := s.newMessage("answer")
+	s.speak(m, first)
+	s.addApart("conversation.some.future.event", []byte(`{"content":"not text to type","list":[1,2]}`))
+	s.speak(m, second)
+	m.Content = s.quote(text)
+	s.complete(m)
+	playCard(s)
+	s.end()
+}
+
+// playCard adds a card: content that looks like text and must not be cut.
+func playCard(s *script) {
+	card := s.newMessage("answer")
+	card.ContentType = "card"
+	card.Content = s.quote(`{"card_type":3,"template_url":"https://example.com/card","data":"{\"title\":\"秋声\"}"}`)
+	s.addApart(eventMessageDelta, marshal(card))
+	s.complete(card)
+}
+
+func playStudio(s *script) {
+	playStudioHalf(s)
+	s.finish()
+	s.addApart("conversation.stream.done", nil)
+}
+
+func playStudioError(s *script) {
+	playStudioHalf(s)
+	s.chat.LastError = problem{codeInternal, "internal server error"}
+	s.breakOff(s.chat.LastError)
+}
+
+// playStudioHalf opens a chat of coze-studio and answers.
+func playStudioHalf(s *script) {
+	s.encode = func(m message) []byte {
+		m.CreatedAt = s.clock.Add(s.pending).Unix()
+		return marshal(m)
+	}
+	s.open()
+	s.answer(compose(s.question))
+}
+
+// breakOff ends the chat as failed with an error event and nothing after it.
+func (s *script) breakOff(p problem) {
+	s.chat.Status, s.chat.LastError = statusFailed, p
+	now := s.chat
+	s.addApart(eventError, marshal(p)).chat = &now
+}
+
+func playErrorEvent(s *script) {
+	playHalf(s)
+	s.breakOff(problem{codeInternal, "the model is not available"})
+	s.done()
+}
+
+func playFailed(s *script) {
+	playHalf(s)
+	s.chat.LastError = problem{codeInternal, "event interval error"}
+	s.turn(eventChatFailed, statusFailed)
+}
+
+func playEscapes(s *script) {
+	s.quote = quoteASCII
+	playText(s, compose(s.question)+"\n\n\tpath: C:\\temp\\new, a/b, \"quoted\", <b>&amp;</b>, tab\there, \u0001, 👨‍👩‍👧‍👦 🇨🇳")
+}
+
+// playSurrogates writes everything escaped and lets each pair of surrogates
+// straddle two deltas.
+func playSurrogates(s *script) {
+	s.quote = quoteASCII
+	text := "表情：😀😃😄，一家人 👨‍👩‍👧‍👦，旗子 🇨🇳🇫🇷，挥手 👋🏽，" + compose(s.question)
+	s.open()
+	m := s.newMessage("answer")
+	s.speakPieces(m, s.surrogatePieces(text))
+	m.Content = s.quote(text)
+	s.complete(m)
+	s.end()
+}
+
+func (s *script) surrogatePieces(text string) []piece {
+	var out []piece
+	current := piece{json: json.RawMessage(`"`)}
+	want := s.tempo.next(s.rng)
+	flush := func() {
+		if current.characters > 0 {
+			current.json = append(current.json, '"')
+			out = append(out, current)
+		}
+		current = piece{json: json.RawMessage(`"`)}
+		want = s.tempo.next(s.rng)
+	}
+	for _, unit := range utf16.Encode([]rune(text)) {
+		current.json = append(current.json, escapeUnit(unit)...)
+		current.characters++
+		high := unit >= 0xD800 && unit < 0xDC00
+		if high || current.characters >= want {
+			flush()
+		}
+	}
+	flush()
+	return out
+}
+
+func playSeparators(s *script) {
+	playText(s, "第一行\u0085第二行\u2028第三行\u2029第四行。"+compose(s.question))
+}
+
+// playNumbers writes deltas that a decoder which re-encodes would change.
+func playNumbers(s *script) {
+	s.encode = func(m message) []byte {
+		return fmt.Appendf(nil, `{ "extra" : 1.0,"huge":1e400 , "count":12345678901234567890,  "content"  :  %s ,"nested":{"b":1,"a":[ ]},`+
+			`"type":%q, "role":%q,"content_type":%q,"chat_id":%q,"bot_id":%s,"conversation_id":%s,"section_id":%s, "id":%q }`,
+			m.Content, m.Type, m.Role, m.ContentType, m.ChatID, quote(m.BotID), quote(m.ConversationID), quote(m.SectionID), m.ID)
+	}
+	playAnswer(s)
+}
+
+func playBroken(s *script) {
+	text := compose(s.question)
+	first, second := halves(text)
+	s.open()
+	m := s.newMessage("answer")
+	s.speak(m, first)
+	whole := string(s.encode(m))
+	s.addApart(eventMessageDelta, []byte(whole[:len(whole)/2]))
+	s.addApart(eventMessageDelta, []byte(strings.Replace(whole, `"content":"",`, "", 1)))
+	s.speak(m, second)
+	m.Content = s.quote(text)
+	s.complete(m)
+	s.end()
+}
+
+func playLongLine(s *script) {
+	const bytes = 1 << 20
+	unit := "很长的一行，没有尽头。"
+	long := strings.Repeat(unit, bytes/len(unit)+1)
+	before, after := "下面是一行很长的文字：", "终于完了。"
+	s.open()
+	m := s.newMessage("answer")
+	s.speak(m, before)
+	m.Content = s.quote(long)
+	s.addApart(eventMessageDelta, s.encode(m))
+	s.speak(m, after)
+	m.Content = s.quote(before + long + after)
+	s.complete(m)
+	s.end()
+}
+
+func playBytes(s *script) {
+	playAnswer(s)
+	slowEnoughForBytes(s.beats)
+}

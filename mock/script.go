@@ -1,0 +1,260 @@
+package mock
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"time"
+	"unicode/utf8"
+)
+
+// beat is one event of a chat, the pause before it, and what it changes in the
+// book. Without a pause it leaves in the same write as the beat before.
+type beat struct {
+	after   time.Duration
+	name    string
+	data    []byte
+	chat    *chat
+	message *message
+}
+
+// tempo is how a model speaks: in what pieces, and how fast.
+type tempo struct {
+	first time.Duration // before the first piece
+	speed float64       // characters a second; 0 is all at once
+	size  float64       // mean characters of a piece
+	most  int           // and the most
+	bunch float64       // the share of pieces that leave together with the one before
+	even  bool          // pieces of the same size, and pauses nearly so
+}
+
+// coze is the tempo of a recording of the real service: pieces of 2.7
+// characters, 33 characters a second, irregular, several at once now and then.
+var coze = tempo{first: 300 * time.Millisecond, speed: 33, size: 2.7, most: 12, bunch: 0.2}
+
+// next is the size of the next piece.
+func (t tempo) next(rng *rand.Rand) int {
+	if t.even {
+		return t.most
+	}
+	n := 1
+	for n < t.most && rng.Float64() >= 1/t.size {
+		n++
+	}
+	return n
+}
+
+// pause is the time before so many characters.
+func (t tempo) pause(rng *rand.Rand, characters int) time.Duration {
+	if t.speed == 0 {
+		return 0
+	}
+	// The mean of two exponential draws: irregular as arrivals are, without the
+	// very long pauses of one.
+	factor := (rng.ExpFloat64() + rng.ExpFloat64()) / 2
+	if t.even {
+		factor = 0.9 + 0.2*rng.Float64()
+	}
+	return time.Duration(factor * float64(characters) / t.speed * float64(time.Second))
+}
+
+// piece is the text of one delta, as JSON, and how many characters it has.
+type piece struct {
+	json       json.RawMessage
+	characters int
+}
+
+// script is a chat while it is written: what the service will say, and when.
+type script struct {
+	question string
+	tempo    tempo
+	rng      *rand.Rand
+
+	clock   time.Time     // when the last beat is due
+	pending time.Duration // pause before the next beat
+	chat    chat          // as it stands at clock
+	spoken  int           // characters
+	beats   []beat
+
+	// quote writes text as JSON, and encode a delta. Scenarios change them.
+	quote  func(string) json.RawMessage
+	encode func(message) []byte
+}
+
+func newScript(c *call, question string, about chat) *script {
+	return &script{
+		question: question,
+		tempo:    coze,
+		rng:      c.rng,
+		clock:    c.now,
+		chat:     about,
+		quote:    quote,
+		encode:   func(m message) []byte { return marshal(m) },
+	}
+}
+
+// pause makes the next beat wait, unless everything is to come at once.
+func (s *script) pause(d time.Duration) {
+	if s.tempo.speed > 0 {
+		s.pending += d
+	}
+}
+
+// add writes the next beat.
+func (s *script) add(name string, data []byte) *beat {
+	s.clock = s.clock.Add(s.pending)
+	s.beats = append(s.beats, beat{after: s.pending, name: name, data: data})
+	s.pending = 0
+	return &s.beats[len(s.beats)-1]
+}
+
+// addApart writes the next beat a little later than the one before, so that
+// they are two writes.
+func (s *script) addApart(name string, data []byte) *beat {
+	s.pause(5 * time.Millisecond)
+	return s.add(name, data)
+}
+
+// turn is a change of the chat's state.
+func (s *script) turn(event, status string) {
+	s.chat.Status = status
+	s.pause(5 * time.Millisecond)
+	switch status {
+	case statusCompleted, statusFailed:
+		s.chat.CompletedAt = s.clock.Add(s.pending).Unix()
+		s.chat.Usage.OutputCount = 1 + s.spoken*2/3
+		s.chat.Usage.TokenCount = s.chat.Usage.InputCount + s.chat.Usage.OutputCount
+	}
+	now := s.chat
+	s.add(event, marshal(now)).chat = &now
+}
+
+// open begins the chat, up to the pause before the first piece.
+func (s *script) open() {
+	created := s.chat
+	created.Status = statusCreated
+	s.add(eventChatCreated, marshal(created))
+	s.resume()
+}
+
+// resume is open for a chat that was open before.
+func (s *script) resume() {
+	s.turn(eventChatInProgress, statusInProgress)
+	s.pause(s.tempo.first)
+}
+
+// newMessage is a message of the chat with no text yet.
+func (s *script) newMessage(kind string) message {
+	return message{
+		ID:             newID(s.rng),
+		ConversationID: s.chat.ConversationID,
+		BotID:          s.chat.BotID,
+		Role:           "assistant",
+		Type:           kind,
+		Content:        json.RawMessage(`""`),
+		ContentType:    "text",
+		ChatID:         s.chat.ID,
+		SectionID:      s.chat.SectionID,
+	}
+}
+
+// pieces cuts text as the model would.
+func (s *script) pieces(text string) []piece {
+	var out []piece
+	for len(text) > 0 {
+		end, n := 0, 0
+		for want := s.tempo.next(s.rng); n < want && end < len(text); n++ {
+			_, width := utf8.DecodeRuneInString(text[end:])
+			end += width
+		}
+		out = append(out, piece{s.quote(text[:end]), n})
+		text = text[end:]
+	}
+	return out
+}
+
+// deltas adds pieces at the tempo. Fill puts a piece into its place in m.
+func (s *script) deltas(m message, pieces []piece, fill func(*message, json.RawMessage)) {
+	for len(pieces) > 0 {
+		burst, characters := 1, pieces[0].characters
+		for burst < len(pieces) && s.rng.Float64() < s.tempo.bunch {
+			characters += pieces[burst].characters
+			burst++
+		}
+		s.pause(s.tempo.pause(s.rng, characters))
+		for _, p := range pieces[:burst] {
+			fill(&m, p.json)
+			s.add(eventMessageDelta, s.encode(m))
+		}
+		s.spoken += characters
+		pieces = pieces[burst:]
+	}
+}
+
+// speak adds text as deltas of the message m.
+func (s *script) speak(m message, text string) { s.speakPieces(m, s.pieces(text)) }
+
+func (s *script) speakPieces(m message, pieces []piece) {
+	s.deltas(m, pieces, func(m *message, text json.RawMessage) { m.Content = text })
+}
+
+// think adds text as reasoning deltas of the message m.
+func (s *script) think(m message, text string) {
+	s.deltas(m, s.pieces(text), func(m *message, text json.RawMessage) { m.ReasoningContent = text })
+}
+
+// complete adds a message in full.
+func (s *script) complete(m message) {
+	s.pause(5 * time.Millisecond)
+	m.CreatedAt = s.clock.Add(s.pending).Unix()
+	s.add(eventMessageCompleted, marshal(m)).message = &m
+}
+
+// answer adds a whole answer message: its deltas and then itself.
+func (s *script) answer(text string) {
+	m := s.newMessage("answer")
+	s.speak(m, text)
+	m.Content = s.quote(text)
+	s.complete(m)
+}
+
+// note adds a message that comes only in full.
+func (s *script) note(kind, text string) {
+	m := s.newMessage(kind)
+	m.Content = s.quote(text)
+	s.complete(m)
+}
+
+// finish ends the chat: the verbose message, what the user may ask next, and
+// chat.completed.
+func (s *script) finish() {
+	s.note("verbose", `{"msg_type":"generate_answer_finish","data":"{\"finish_reason\":0,\"FinData\":\"\"}","from_module":null,"from_unit":null}`)
+	s.pause(400 * time.Millisecond) // they are thought up after the answer
+	for _, text := range followUps(s.question) {
+		s.pause(100 * time.Millisecond)
+		s.note("follow_up", text)
+	}
+	s.turn(eventChatCompleted, statusCompleted)
+}
+
+// done ends the stream.
+func (s *script) done() { s.addApart(eventDone, []byte(doneData)) }
+
+// end is finish and done.
+func (s *script) end() {
+	s.finish()
+	s.done()
+}
+
+// changes are the moments of a script for the book: the chat as it is begun, and
+// what the beats make of it.
+func changes(at time.Time, begun chat, beats []beat) []moment {
+	begun.Status = statusInProgress
+	out := []moment{{at: at, chat: &begun}}
+	for _, b := range beats {
+		at = at.Add(b.after)
+		if b.chat != nil || b.message != nil {
+			out = append(out, moment{at: at, chat: b.chat, message: b.message})
+		}
+	}
+	return out
+}
