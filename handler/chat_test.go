@@ -1,0 +1,242 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/mock"
+)
+
+// times tells when each delta of a stream was flushed, and its text.
+func times(t *testing.T, a answer) []string {
+	t.Helper()
+	var got []string
+	for _, c := range a.chunks {
+		for _, block := range strings.SplitAfter(c.data, "\n\n") {
+			if block == "" {
+				continue
+			}
+			_, data, _ := strings.Cut(block, "data:")
+			what := strings.TrimSpace(data)
+			if content := gjson.Get(data, "content"); content.Exists() {
+				what = content.Str
+			}
+			got = append(got, fmt.Sprintf("%d %s", c.at.Milliseconds(), what))
+		}
+	}
+	return got
+}
+
+// The article's stream, typed: its deltas arrive every 80 ms, the pauses are 100 ms
+// (200 after the comma), and what waits stays below the catch-up.
+var articleTimes = []string{
+	"0 你", "100 好", "200 ，", "400 这", "500 是", "600  ", "700 C", "800 o", "900 z", "1000 e",
+	"1100  ", "1200 S", "1300 S", "1400 E", `1400 {"status":"completed"}`, "1400 [DONE]",
+}
+
+func TestArticleIsTyped(t *testing.T) {
+	tests := []struct {
+		name string
+		request
+	}{
+		{"POST without a body", request{method: "POST", url: "/v3/chat"}},
+		{"GET without a query", request{method: "GET", url: "/v3/chat"}},
+		{"GET with a message", request{method: "GET", url: "/v3/chat?message=" + mock.ArticleMessage}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, engine := newTestHandler(t, mock.New(1))
+				a, _ := serve(context.Background(), t, engine, test.request)
+				if got := times(t, a); !reflect.DeepEqual(got, articleTimes) {
+					t.Errorf("got  %q\nwant %q", got, articleTimes)
+				}
+				for _, field := range []string{"id", "role", "type", "content", "created_at"} {
+					_, data, _ := strings.Cut(a.chunks[0].data, "data:")
+					if !gjson.Get(data, field).Exists() {
+						t.Errorf("%s is missing in %s", field, data)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestStreamHeader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(1))
+		a, _ := serve(context.Background(), t, engine, question("hello"))
+		want := map[string]string{
+			"Content-Type":      "text/event-stream; charset=utf-8",
+			"Cache-Control":     "no-cache, no-store, must-revalidate",
+			"Pragma":            "no-cache",
+			"Connection":        "keep-alive",
+			"X-Accel-Buffering": "no",
+		}
+		for name, value := range want {
+			if got := a.header(name); got != value {
+				t.Errorf("%s is %q, want %q", name, got, value)
+			}
+		}
+		if len(a.header("Typewriter-Stream")) != 26 || a.header("X-Tt-Logid") == "" {
+			t.Errorf("stream id %q, logid %q", a.header("Typewriter-Stream"), a.header("X-Tt-Logid"))
+		}
+	})
+}
+
+// Each event is one chunk, but for those that are due at the same time.
+func TestOneEventOneFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(1))
+		a, _ := serve(context.Background(), t, engine, question("hello"))
+		last := time.Duration(-1)
+		for _, c := range a.chunks {
+			if c.at == last || !strings.HasSuffix(c.data, "\n\n") {
+				t.Errorf("at %v: %q", c.at, c.data)
+			}
+			last = c.at
+		}
+	})
+}
+
+func TestGetHasIDsAndRetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(1))
+		for _, r := range []request{
+			{method: "GET", url: "/v3/chat?message=hello"},
+			{method: "POST", url: "/v3/chat?event_ids=on", body: question("hello").body},
+			{method: "POST", url: "/v3/chat", header: map[string]string{"Typewriter-Event-Ids": "on"}},
+		} {
+			a, _ := serve(context.Background(), t, engine, r)
+			blocks := strings.Split(strings.TrimSuffix(a.text(), "\n\n"), "\n\n")
+			for i, block := range blocks {
+				if !strings.HasPrefix(block, "id:"+a.header("Typewriter-Stream")+":") {
+					t.Errorf("%s: no id in %q", r.url, block)
+				}
+				if got := strings.Contains(block, "\nretry:1000\n"); got != (i == 0) {
+					t.Errorf("%s: retry in event %d: %v", r.url, i, got)
+				}
+			}
+		}
+	})
+}
+
+// A browser that reconnects gets the answer that makes it stop, not a second chat.
+func TestReconnectStartsNoChat(t *testing.T) {
+	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
+		t.Error("a chat was started")
+		return nil, io.EOF
+	}))
+	a, _ := serve(context.Background(), t, engine, request{
+		method: "GET", url: "/v3/chat", header: map[string]string{"Last-Event-ID": "x:1.0"},
+	})
+	if a.status != http.StatusNoContent || a.header("Typewriter-Resume") != "gone" {
+		t.Errorf("got %d, Typewriter-Resume %q", a.status, a.header("Typewriter-Resume"))
+	}
+}
+
+func TestTempoIsAskedFor(t *testing.T) {
+	raw := func(a answer) bool { return len(a.chunks) > 0 && strings.Contains(a.text(), `" Coze"`) }
+	tests := []struct {
+		name   string
+		url    string
+		header [2]string
+		want   func(answer) bool
+	}{
+		{"mode in the query", "?mode=raw", [2]string{}, raw},
+		{"mode in a header", "", [2]string{"Typewriter-Mode", "raw"}, raw},
+		{"header before query", "?mode=typewriter", [2]string{"Typewriter-Mode", "raw"}, raw},
+		{"speed", "?speed=2", [2]string{}, func(a answer) bool { return a.chunks[3].at == 260*time.Millisecond }},
+		{"max lag", "?max_lag=30ms&speed=0.1", [2]string{}, func(a answer) bool {
+			return a.chunks[1].at <= 110*time.Millisecond
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, engine := newTestHandler(t, mock.New(1))
+				r := request{method: "POST", url: "/v3/chat" + test.url}
+				if test.header[0] != "" {
+					r.header = map[string]string{test.header[0]: test.header[1]}
+				}
+				if a, _ := serve(context.Background(), t, engine, r); !test.want(a) {
+					t.Errorf("got %q", times(t, a))
+				}
+			})
+		})
+	}
+}
+
+func TestBadRequestsAreNamed(t *testing.T) {
+	tests := []struct {
+		name   string
+		url    string
+		body   string
+		status int
+		msg    string
+	}{
+		{"mode", "/v3/chat?mode=fast", "", 400, `mode \"fast\" is unknown: want typewriter, smooth or raw`},
+		{"speed", "/v3/chat?speed=x", "", 400, `speed \"x\" is not a number`},
+		{"speed out of bounds", "/v3/chat?speed=0", "", 400, `speed 0 is out of bounds: want 0.1 to 100`},
+		{"speed not a number", "/v3/chat?speed=NaN", "", 400, `speed NaN is out of bounds: want 0.1 to 100`},
+		{"max lag", "/v3/chat?max_lag=3", "", 400, `max_lag \"3\" is not a duration like 3s, 400ms or 0`},
+		{"max lag out of bounds", "/v3/chat?max_lag=2h", "", 400, `max lag 2h0m0s is out of bounds: want 0 to 1m0s`},
+		{"smooth without lag", "/v3/chat?mode=smooth&max_lag=0", "", 400, `smooth needs one`},
+		{"event ids", "/v3/chat?event_ids=yes", "", 400, `event_ids \"yes\" is neither on nor off`},
+		{"too large", "/v3/chat", strings.Repeat("x", 1<<20+1), 413, `request body is too large: 1048577 bytes, want at most 1048576`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, engine := newTestHandler(t, mock.New(1))
+			a, _ := serve(context.Background(), t, engine, request{method: "POST", url: test.url, body: test.body})
+			if a.status != test.status || !strings.Contains(a.body, test.msg) {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			if !gjson.Get(a.body, "code").Exists() || gjson.Get(a.body, "detail.logid").Str == "" ||
+				!strings.HasSuffix(a.body, "}") || a.header("Content-Type") != "application/json" {
+				t.Errorf("not an error in Coze's shape: %q", a.body)
+			}
+		})
+	}
+}
+
+// A reply that is no stream comes back byte for byte.
+func TestOtherRepliesPass(t *testing.T) {
+	for _, scenario := range []string{"error-json", "error-400", "error-401", "error-429", "error-500", "html"} {
+		t.Run(scenario, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				standIn := mock.New(1)
+				var want *http.Response
+				var body []byte
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					res, err := standIn.RoundTrip(r)
+					if err != nil {
+						return nil, err
+					}
+					want = res
+					body, err = io.ReadAll(res.Body)
+					res.Body = io.NopCloser(strings.NewReader(string(body)))
+					return res, err
+				}))
+				a, _ := serve(context.Background(), t, engine, question("/"+scenario))
+				if a.status != want.StatusCode || a.text() != string(body) {
+					t.Errorf("got %d %q\nwant %d %q", a.status, a.text(), want.StatusCode, body)
+				}
+				for name := range want.Header {
+					if name != "Content-Length" && a.header(name) != want.Header.Get(name) {
+						t.Errorf("%s is %q, want %q", name, a.header(name), want.Header.Get(name))
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,152 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/cloudwego/hertz/pkg/common/config"
+	"github.com/cloudwego/hertz/pkg/route"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// transportFunc is a transport made of a function.
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// newTestHandler returns a handler whose upstream is a transport, and an engine
+// that serves it. Pauses have one length each: 100 ms, 200 after a clause, 400
+// after a sentence.
+func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route.Engine) {
+	t.Helper()
+	classes := typewriter.DefaultClasses()
+	for name, length := range map[string]time.Duration{"sentence": 400, "clause": 200, "markup": 300, typewriter.Other: 100} {
+		class := classes[name]
+		class.Min, class.Max = length*time.Millisecond, length*time.Millisecond
+		classes[name] = class
+	}
+	pauses, err := typewriter.NewPauses(classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	paces := map[typewriter.Mode]typewriter.Pace{}
+	for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
+		paces[mode] = typewriter.DefaultPace(mode)
+		pace := paces[mode]
+		pace.Pauses = pauses
+		paces[mode] = pace
+	}
+	h := &Handler{
+		Upstream:     upstream.NewClient("http://upstream.invalid", transport),
+		Paces:        paces,
+		Mode:         typewriter.Typewriter,
+		BotID:        "bot",
+		UserID:       "user",
+		Heartbeat:    15 * time.Second,
+		MaxBodyBytes: 1 << 20,
+		Logger:       slog.New(slog.DiscardHandler),
+	}
+	options := config.NewOptions([]config.Option{})
+	options.HandleMethodNotAllowed = true
+	options.DisablePrintRoute = true
+	engine := route.NewEngine(options)
+	h.Register(engine)
+	return h, engine
+}
+
+// answer is what a client got.
+type answer struct {
+	status int
+	header func(string) string
+	chunks []chunk // of a stream, one for each flush
+	body   string
+}
+
+// chunk is what one flush sent.
+type chunk struct {
+	at   time.Duration
+	data string
+}
+
+// text joins what a stream sent.
+func (a answer) text() string {
+	var b strings.Builder
+	for _, c := range a.chunks {
+		b.WriteString(c.data)
+	}
+	return b.String()
+}
+
+// flushes is a response's writer that notes each flush. It implements
+// network.ExtWriter.
+type flushes struct {
+	start  time.Time
+	buf    bytes.Buffer
+	chunks []chunk
+	opened time.Duration // when the header was sent
+	ended  bool
+}
+
+func (f *flushes) Write(p []byte) (int, error) { return f.buf.Write(p) }
+
+func (f *flushes) Flush() error {
+	at := time.Since(f.start)
+	if f.buf.Len() == 0 {
+		f.opened = at
+		return nil
+	}
+	f.chunks = append(f.chunks, chunk{at, f.buf.String()})
+	f.buf.Reset()
+	return nil
+}
+
+func (f *flushes) Finalize() error {
+	f.ended = true
+	return nil
+}
+
+// request is a request of a test.
+type request struct {
+	method, url string
+	header      map[string]string
+	body        string
+}
+
+func post(body string) request { return request{method: "POST", url: "/v3/chat", body: body} }
+
+// question is a chat request with a message.
+func question(message string) request {
+	return post(`{"bot_id":"b","user_id":"u","stream":true,"additional_messages":[{"role":"user","content":"` +
+		message + `","content_type":"text"}]}`)
+}
+
+// serve has an engine answer a request.
+func serve(ctx context.Context, t *testing.T, engine *route.Engine, r request) (answer, *flushes) {
+	t.Helper()
+	c := app.NewContext(0)
+	c.Request.SetMethod(r.method)
+	c.Request.SetRequestURI(r.url)
+	c.Request.Header.Set("Host", "localhost")
+	for name, value := range r.header {
+		c.Request.Header.Set(name, value)
+	}
+	c.Request.SetBodyString(r.body)
+	c.Request.Header.SetContentLength(len(r.body))
+	w := &flushes{start: time.Now()}
+	c.Response.HijackWriter(w)
+	engine.ServeHTTP(ctx, c)
+	return answer{
+		status: c.Response.StatusCode(),
+		header: func(name string) string { return c.Response.Header.Get(name) },
+		chunks: w.chunks,
+		body:   string(c.Response.Body()) + w.buf.String(),
+	}, w
+}

@@ -1,0 +1,153 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidwall/gjson"
+	"github.com/tmaxmax/go-sse"
+
+	"sse-typewriter/mock"
+	"sse-typewriter/typewriter"
+)
+
+// longest is how long a scenario may take: one that hangs is given up by its idle
+// timeout before.
+const longest = 4 * time.Minute
+
+// Whatever the stand-in does, the proxy's stream has the same events with the same
+// texts, and the strictest SDK can read it.
+func TestEveryScenario(t *testing.T) {
+	for _, scenario := range mock.Scenarios() {
+		var want []string
+		t.Run(scenario.Name+"/direct", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { want = direct(t, scenario.Name) })
+		})
+		for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
+			t.Run(scenario.Name+"/"+string(mode), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { checkScenario(t, scenario.Name, mode, want) })
+			})
+		}
+	}
+}
+
+// direct returns what a client of the stand-in itself gets, as join writes it, and
+// what the proxy is to add; nothing if it is no stream.
+func direct(t *testing.T, scenario string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	body := strings.NewReader(question("/" + scenario).body)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://standin/v3/chat", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := mock.New(7).RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
+		return nil
+	}
+	var events []event
+	for e, err := range sse.Read(res.Body, &sse.ReadConfig{MaxEventSize: 4 << 20}) {
+		if err != nil {
+			break // what is to come of it stands below
+		}
+		events = append(events, event{e.Type, e.Data})
+	}
+	switch scenario {
+	case "cut", "cut-early", "no-done":
+		events = append(events, event{"error", `{"code":5023,"msg":"upstream ended in the middle of its answer"}`})
+	case "hang":
+		events = append(events, event{"error", `{"code":5042,"msg":"upstream fell silent in the middle of its answer"}`})
+	case "studio":
+		events[len(events)-1] = event{"done", `"[DONE]"`}
+	}
+	return join(events)
+}
+
+func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []string) {
+	_, engine := newTestHandler(t, mock.New(7))
+	r := question("/" + scenario)
+	r.header = map[string]string{"Typewriter-Mode": string(mode)}
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	a, _ := serve(ctx, t, engine, r)
+	if want == nil {
+		return // no stream: see TestOtherRepliesPass
+	}
+	events, err := readStrict(strings.ReplaceAll(a.text(), "\n\n\n", "\n\n")) // without heartbeats
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := join(events)
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) {
+			t.Fatalf("event %d is missing: %.300q", i, want[i])
+		}
+		if i >= len(want) || got[i] != want[i] {
+			t.Fatalf("event %d is %.300q\nwant %.300q", i, got[i], append(want, "none")[i])
+		}
+	}
+}
+
+// join writes events as text, with the deltas that differ in nothing but their text
+// as one, and JSON in one canonical form.
+func join(events []event) []string {
+	var joined []string
+	around, text := "", ""
+	flush := func() {
+		if around != "" {
+			var s string
+			_ = json.Unmarshal([]byte(`"`+text+`"`), &s) // valid: it was JSON
+			joined = append(joined, around+" "+s)
+		}
+		around, text = "", ""
+	}
+	for _, e := range events {
+		a, t, ok := cutText(e)
+		if a != around || !ok {
+			flush()
+		}
+		if ok {
+			around, text = a, text+t
+			continue
+		}
+		joined = append(joined, e.name+" "+canonical(e.data))
+	}
+	flush()
+	return joined
+}
+
+// cutText parts a delta into its text and the rest.
+func cutText(e event) (around, text string, ok bool) {
+	if e.name != "conversation.message.delta" || !gjson.Valid(e.data) || gjson.Get(e.data, "content_type").Str == "card" {
+		return "", "", false
+	}
+	for _, field := range []string{"content", "reasoning_content"} {
+		if v := gjson.Get(e.data, field); v.Type == gjson.String && v.Str != "" {
+			rest := e.data[:v.Index] + `""` + e.data[v.Index+len(v.Raw):]
+			return e.name + " " + field + " " + canonical(rest), v.Raw[1 : len(v.Raw)-1], true
+		}
+	}
+	return "", "", false
+}
+
+// canonical writes JSON with sorted keys and one way to escape.
+func canonical(data string) string {
+	decoder := json.NewDecoder(bytes.NewReader([]byte(data)))
+	decoder.UseNumber()
+	var v any
+	if decoder.Decode(&v) != nil {
+		return data
+	}
+	b, _ := json.Marshal(v)
+	return string(b)
+}

@@ -1,0 +1,245 @@
+package handler
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// slowBody is a reply's body that yields its parts when they are due, and nothing
+// after its context or it is done.
+type slowBody struct {
+	ctx    context.Context
+	parts  []part
+	closed func()
+}
+
+type part struct {
+	after time.Duration
+	data  string
+}
+
+func (b *slowBody) Read(p []byte) (int, error) {
+	if len(b.parts) == 0 {
+		return 0, io.EOF
+	}
+	next := b.parts[0]
+	b.parts = b.parts[1:]
+	select {
+	case <-time.After(next.after):
+		return copy(p, next.data), nil
+	case <-b.ctx.Done():
+		return 0, context.Cause(b.ctx)
+	}
+}
+
+func (b *slowBody) Close() error {
+	if b.closed != nil {
+		b.closed()
+	}
+	return nil
+}
+
+// streaming is an upstream that answers with a stream of parts.
+func streaming(closed func(), parts ...part) http.RoundTripper {
+	return transportFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{
+			StatusCode: http.StatusOK,
+			Header:     http.Header{"Content-Type": {"text/event-stream"}},
+			Body:       &slowBody{ctx: r.Context(), parts: parts, closed: closed},
+			Request:    r,
+		}, nil
+	})
+}
+
+const (
+	deltaAB = `event:conversation.message.delta` + "\n" + `data:{"id":"1","content":"ab"}` + "\n\n"
+	done    = "event:done\ndata:\"[DONE]\"\n\n"
+)
+
+// The header leaves when the upstream has answered, and blank lines follow until
+// it says something, and when it falls silent again.
+func TestSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, streaming(nil, part{40 * time.Second, deltaAB}, part{20 * time.Second, done}))
+		a, w := serve(context.Background(), t, engine, question("x"))
+		if w.opened != 0 {
+			t.Errorf("header sent at %v", w.opened)
+		}
+		var got []time.Duration
+		for _, c := range a.chunks {
+			if c.data == "\n" {
+				got = append(got, c.at)
+			}
+		}
+		want := []time.Duration{15 * time.Second, 30 * time.Second, 55*time.Second + 100*time.Millisecond}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("heartbeats at %v, want %v", got, want)
+		}
+		if _, err := readStrict(strings.ReplaceAll(a.text(), "\n\n\n", "\n\n")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What arrived before an upstream fell silent is typed; then the client is told.
+func TestIdleUpstreamEndsInAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		h.Upstream.IdleTimeout = 10 * time.Second
+		a, w := serve(context.Background(), t, engine, question("x"))
+		want := []string{"0 a", "100 b", `10000 {"code":5042,"msg":"upstream fell silent in the middle of its answer"}`}
+		if got := times(t, a); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+		if w.ended {
+			t.Error("finalized by the handler: that is Hertz's")
+		}
+	})
+}
+
+// A client that leaves frees its upstream at once, whatever is going on.
+func TestLeavingFreesTheUpstream(t *testing.T) {
+	tests := []struct {
+		name  string
+		parts []part
+	}{
+		{"before the first event", []part{{time.Hour, done}}},
+		{"during a pause", []part{{0, deltaAB}, {2 * time.Hour, done}}},
+		{"during the upstream's silence", []part{{10 * time.Millisecond, deltaAB}, {time.Hour, done}}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				closed := time.Duration(-1)
+				h, engine := newTestHandler(t, streaming(func() {
+					if closed < 0 {
+						closed = time.Since(start)
+					}
+				}, test.parts...))
+				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+				defer cancel()
+				serve(ctx, t, engine, question("x"))
+				h.live.Wait()
+				if closed != 50*time.Millisecond {
+					t.Errorf("upstream was closed at %v, want 50ms", closed)
+				}
+			})
+		})
+	}
+}
+
+// The response ends at once after the last event, though the upstream's connection
+// stays open.
+func TestEndIsPrompt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}, part{time.Hour, "x"}))
+		start := time.Now()
+		serve(context.Background(), t, engine, question("x"))
+		if took := time.Since(start); took != 100*time.Millisecond {
+			t.Errorf("ended after %v, want 100ms", took)
+		}
+		time.Sleep(2 * time.Second) // the connection is given up
+	})
+}
+
+// Shutdown lets streams end, and ends them when its time is over.
+func TestShutdown(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		time time.Duration
+		want time.Duration
+	}{
+		{"in time", time.Minute, 20 * time.Second},
+		{"out of time", 5 * time.Second, 5 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{20 * time.Second, done}))
+				go serve(context.Background(), t, engine, question("x"))
+				synctest.Wait()
+				start := time.Now()
+				ctx, cancel := context.WithTimeout(context.Background(), test.time)
+				defer cancel()
+				h.Shutdown(ctx)
+				if took := time.Since(start); took != test.want {
+					t.Errorf("took %v, want %v", took, test.want)
+				}
+			})
+		})
+	}
+}
+
+// What goes upstream: the body as it is, the client's headers but for those of its
+// connection and those for us.
+func TestWhatGoesUpstream(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	}))
+	const odd = ` {"bot_id": "1", "x":1.0,"y":"\u4f60" } `
+	serve(context.Background(), t, engine, request{
+		method: "POST",
+		url:    "/v3/chat?conversation_id=&mode=raw&a=%2f&speed=2&max_lag=1s&event_ids=off&a=b",
+		header: map[string]string{
+			"Authorization": "Bearer t", "X-Coze-Client-User-Agent": "{}", "Content-Type": "application/json; charset=x",
+			"Connection": "close, X-Hop", "X-Hop": "1", "Keep-Alive": "1", "Te": "trailers", "Upgrade": "h2c",
+			"Typewriter-Mode": "raw", "Typewriter-Speed": "1", "Typewriter-Max-Lag": "1s", "Typewriter-Event-Ids": "on",
+			"Accept-Encoding": "gzip", "Last-Event-ID": "1",
+		},
+		body: odd,
+	})
+	if string(body) != odd || got.ContentLength != int64(len(odd)) {
+		t.Errorf("body %q, length %d", body, got.ContentLength)
+	}
+	if want := "http://upstream.invalid/v3/chat?a=%2f&a=b"; got.URL.String() != want {
+		t.Errorf("url %s, want %s", got.URL, want)
+	}
+	want := http.Header{
+		"Authorization": {"Bearer t"}, "X-Coze-Client-User-Agent": {"{}"},
+		"Content-Type": {"application/json; charset=x"}, "Accept-Encoding": {"identity"},
+	}
+	got.Header.Del("User-Agent")
+	if !reflect.DeepEqual(got.Header, want) {
+		t.Errorf("header %v\nwant   %v", got.Header, want)
+	}
+}
+
+// The request that is made for a client that sends none.
+func TestDefaultRequest(t *testing.T) {
+	tests := []struct{ name, url, wantURL, want string }{
+		{
+			"nothing", "/v3/chat", "http://upstream.invalid/v3/chat",
+			`{"bot_id":"bot","user_id":"user","stream":true,"auto_save_history":true,` +
+				`"additional_messages":[{"role":"user","content":"` + DefaultMessage + `","content_type":"text"}]}`,
+		},
+		{
+			"all", "/v3/chat?q=%3Ca%26b%3E&bot_id=B&user_id=U&conversation_id=C&mode=raw", "http://upstream.invalid/v3/chat?conversation_id=C",
+			`{"bot_id":"B","user_id":"U","stream":true,"auto_save_history":true,` +
+				`"additional_messages":[{"role":"user","content":"<a&b>","content_type":"text"}]}`,
+		},
+	}
+	for _, test := range tests {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(test.name+"/"+method, func(t *testing.T) {
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					body, _ := io.ReadAll(r.Body)
+					if r.Method != http.MethodPost || r.URL.String() != test.wantURL || string(body) != test.want {
+						t.Errorf("got %s %s %s\nwant POST %s %s", r.Method, r.URL, body, test.wantURL, test.want)
+					}
+					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+				}))
+				serve(context.Background(), t, engine, request{method: method, url: test.url})
+			})
+		}
+	}
+}

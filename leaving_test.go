@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// busyUpstream streams deltas until the request is given up, and notes how many
+// requests are open and when each ended.
+type busyUpstream struct {
+	*httptest.Server
+	mu    sync.Mutex
+	open  int
+	ended []time.Time
+}
+
+func newBusyUpstream(t *testing.T) *busyUpstream {
+	t.Helper()
+	u := &busyUpstream{}
+	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.mu.Lock()
+		u.open++
+		u.mu.Unlock()
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"今天天气\"}\n\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		u.mu.Lock()
+		u.open--
+		u.ended = append(u.ended, time.Now())
+		u.mu.Unlock()
+	}))
+	t.Cleanup(u.Close)
+	return u
+}
+
+func (u *busyUpstream) state() (open, ended int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.open, len(u.ended)
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !condition(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still not after %v", what, patience)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// leave opens a stream, reads its first bytes, and leaves; by a reset or a close.
+func leave(t *testing.T, base string, reset bool) (left time.Time) {
+	t.Helper()
+	conn := dial(t, base)
+	if _, err := io.WriteString(conn, "POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	if reset {
+		if err := conn.SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left = time.Now()
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return left
+}
+
+// A thousand clients leave in the middle of their streams: each upstream is given
+// up, and goroutines and memory are back where they were.
+func TestLeavingLeavesNothing(t *testing.T) {
+	up := newBusyUpstream(t)
+	base := start(t, "--upstream="+up.URL, "--bot-id=1")
+	round := func(n int) (waits []time.Duration) {
+		for i := range n {
+			_, before := up.state()
+			left := leave(t, base, i%2 == 0)
+			eventually(t, "upstream is given up", func() bool { _, ended := up.state(); return ended > before })
+			up.mu.Lock()
+			waits = append(waits, up.ended[len(up.ended)-1].Sub(left))
+			up.mu.Unlock()
+		}
+		return waits
+	}
+	round(50) // so that pools are filled
+	goroutines, memory := runtime.NumGoroutine(), heap()
+	waits := round(1000)
+	eventually(t, fmt.Sprintf("%d goroutines again", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+5 })
+	if open, _ := up.state(); open != 0 {
+		t.Errorf("%d upstream requests are open", open)
+	}
+	if grown := heap() - memory; grown > 2<<20 {
+		t.Errorf("memory has grown by %d bytes", grown)
+	}
+	slices.Sort(waits)
+	t.Logf("upstream given up after: p50 %v, p99 %v, max %v", waits[500], waits[990], waits[999])
+}
+
+// heap returns the bytes in use, once the collector has run.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse)
+}
