@@ -22,6 +22,14 @@ func main() {
 	}
 }
 
+// hello tells a newcomer what to do.
+const hello = `Serving on %[1]s. Try:
+
+  curl -N '%[1]s/v3/chat?message=hello'
+  curl -N -X POST %[1]s/v3/chat
+
+`
+
 // run serves until ctx is done or a signal asks it to end.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	conf, err := config.Parse(args, stdout)
@@ -65,14 +73,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- engine.Run() }() // ends with the process
 	logger.Info("serving", "address", address, "upstream", source)
-	fmt.Fprintf(stdout, "Serving on %s. Try:\n\n  curl -N '%s/v3/chat?message=hello'\n  curl -N -X POST %s/v3/chat\n\n", address, address, address)
+	_, _ = fmt.Fprintf(stdout, hello, address) // served all the same
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
 	stop() // a second signal ends the process at once
-	drain, cancel := context.WithTimeout(context.Background(), conf.DrainTimeout)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
 	defer cancel()
 	logger.Info("ending", "timeout", conf.DrainTimeout)
 	h.Shutdown(drain)

@@ -56,7 +56,7 @@ func start(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go io.Copy(io.Discard, out) //nolint:errcheck // until the server ends
+	go io.Copy(io.Discard, out)
 	return regexp.MustCompile(`http://[^. ]+[^ ]*[0-9]`).FindString(line)
 }
 

@@ -68,7 +68,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 	upCtx, cancel := context.WithCancel(h.draining)
 	gone := context.AfterFunc(ctx, cancel)
 	defer gone()
-	reply, err := h.Upstream.Do(upCtx, chatRequest(c, body, drop))
+	reply, err := h.Upstream.Do(upCtx, chatRequest(c, body, drop)) //nolint:contextcheck // see above
 	if err != nil {
 		cancel()
 		failOpen(c, err)

@@ -91,7 +91,7 @@ func (e *endReader) Read(p []byte) (int, error) {
 			e.last = p[n-1]
 			return n, nil // an error comes again
 		}
-		if err != io.EOF { //nolint:errorlint // a Reader's end is io.EOF itself
+		if err != io.EOF {
 			return n, err
 		}
 		e.ended = true

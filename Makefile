@@ -1,0 +1,33 @@
+# Everything that is done with this project. CI runs check and test.
+
+GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+TOOL := go tool -modfile=tools.mod
+
+.PHONY: build run test check fmt sim bench fuzz
+
+build: ## the binary
+	go build -trimpath -o sse-typewriter .
+
+run: build ## serve on 127.0.0.1:8380 against the stand-in
+	./sse-typewriter
+
+test: ## all tests, with the race detector where there is a C compiler
+	go test $(shell command -v cc gcc >/dev/null 2>&1 && echo -race) ./...
+
+check: ## format and linters
+	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted; exit 1; }
+	go vet ./...
+	$(TOOL) staticcheck ./...
+	$(GOLANGCI) run ./...
+
+fmt: ## format
+	$(TOOL) gofumpt -w .
+
+sim: ## simulate the pacing and write the tables of docs/pacing.md
+	go test ./internal/sim -count=1 -run TestSimulation -v -update
+
+bench: ## Go benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+fuzz: ## each fuzz target for 30 s
+	scripts/fuzz 30s
