@@ -93,8 +93,25 @@ func (p *pacer) typed(at time.Duration, char, next rune) {
 	p.choose()
 }
 
-// caughtUp tells the pacer that no text waits. Its layout is only an estimate
-// where clusters span events.
+// relay tells the pacer that the text that arrived last ends with a character
+// whose pause was laid out as if white space followed, and what does follow.
+func (p *pacer) relay(char, next rune) {
+	was, _ := p.pauses.after(char, unknown)
+	is, _ := p.pauses.after(char, next)
+	p.end -= p.natural(was) - p.natural(is)
+	p.place = min(p.place, p.end)
+}
+
+// reached tells the pacer that all text up to a place has left. A cluster that
+// spans events is laid out in parts but typed as one: without this, text that has
+// long been typed would seem to wait.
+func (p *pacer) reached(place time.Duration) {
+	p.place = min(place, p.end)
+	p.deadlines.passed(p.place)
+	p.choose()
+}
+
+// caughtUp tells the pacer that no text waits.
 func (p *pacer) caughtUp() {
 	p.place = p.end
 	p.deadlines.passed(p.end + 1)

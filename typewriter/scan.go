@@ -72,6 +72,13 @@ func endsWithHighSurrogate(s string) bool {
 	return ok && unit >= 0xD800 && unit < 0xDC00 && !oddBackslashes(s[:len(s)-unitSize])
 }
 
+// isOpen reports whether what follows text could make its first cluster longer,
+// which takes size bytes of it: it ends with the text, or only half a surrogate
+// pair stands behind it.
+func isOpen(text string, size int) bool {
+	return size == len(text) || size+unitSize == len(text) && endsWithHighSurrogate(text)
+}
+
 // oddBackslashes reports whether s ends with an escape's own backslash, so that
 // what follows is escaped by it.
 func oddBackslashes(s string) bool {

@@ -14,7 +14,9 @@ type script struct {
 	split  splitter
 
 	pos   Position      // what is played next
+	laid  time.Duration // where the entry at pos begins on the pacer's axis
 	taken int           // how many entries the pacer knows of
+	open  rune          // their last character, if its pause hangs on the next one, or unknown
 	ended bool          // nothing follows those
 	typed int64         // clusters typed so far
 	last  time.Duration // when text was written last
@@ -30,7 +32,7 @@ type script struct {
 }
 
 func newScript(p *Player, w Writer) *script {
-	s := &script{player: p, log: p.Log, w: w, pos: p.From, taken: p.From.Entry}
+	s := &script{player: p, log: p.Log, w: w, pos: p.From, taken: p.From.Entry, open: unknown}
 	s.now = s.time()
 	s.last = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
@@ -81,31 +83,51 @@ func (s *script) takeIn() {
 		s.taken = n
 	}
 	for ; s.taken < n; s.taken++ {
-		e, at, _ := s.log.Read(s.taken)
-		text := e.Text
-		if s.taken == s.player.From.Entry {
-			text = text[min(s.player.From.Offset, len(text)):]
+		text, at, _ := s.text(s.taken)
+		first := firstRune(text)
+		if s.open != unknown && first != unknown {
+			s.pacer.relay(s.open, first)
 		}
-		if !e.Frame.IsText() || text == "" {
-			continue
+		var natural, lastPause time.Duration
+		natural, lastPause, s.open = s.measure(text, unknown)
+		if first != unknown {
+			s.pacer.arrive(at, natural, lastPause, first)
 		}
-		first, _, _ := scanRune(text)
-		natural, lastPause := s.measure(text)
-		s.pacer.arrive(at, natural, lastPause, first)
 	}
 }
 
-// measure returns how long a text would take at its natural pace, and the part of
-// that which is the last cluster's pause.
-func (s *script) measure(text string) (natural, lastPause time.Duration) {
+// text returns the text of an entry that is to be played, or none.
+func (s *script) text(i int) (text string, at time.Duration, ok bool) {
+	e, at, ok := s.log.Read(i)
+	if !ok || !e.Frame.IsText() {
+		return "", at, ok
+	}
+	if i == s.player.From.Entry {
+		return e.Text[min(s.player.From.Offset, len(e.Text)):], at, ok
+	}
+	return e.Text, at, ok
+}
+
+// measure returns how long a text that next follows takes at its natural pace, the
+// part of that which is the last cluster's pause, and the last character if that
+// pause hangs on what follows, which is not known.
+func (s *script) measure(text string, next rune) (natural, lastPause time.Duration, open rune) {
+	open = unknown
 	for text != "" {
 		c := s.split.first(text)
 		text = text[c.size:]
-		pause, _ := s.pacer.pauses.after(c.char, firstRune(text))
+		follows := next
+		if text != "" {
+			follows = firstRune(text)
+		}
+		pause, tentative := s.pacer.pauses.after(c.char, follows)
+		if tentative {
+			open = c.char
+		}
 		lastPause = s.pacer.natural(pause)
 		natural += lastPause
 	}
-	return natural, lastPause
+	return natural, lastPause, open
 }
 
 // pass writes an event in one piece.
@@ -150,11 +172,31 @@ func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
 		}
 	}
 	s.data = append(s.data, c.text...)
+	begun := s.pos.Entry
 	s.pos = c.end
 	s.typed++
 	s.out.Clusters++
 	s.pacer.typed(due, c.char, s.following())
+	if begun < s.pos.Entry {
+		s.leave(begun)
+	}
 	return false, nil
+}
+
+// leave tells the pacer where the text stands after the entries from begun up to
+// the script's position.
+func (s *script) leave(begun int) {
+	for i := begun; i < s.pos.Entry; i++ {
+		next := unknown
+		if i+1 < s.taken {
+			following, _, _ := s.text(i + 1)
+			next = firstRune(following)
+		}
+		text, _, _ := s.text(i)
+		natural, _, _ := s.measure(text, next)
+		s.laid += natural
+	}
+	s.pacer.reached(s.laid)
 }
 
 // when returns at what time a cluster that is due may be written. One that is due
@@ -220,23 +262,29 @@ func (s *script) next(e Event, at time.Duration) span {
 	text := e.Text[s.pos.Offset:]
 	c := s.split.first(text)
 	span := span{frame: e.Frame, arrived: at, end: Position{Entry: s.pos.Entry, Offset: s.pos.Offset + c.size}}
-	for c.size == len(text) && len(text) < maxCluster {
-		// It ends with its entry, unless the next one continues it.
-		span.end = Position{Entry: span.end.Entry + 1}
-		e, at, ok := s.read(span.end.Entry)
+	for i := s.pos.Entry + 1; isOpen(text, c.size) && len(text) < maxCluster; i++ {
+		// The next entry may continue it.
+		whole := c.size == len(text)
+		if whole {
+			span.end = Position{Entry: i}
+		}
+		e, at, ok := s.read(i)
 		if !ok {
-			span.held = !s.ended && s.split.mayGrow(text)
+			span.held = !s.ended && s.split.mayGrow(text[:c.size])
 			break
 		}
-		if e.Frame.Channel != span.frame.Channel || e.Text == "" || isPlain(c.char) && startsPlain(e.Text) {
+		if e.Frame.Channel != span.frame.Channel || whole && isPlain(c.char) && e.Text != "" && startsPlain(e.Text) {
 			break
+		}
+		if e.Text == "" {
+			continue
 		}
 		joined := text + e.Text
-		if c = s.split.first(joined); c.size == len(text) {
-			break
+		if longer := s.split.first(joined); longer.size > c.size {
+			c = longer
+			span.frame, span.arrived = e.Frame, at
+			span.end = Position{Entry: i, Offset: c.size - len(text)}
 		}
-		span.frame, span.arrived = e.Frame, at
-		span.end.Offset = c.size - len(text)
 		text = joined
 	}
 	span.text, span.char = text[:c.size], c.char

@@ -1,0 +1,134 @@
+package sim
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sse-typewriter/typewriter"
+)
+
+// algorithm is a way to time a stream. Its lag bounds the added latency; a
+// negative one says that nothing does.
+type algorithm struct {
+	name string
+	lag  time.Duration
+	run  func(*testing.T, []arrival) []item
+}
+
+var algorithms = []algorithm{
+	player("typewriter", typewriter.DefaultPace(typewriter.Typewriter)),
+	player("smooth", typewriter.DefaultPace(typewriter.Smooth)),
+	player("raw", typewriter.DefaultPace(typewriter.Raw)),
+	player("no bound", unbounded()),
+	{"smoothStream", -1, smoothStream},
+	{"chat-ui", -1, chatUI},
+}
+
+// unbounded is the typewriter with its natural pauses, however late it gets.
+func unbounded() typewriter.Pace {
+	pace := typewriter.DefaultPace(typewriter.Typewriter)
+	pace.MaxLag = 0
+	return pace
+}
+
+// item is something sent: a piece of text of a channel, or another event, which
+// has no channel.
+type item struct {
+	at      time.Duration
+	channel string
+	text    string
+}
+
+// itemOf is the item that an event is.
+func itemOf(at time.Duration, e typewriter.Event) item {
+	if !e.Frame.IsText() {
+		return item{at: at, text: e.Frame.Name + " " + e.Frame.Head}
+	}
+	return item{at: at, channel: e.Frame.Channel, text: e.Text}
+}
+
+// items is a pattern as sent by an algorithm that does nothing.
+func items(arrivals []arrival) []item {
+	var all []item
+	for _, a := range arrivals {
+		all = append(all, itemOf(a.at, a.event))
+	}
+	return all
+}
+
+// player is the real thing: a log, its recording and its playing, in a bubble
+// with a clock of its own.
+func player(name string, pace typewriter.Pace) algorithm {
+	pace.Seed = 1
+	a := algorithm{name: name, lag: pace.MaxLag}
+	switch {
+	case pace.Mode == typewriter.Raw:
+		a.lag = 0
+	case pace.MaxLag == 0:
+		a.lag = -1
+	}
+	a.run = func(t *testing.T, arrivals []arrival) []item {
+		var w *recorder
+		synctest.Test(t, func(t *testing.T) {
+			log := typewriter.NewLog(0)
+			w = &recorder{t: t, start: time.Now()}
+			go feed(t, log, arrivals) // ends with the pattern, which the player waits for
+			p := typewriter.Player{Log: log, Pace: pace, Forget: true}
+			if err := p.Play(context.Background(), w); err != nil {
+				t.Fatal(err)
+			}
+		})
+		return w.sent
+	}
+	return a
+}
+
+// feed appends a pattern to a log as its times say, and ends the log.
+func feed(t *testing.T, log *typewriter.Log, arrivals []arrival) {
+	defer log.End()
+	start := time.Now()
+	for _, a := range arrivals {
+		time.Sleep(time.Until(start.Add(a.at)))
+		if err := log.Append(a.event); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+	time.Sleep(time.Nanosecond) // as between two events
+}
+
+// recorder is a typewriter.Writer that notes what it is given, at the time of
+// the flush that sends it.
+type recorder struct {
+	t       *testing.T
+	start   time.Time
+	sent    []item
+	flushed int
+}
+
+func (r *recorder) Write(o typewriter.Output) error {
+	data := string(o.Data)
+	it := item{text: o.Name + " " + data}
+	for _, f := range []*typewriter.Frame{content, reasoning} {
+		if text, ok := strings.CutPrefix(data, f.Head); ok {
+			it.channel, it.text = f.Channel, strings.TrimSuffix(text, f.Tail)
+		}
+	}
+	if it.channel != "" && it.text == "" {
+		r.t.Error("an event of text without any")
+	}
+	r.sent = append(r.sent, it)
+	return nil
+}
+
+func (r *recorder) Flush() error {
+	for ; r.flushed < len(r.sent); r.flushed++ {
+		r.sent[r.flushed].at = time.Since(r.start)
+	}
+	return nil
+}
+
+func (r *recorder) Heartbeat() error { return nil }

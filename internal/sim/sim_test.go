@@ -1,0 +1,175 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"sse-typewriter/typewriter"
+)
+
+var update = flag.Bool("update", false, "write the tables into "+document)
+
+// document holds the tables between two markers.
+const (
+	document = "../../docs/pacing.md"
+	begin    = "<!-- begin of what make sim writes -->\n"
+	end      = "<!-- end of what make sim writes -->\n"
+)
+
+// TestSimulation plays each pattern through each algorithm, checks what every
+// mode promises, prints the tables, and compares them with the document's.
+func TestSimulation(t *testing.T) {
+	var tables strings.Builder
+	played := 0
+	for _, p := range patterns {
+		t.Run(p.name, func(t *testing.T) {
+			simulate(t, p, &tables)
+			played++
+		})
+	}
+	if testing.Verbose() {
+		fmt.Print(tables.String())
+	}
+	if t.Failed() || played < len(patterns) {
+		return // of some patterns only, as -run chose
+	}
+	checkDocument(t, "\n"+tables.String())
+}
+
+// checkDocument compares what stands between the document's markers with what
+// should, or replaces it.
+func checkDocument(t *testing.T, want string) {
+	t.Helper()
+	text, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok1 := strings.Cut(string(text), begin)
+	old, tail, ok2 := strings.Cut(rest, end)
+	switch {
+	case !ok1 || !ok2:
+		t.Fatalf("%s does not have both markers", document)
+	case old == want:
+	case !*update:
+		t.Fatalf("%s is not what the simulation finds: run make sim", document)
+	default:
+		if err := os.WriteFile(document, []byte(head+begin+want+end+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// simulate plays one pattern and writes its table.
+func simulate(t *testing.T, p pattern, tables *strings.Builder) {
+	arrivals := p.arrivals()
+	came := items(arrivals)
+	rows := [][]string{{"", "p50", "p99", "max", "tail", "pause", "own pause", "jump", "breaths", "uneven"}}
+	var chars int
+	for _, a := range algorithms {
+		left := a.run(t, arrivals)
+		units, others, err := compare(came, left)
+		if err != nil {
+			t.Errorf("%s: %v", a.name, err)
+			continue
+		}
+		chars = len(units)
+		if a.lag >= 0 {
+			checkLag(t, a, slices.Concat(units, others))
+			checkFirst(t, a, came, left)
+		}
+		rows = append(rows, measure(units, others).row(a.name))
+	}
+	fmt.Fprintf(tables, "**%s**: %s (%d characters in %.1f s).\n\n", p.name, p.what, chars, came[len(came)-1].at.Seconds())
+	writeTable(tables, rows)
+}
+
+// checkLag checks that nothing leaves before it arrived, nor later than the
+// algorithm's lag after it.
+func checkLag(t *testing.T, a algorithm, units []unit) {
+	t.Helper()
+	for i, u := range units {
+		if lag := u.left - u.arrived; lag < 0 || lag > a.lag {
+			t.Errorf("%s: unit %d %q left %v after its arrival at %v, want at most %v",
+				a.name, i, u.char, lag, u.arrived, a.lag)
+			return
+		}
+	}
+}
+
+// checkFirst checks that the first text leaves when it arrives, or if it is part
+// of a cluster that may grow, within the time that those are held.
+func checkFirst(t *testing.T, a algorithm, came, left []item) {
+	t.Helper()
+	first, sent := firstText(came), firstText(left)
+	held := time.Duration(0)
+	if unicode.Is(unicode.So, clusters(first.text)[0].char) { // an emoji
+		held = typewriter.HoldTime
+	}
+	if wait := sent.at - first.at; wait > held {
+		t.Errorf("%s: the first text waited %v, want at most %v", a.name, wait, held)
+	}
+}
+
+func firstText(items []item) item {
+	for _, it := range items {
+		if it.channel != "" {
+			return it
+		}
+	}
+	return item{}
+}
+
+// row writes a result as the cells of a table.
+func (r result) row(name string) []string {
+	ms := func(d time.Duration) string { return fmt.Sprint(d.Round(time.Millisecond).Milliseconds()) }
+	number := func(format string, v float64) string {
+		if math.IsNaN(v) {
+			return "-"
+		}
+		return fmt.Sprintf(format, v)
+	}
+	return []string{
+		name, ms(r.p50), ms(r.p99), ms(r.max), ms(r.tail), ms(r.pause), ms(r.own),
+		fmt.Sprint(r.jump), number("%.0f %%", r.breaths), number("%.2f", r.uneven),
+	}
+}
+
+// writeTable writes a Markdown table whose columns stand in line, the first to
+// the left and the others to the right.
+func writeTable(b *strings.Builder, rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], len(cell))
+		}
+	}
+	for n, row := range rows {
+		for i, cell := range row {
+			width := widths[i]
+			if i == 0 {
+				width = -width // to the left
+			}
+			fmt.Fprintf(b, "| %*s ", width, cell)
+		}
+		b.WriteString("|\n")
+		if n > 0 {
+			continue
+		}
+		for i, width := range widths {
+			if i == 0 {
+				b.WriteString("|" + strings.Repeat("-", width+2))
+			} else {
+				b.WriteString("|" + strings.Repeat("-", width+1) + ":")
+			}
+		}
+		b.WriteString("|\n")
+	}
+	b.WriteString("\n")
+}
