@@ -14,6 +14,8 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app/server"
 	"github.com/cloudwego/hertz/pkg/common/hlog"
+	"github.com/cloudwego/hertz/pkg/network"
+	"github.com/cloudwego/hertz/pkg/network/standard"
 
 	"sse-typewriter/config"
 	"sse-typewriter/handler"
@@ -43,7 +45,28 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
 	}
-	return listener, nil
+	return patientListener{listener}, nil
+}
+
+// patientListener outlives a shortage of file descriptors or memory: on any error
+// Hertz stops to accept for good.
+type patientListener struct{ net.Listener }
+
+// Accept implements [net.Listener].
+func (l patientListener) Accept() (net.Conn, error) {
+	const pause = 50 * time.Millisecond
+	for {
+		conn, err := l.Listener.Accept()
+		switch {
+		case err == nil:
+			return conn, nil
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS),
+			errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ECONNABORTED):
+			time.Sleep(pause)
+		default:
+			return nil, err
+		}
+	}
 }
 
 // visible returns an address that a client on this machine can use.
@@ -81,6 +104,9 @@ func newEngine(conf *config.Config, listener net.Listener) *server.Hertz {
 	hlog.SetOutput(io.Discard) // what matters of Hertz's reaches us as errors
 	return server.New(
 		server.WithListener(listener),
+		// One goroutine for each connection, which reads only when the handler does:
+		// netpoll reads all that a client sends, as fast as it comes, into memory.
+		server.WithTransport(standard.NewTransporter),
 		server.WithDisablePrintRoute(true),
 		server.WithSenseClientDisconnection(true),
 		server.WithStreamBody(true),
@@ -89,12 +115,23 @@ func newEngine(conf *config.Config, listener net.Listener) *server.Hertz {
 		server.WithHandleMethodNotAllowed(true),
 		server.WithRemoveExtraSlash(true),
 		server.WithRedirectTrailingSlash(false),
-		server.WithReadTimeout(time.Minute),
-		server.WithWriteTimeout(conf.WriteTimeout),
-		server.WithIdleTimeout(3*time.Minute),
+		server.WithReadTimeout(readTimeout),
+		server.WithIdleTimeout(idleTimeout),
+		server.WithOnConnect(func(ctx context.Context, conn network.Conn) context.Context {
+			// Hertz does so from the second request on.
+			_ = conn.SetReadTimeout(readTimeout) // an error shows when it is read
+			return ctx
+		}),
 		server.WithExitWaitTime(0),
 	)
 }
+
+// readTimeout is how long a client may take for a request's header, and idleTimeout
+// how long a connection may wait for the next one.
+const (
+	readTimeout = 30 * time.Second
+	idleTimeout = 3 * time.Minute
+)
 
 // bodyBuffer is how much of a request's body Hertz reads before the handler does.
 const bodyBuffer = 64 << 10
@@ -127,6 +164,7 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		BotID:        botID,
 		UserID:       conf.UserID,
 		Heartbeat:    conf.Heartbeat,
+		WriteTimeout: conf.WriteTimeout,
 		MaxBodyBytes: int(conf.MaxBodyBytes),
 		MaxLogBytes:  int(conf.StoreMaxBytes),
 		Logger:       logger,

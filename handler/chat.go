@@ -50,6 +50,7 @@ func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
 func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []byte, withIDs bool) {
 	h.live.Add(1)
 	defer h.live.Done()
+	defer watchLeaving(c)()
 	pace, err := h.pace(c)
 	if err != nil {
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
@@ -75,7 +76,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 		return
 	}
 	if !reply.IsStream() {
-		passReply(c, reply)
+		h.passReply(c, reply)
 		return
 	}
 	s := h.record(reply, cancel)
@@ -85,7 +86,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 // view plays a stream to a client until it has ended or the client has gone.
 func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *stream, pace typewriter.Pace, withIDs bool) {
 	started := time.Now()
-	w := newEventWriter(c, s, withIDs)
+	w := h.newEventWriter(c, s, withIDs)
 	err := w.open()
 	if err == nil {
 		player := typewriter.Player{Log: s.log, Pace: pace, Heartbeat: h.Heartbeat, Forget: true}

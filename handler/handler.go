@@ -32,6 +32,9 @@ type Handler struct {
 	// Heartbeat is how long a stream is silent before a sign of life is sent.
 	Heartbeat time.Duration
 
+	// WriteTimeout is how long a client may not read before it is dropped.
+	WriteTimeout time.Duration
+
 	// MaxBodyBytes bounds the body of a chat request.
 	MaxBodyBytes int
 

@@ -10,7 +10,7 @@ import (
 
 // passReply gives a reply to the client as it is, each piece as it comes, and
 // closes it. A reply that is cut ends with the connection, not as if it were whole.
-func passReply(c *app.RequestContext, reply *upstream.Reply) {
+func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	defer reply.Close()
 	header := reply.Header
 	dropHopByHop(header)
@@ -26,5 +26,5 @@ func passReply(c *app.RequestContext, reply *upstream.Reply) {
 			c.Response.Header.Add(name, value)
 		}
 	}
-	newBody(c, size).readFrom(reply.Body)
+	h.newBody(c, size).readFrom(reply.Body)
 }

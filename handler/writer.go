@@ -3,6 +3,7 @@ package handler
 import (
 	"io"
 	"slices"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/network"
@@ -26,8 +27,8 @@ type eventWriter struct {
 }
 
 // newEventWriter takes over the response.
-func newEventWriter(c *app.RequestContext, s *stream, withIDs bool) *eventWriter {
-	w := &eventWriter{body: newBody(c, unknownSize)}
+func (h *Handler) newEventWriter(c *app.RequestContext, s *stream, withIDs bool) *eventWriter {
+	w := &eventWriter{body: h.newBody(c, unknownSize)}
 	header := &c.Response.Header
 	header.SetContentType(sse.ContentType + "; charset=utf-8")
 	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
@@ -85,6 +86,10 @@ type body struct {
 	w   network.ExtWriter
 	buf []byte
 	err error // of the first write that failed; then nothing is written any more
+
+	conn     network.Conn
+	timeout  time.Duration
+	deadline time.Time // that the connection has
 }
 
 // maxBuffer is how much is collected before it is sent in any case, and how much
@@ -94,11 +99,11 @@ const maxBuffer = 32 << 10
 // newBody takes over the response's body. Of a size that is known it is written
 // as it is; else in chunks, or up to the connection's end for a client of HTTP/1.0,
 // which knows no chunks.
-func newBody(c *app.RequestContext, size int) *body {
+func (h *Handler) newBody(c *app.RequestContext, size int) *body {
 	if w := c.Response.GetHijackWriter(); w != nil {
 		return &body{w: w} // set by a test
 	}
-	b := &body{}
+	b := &body{conn: c.GetConn(), timeout: h.WriteTimeout}
 	switch {
 	case size >= 0:
 		c.Response.Header.SetContentLength(size)
@@ -118,10 +123,24 @@ const unknownSize = -1
 
 // open sends the response's header.
 func (b *body) open() error {
-	if _, b.err = b.w.Write(nil); b.err == nil {
+	b.send(nil)
+	return b.err
+}
+
+// send writes at once. The connection's deadline is put off only now and then: a
+// client has between half the timeout and all of it to read.
+func (b *body) send(p []byte) {
+	if b.conn != nil {
+		if now := time.Now(); b.deadline.Sub(now) < b.timeout/2 {
+			b.deadline = now.Add(b.timeout)
+			if b.err = b.conn.SetWriteDeadline(b.deadline); b.err != nil {
+				return
+			}
+		}
+	}
+	if _, b.err = b.w.Write(p); b.err == nil {
 		b.err = b.w.Flush()
 	}
-	return b.err
 }
 
 func (b *body) Write(p []byte) (int, error) {
@@ -140,9 +159,7 @@ func (b *body) Flush() error {
 	if b.err != nil || len(b.buf) == 0 {
 		return b.err
 	}
-	if _, b.err = b.w.Write(b.buf); b.err == nil {
-		b.err = b.w.Flush()
-	}
+	b.send(b.buf)
 	b.buf = b.buf[:0]
 	if cap(b.buf) > maxBuffer {
 		b.buf = nil
@@ -170,7 +187,9 @@ func (b *body) Finalize() error {
 	if err := b.Flush(); err != nil {
 		return err
 	}
-	b.err = b.w.Finalize()
+	if b.err = b.w.Finalize(); b.err == nil && b.conn != nil {
+		b.err = b.conn.SetWriteDeadline(time.Time{}) // the connection may serve again
+	}
 	return b.err
 }
 
