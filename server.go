@@ -158,16 +158,18 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		botID = "stand-in"
 	}
 	return &handler.Handler{
-		Upstream:     client,
-		Paces:        paces,
-		Mode:         conf.Mode,
-		BotID:        botID,
-		UserID:       conf.UserID,
-		Heartbeat:    conf.Heartbeat,
-		WriteTimeout: conf.WriteTimeout,
-		MaxBodyBytes: int(conf.MaxBodyBytes),
-		MaxLogBytes:  int(conf.StoreMaxBytes),
-		Logger:       logger,
+		Upstream:       client,
+		Paces:          paces,
+		Mode:           conf.Mode,
+		UpstreamToken:  conf.UpstreamToken,
+		BotID:          botID,
+		UserID:         conf.UserID,
+		Heartbeat:      conf.Heartbeat,
+		WriteTimeout:   conf.WriteTimeout,
+		MaxBodyBytes:   int(conf.MaxBodyBytes),
+		MaxUploadBytes: int64(conf.MaxUploadBytes),
+		MaxLogBytes:    int(conf.StoreMaxBytes),
+		Logger:         logger,
 	}, nil
 }
 

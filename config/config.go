@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,10 +22,11 @@ import (
 type Config struct {
 	Config kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
 
-	Addr     string `default:"127.0.0.1:8380" help:"Address to serve on."`
-	Upstream string `help:"Base URL of the AI service, as https://api.coze.com. Empty: the stand-in at /upstream." placeholder:"URL"`
-	BotID    string `help:"bot_id of requests that name none." placeholder:"ID"`
-	UserID   string `default:"sse-typewriter" help:"user_id of requests that name none."`
+	Addr          string `default:"127.0.0.1:8380" help:"Address to serve on."`
+	Upstream      string `help:"Base URL of the AI service, as https://api.coze.com. Empty: the stand-in at /upstream." placeholder:"URL"`
+	UpstreamToken string `help:"Token that is sent upstream for clients that bring none. Better set by the environment." placeholder:"TOKEN"`
+	BotID         string `help:"bot_id of requests that name none." placeholder:"ID"`
+	UserID        string `default:"sse-typewriter" help:"user_id of requests that name none."`
 
 	Mode         typewriter.Mode `default:"typewriter" help:"Mode of requests that ask for none: typewriter, smooth or raw."`
 	Speed        float64         `default:"1" help:"Divides the pauses of typewriter mode."`
@@ -43,6 +45,7 @@ type Config struct {
 	StudioDone             string        `default:"normalize" enum:"normalize,keep" help:"coze-studio's ending: normalize writes it as Coze's, keep leaves it."`
 	MaxEventBytes          size          `default:"8MiB" help:"Largest event of the upstream."`
 	MaxBodyBytes           size          `default:"4MiB" help:"Largest body of a chat request."`
+	MaxUploadBytes         size          `default:"512MiB" help:"Largest body of any other request that is forwarded."`
 	WriteTimeout           time.Duration `default:"30s" help:"How long a client may not read before it is dropped."`
 	DrainTimeout           time.Duration `default:"30s" help:"How long streams may go on after a signal to end."`
 
@@ -89,7 +92,7 @@ func loadFile(r io.Reader) (kong.Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	var keys map[string]any
+	var keys map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &keys); err != nil {
 		return nil, err
 	}
@@ -103,7 +106,7 @@ func loadFile(r io.Reader) (kong.Resolver, error) {
 // resolver is a file's settings.
 type resolver struct {
 	kong.Resolver
-	keys map[string]any
+	keys map[string]yaml.Node
 }
 
 // Validate implements [kong.Resolver].
@@ -120,14 +123,32 @@ func (r resolver) Validate(app *kong.Application) error {
 	return nil
 }
 
-// Resolve implements [kong.Resolver].
+// Resolve implements [kong.Resolver]. A value is given as it is written, so that
+// kong reads it as it reads a flag's: an id of digits is text, and a duration has a
+// unit.
 func (r resolver) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
 			return nil, nil //nolint:nilnil // kong's way to say that this resolver has no value
 		}
 	}
-	return r.Resolver.Resolve(ctx, parent, flag)
+	node, known := r.keys[flag.Name]
+	value, err := r.Resolver.Resolve(ctx, parent, flag)
+	if value == nil || err != nil || !known {
+		return nil, err
+	}
+	if flag.Name == "pauses" {
+		data, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag.Name, err)
+		}
+		return string(data), nil
+	}
+	text := ""
+	if err := node.Decode(&text); err != nil {
+		return nil, fmt.Errorf("%s: %w", flag.Name, err)
+	}
+	return text, nil
 }
 
 func (c *Config) validate() error {
@@ -136,7 +157,8 @@ func (c *Config) validate() error {
 	}
 	if c.Upstream != "" {
 		u, err := url.Parse(c.Upstream)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+			strings.ContainsAny(c.Upstream, "?#") {
 			return fmt.Errorf("--upstream %q: want a URL as https://api.coze.com", c.Upstream)
 		}
 	}
@@ -148,6 +170,9 @@ func (c *Config) validate() error {
 		if d <= 0 {
 			return fmt.Errorf("--%s %v: want more than 0", name, d)
 		}
+	}
+	if c.DrainTimeout < 0 {
+		return fmt.Errorf("--drain-timeout %v: want 0 or more", c.DrainTimeout)
 	}
 	paces, err := c.Paces()
 	if err != nil {

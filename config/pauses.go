@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"sse-typewriter/typewriter"
@@ -30,9 +31,9 @@ func (p *Pauses) UnmarshalJSON(data []byte) error {
 // duration is a time.Duration that is written as 300ms.
 type duration time.Duration
 
-// UnmarshalText implements [encoding.TextUnmarshaler].
-func (d *duration) UnmarshalText(text []byte) error {
-	parsed, err := time.ParseDuration(string(text))
+// UnmarshalJSON implements [json.Unmarshaler]. Without quotes, only 0 is one.
+func (d *duration) UnmarshalJSON(data []byte) error {
+	parsed, err := time.ParseDuration(strings.Trim(string(data), `"`))
 	*d = duration(parsed)
 	return err
 }

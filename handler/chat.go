@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,18 +12,11 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// chat serves POST /v3/chat: the body goes upstream as it is. Without a body a
-// request is made of the query.
+// chat serves POST /v3/chat and its like: the body goes upstream as it is. Without a
+// body a request is made of the query.
 func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
-	body, err := h.readBody(c)
-	switch {
-	case errors.Is(err, errBodyTooLarge):
-		c.SetConnectionClose() // the rest of it is not read
-		fail(c, http.StatusRequestEntityTooLarge, codeBadRequest, err.Error())
-		return
-	case err != nil:
-		c.SetConnectionClose()
-		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
+	body, ok := h.readBody(c)
+	if !ok {
 		return
 	}
 	withIDs, err := eventIDs(c)
@@ -56,20 +48,17 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
-	var drop []string
-	if len(body) == 0 {
-		if body, err = h.defaultBody(c); err != nil {
-			fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
-			return
-		}
-		drop = ownQuery
+	req, err := h.chatRequest(c, body)
+	if err != nil {
+		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		return
 	}
 	// The upstream's context is not the client's: a stream that ended well is
 	// read to its end after the client has gone.
 	upCtx, cancel := context.WithCancel(h.draining)
 	gone := context.AfterFunc(ctx, cancel)
 	defer gone()
-	reply, err := h.Upstream.Do(upCtx, chatRequest(c, body, drop)) //nolint:contextcheck // see above
+	reply, err := h.Upstream.Do(upCtx, req) //nolint:contextcheck // see above
 	if err != nil {
 		cancel()
 		failOpen(c, err)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
@@ -35,6 +37,24 @@ func fail(c *app.RequestContext, status, code int, msg string) {
 	}{code, msg, detail{logid}})
 	c.Response.Header.Set(headerLogID, logid)
 	c.Data(status, "application/json", body)
+}
+
+// refuse is fail for a request whose body has not been read. What is still to come
+// of it is read for a moment only, then the connection is closed: without that
+// moment, a client that is still sending may not see the answer.
+func (h *Handler) refuse(c *app.RequestContext, status, code int, msg string) {
+	const linger = time.Second
+	if conn := c.GetConn(); conn != nil && c.Request.IsBodyStream() {
+		c.SetConnectionClose()
+		_ = conn.SetReadTimeout(linger) // an error: it is closed already
+	}
+	fail(c, status, code, msg)
+}
+
+// refuseLarge refuses a body that is larger than a limit.
+func (h *Handler) refuseLarge(c *app.RequestContext, limit int64) {
+	msg := fmt.Sprintf("request body is too large: want at most %d bytes", limit)
+	h.refuse(c, http.StatusRequestEntityTooLarge, codeBadRequest, msg)
 }
 
 // failOpen answers when the upstream gave no reply.

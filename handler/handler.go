@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/route"
 
 	"sse-typewriter/typewriter"
@@ -26,6 +24,9 @@ type Handler struct {
 	Paces map[typewriter.Mode]typewriter.Pace
 	Mode  typewriter.Mode
 
+	// UpstreamToken is sent for clients that bring none; it may be empty.
+	UpstreamToken string
+
 	// BotID and UserID stand in requests that name none.
 	BotID, UserID string
 
@@ -38,6 +39,9 @@ type Handler struct {
 	// MaxBodyBytes bounds the body of a chat request.
 	MaxBodyBytes int
 
+	// MaxUploadBytes bounds the body of a request that is forwarded.
+	MaxUploadBytes int64
+
 	// MaxLogBytes bounds what one stream may keep in memory.
 	MaxLogBytes int
 
@@ -49,17 +53,18 @@ type Handler struct {
 	end      context.CancelFunc
 }
 
+// chatPath is where a chat is asked for.
+const chatPath = "/v3/chat"
+
 // Register adds the routes to an engine.
 func (h *Handler) Register(r *route.Engine) {
 	h.draining, h.end = context.WithCancel(context.Background())
-	r.POST("/v3/chat", h.chat)
-	r.GET("/v3/chat", h.chatGet)
-	r.NoRoute(func(_ context.Context, c *app.RequestContext) {
-		fail(c, http.StatusNotFound, codeNotFound, "no such path: "+string(c.Path()))
-	})
-	r.NoMethod(func(_ context.Context, c *app.RequestContext) {
-		fail(c, http.StatusMethodNotAllowed, codeBadRequest, "method "+string(c.Method())+" is not served at "+string(c.Path()))
-	})
+	r.POST(chatPath, h.chat)
+	r.GET(chatPath, h.chatGet)
+	r.POST("/v3/chat/submit_tool_outputs", h.chat)
+	r.POST("/v1/workflows/chat", h.chat)
+	r.NoRoute(h.forward)
+	r.NoMethod(h.forward)
 }
 
 // Shutdown waits until all streams have ended. When ctx is done it ends them.

@@ -45,14 +45,15 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		paces[mode] = pace
 	}
 	h := &Handler{
-		Upstream:     upstream.NewClient("http://upstream.invalid", transport),
-		Paces:        paces,
-		Mode:         typewriter.Typewriter,
-		BotID:        "bot",
-		UserID:       "user",
-		Heartbeat:    15 * time.Second,
-		MaxBodyBytes: 1 << 20,
-		Logger:       slog.New(slog.DiscardHandler),
+		Upstream:       upstream.NewClient("http://upstream.invalid", transport),
+		Paces:          paces,
+		Mode:           typewriter.Typewriter,
+		BotID:          "bot",
+		UserID:         "user",
+		Heartbeat:      15 * time.Second,
+		MaxBodyBytes:   1 << 20,
+		MaxUploadBytes: 1 << 20,
+		Logger:         slog.New(slog.DiscardHandler),
 	}
 	options := config.NewOptions([]config.Option{})
 	options.HandleMethodNotAllowed = true
@@ -138,8 +139,10 @@ func serve(ctx context.Context, t *testing.T, engine *route.Engine, r request) (
 	for name, value := range r.header {
 		c.Request.Header.Set(name, value)
 	}
-	c.Request.SetBodyString(r.body)
-	c.Request.Header.SetContentLength(len(r.body))
+	if r.body != "" { // as the server has it
+		c.Request.SetBodyStream(strings.NewReader(r.body), len(r.body))
+		c.Request.Header.SetContentLength(len(r.body))
+	}
 	w := &flushes{start: time.Now()}
 	c.Response.HijackWriter(w)
 	engine.ServeHTTP(ctx, c)

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"net/http"
 	"strconv"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -14,10 +15,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	defer reply.Close()
 	header := reply.Header
 	dropHopByHop(header)
-	size, err := strconv.Atoi(header.Get("Content-Length"))
-	if err != nil {
-		size = unknownSize
-	}
+	size := replySize(c, reply)
 	header.Del("Content-Length")
 	c.SetStatusCode(reply.Status)
 	for name, values := range header {
@@ -27,4 +25,20 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 		}
 	}
 	h.newBody(c, size).readFrom(reply.Body)
+}
+
+// replySize returns the size of a reply's body. A reply to HEAD, or one with a status
+// that has no body (RFC 9110, section 6.4.1), must not be given the end of one.
+func replySize(c *app.RequestContext, reply *upstream.Reply) int {
+	size, err := strconv.Atoi(reply.Header.Get("Content-Length"))
+	switch {
+	case reply.Status == http.StatusNoContent || reply.Status == http.StatusNotModified:
+		return noBody
+	case err == nil:
+		return size
+	case c.Request.Header.IsHead():
+		return noBody
+	default:
+		return unknownSize
+	}
 }

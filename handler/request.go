@@ -2,8 +2,8 @@ package handler
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,9 +15,6 @@ import (
 
 // DefaultMessage is asked when a request asks nothing.
 const DefaultMessage = "你好，请介绍一下 Coze SSE"
-
-// errBodyTooLarge names the bound that a request's body broke.
-var errBodyTooLarge = errors.New("request body is too large")
 
 // chatBody is a request that we make ourselves.
 type chatBody struct {
@@ -62,63 +59,85 @@ func first(values ...string) string {
 	return ""
 }
 
-// readBody returns the request's body, of which it reads no more than allowed.
-func (h *Handler) readBody(c *app.RequestContext) ([]byte, error) {
-	limit := h.MaxBodyBytes
-	if n := c.Request.Header.ContentLength(); n > limit {
-		return nil, fmt.Errorf("%w: %d bytes, want at most %d", errBodyTooLarge, n, limit)
-	}
+// readBody returns the request's body. If it cannot be read, or is larger than
+// allowed, it answers the client itself and reports false.
+func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 	if !c.Request.IsBodyStream() {
-		return c.Request.Body(), nil
+		return c.Request.Body(), true
 	}
-	body, err := io.ReadAll(io.LimitReader(c.RequestBodyStream(), int64(limit)+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read request body: %w", err)
+	limit := h.MaxBodyBytes
+	if c.Request.Header.ContentLength() <= limit {
+		var err error
+		body, err = io.ReadAll(io.LimitReader(c.RequestBodyStream(), int64(limit)+1))
+		if err != nil {
+			h.refuse(c, http.StatusBadRequest, codeBadRequest, "request body cannot be read")
+			return nil, false
+		}
+		if len(body) <= limit {
+			return body, true
+		}
 	}
-	if len(body) > limit {
-		return nil, fmt.Errorf("%w: want at most %d bytes", errBodyTooLarge, limit)
-	}
-	return body, nil
+	h.refuseLarge(c, int64(limit))
+	return nil, false
 }
 
-// ownQuery are the parameters that defaultBody has put into the body.
+// ownQuery are the parameters that are for us: those that defaultBody reads, and
+// the tempo's. The upstream gets none of the latter, and none of the former if a
+// body was made of them.
 var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
-// upstreamQuery returns the query that goes upstream, byte for byte, without the
-// parameters that are for us. An empty conversation_id, which coze-py sends, is
-// left out: coze-studio refuses it.
-func upstreamQuery(raw string, drop []string) string {
-	pairs := strings.Split(raw, "&")
-	pairs = slices.DeleteFunc(pairs, func(pair string) bool {
+// upstreamQuery returns a query as it goes upstream: byte for byte, but without some
+// parameters. An empty conversation_id, which coze-py sends, is always left out:
+// coze-studio refuses it.
+func upstreamQuery(raw string, without ...string) string {
+	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
-		return pair == "" || name == "conversation_id" && value == "" || slices.Contains(drop, name) ||
-			slices.ContainsFunc(asks, func(a ask) bool { return a.query == name })
+		return name == "conversation_id" && value == "" || slices.Contains(without, name)
 	})
 	return strings.Join(pairs, "&")
 }
 
-// hopByHop are the headers that belong to one connection (RFC 9110, section
-// 7.6.1), and the ones that the way upstream sets anew.
+// hopByHop are the headers that belong to one connection (RFC 9110, section 7.6.1).
 var hopByHop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
+// notUpstream are headers that are set anew on the way upstream, or are for us.
+var notUpstream = []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"}
+
 // upstreamHeader returns the headers that go upstream: the client's, without those
-// that belong to its connection or are for us.
-func upstreamHeader(c *app.RequestContext) http.Header {
+// that belong to its connection or are for us, and the server's token if it has none.
+func (h *Handler) upstreamHeader(c *app.RequestContext) http.Header {
 	header := http.Header{}
 	c.Request.Header.VisitAll(func(key, value []byte) {
 		header.Add(string(key), string(value))
 	})
 	dropHopByHop(header)
-	for _, name := range []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"} {
+	for _, name := range notUpstream {
 		header.Del(name)
 	}
 	for _, a := range asks {
 		header.Del(a.header)
 	}
+	if header.Get("Authorization") == "" && h.UpstreamToken != "" {
+		header.Set("Authorization", "Bearer "+h.UpstreamToken)
+	}
+	addForwarded(c, header)
 	return header
+}
+
+// addForwarded tells the upstream for whom and how it is asked.
+func addForwarded(c *app.RequestContext, header http.Header) {
+	if host, _, err := net.SplitHostPort(c.RemoteAddr().String()); err == nil {
+		header.Set("X-Forwarded-For", strings.Join(append(header.Values("X-Forwarded-For"), host), ", "))
+	}
+	if header.Get("X-Forwarded-Host") == "" {
+		header.Set("X-Forwarded-Host", string(c.Host()))
+	}
+	if header.Get("X-Forwarded-Proto") == "" {
+		header.Set("X-Forwarded-Proto", "http") // TLS ends in front of us
+	}
 }
 
 // dropHopByHop removes the headers of a connection and those that Connection names.
@@ -133,18 +152,27 @@ func dropHopByHop(header http.Header) {
 	}
 }
 
-// chatRequest makes the upstream's request out of a client's; a body of none is
-// made here.
-func chatRequest(c *app.RequestContext, body []byte, drop []string) upstream.Request {
-	req := upstream.Request{
+// chatRequest makes the upstream's request out of a client's. A body of none is
+// made of the query.
+func (h *Handler) chatRequest(c *app.RequestContext, body []byte) (upstream.Request, error) {
+	var without []string
+	for _, a := range asks {
+		without = append(without, a.query)
+	}
+	header := h.upstreamHeader(c)
+	if len(body) == 0 && c.FullPath() == chatPath {
+		var err error
+		if body, err = h.defaultBody(c); err != nil {
+			return upstream.Request{}, err
+		}
+		without = append(without, ownQuery...)
+		header.Set("Content-Type", "application/json")
+	}
+	return upstream.Request{
 		Method: http.MethodPost,
-		Path:   "/v3/chat",
-		Query:  upstreamQuery(string(c.Request.URI().QueryString()), drop),
-		Header: upstreamHeader(c),
+		Path:   c.FullPath(),
+		Query:  upstreamQuery(string(c.Request.URI().QueryString()), without...),
+		Header: header,
 		Body:   body,
-	}
-	if req.Header.Get("Content-Type") == "" || drop != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	return req
+	}, nil
 }

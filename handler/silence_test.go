@@ -207,6 +207,7 @@ func TestWhatGoesUpstream(t *testing.T) {
 	want := http.Header{
 		"Authorization": {"Bearer t"}, "X-Coze-Client-User-Agent": {"{}"},
 		"Content-Type": {"application/json; charset=x"}, "Accept-Encoding": {"identity"},
+		"X-Forwarded-For": {"0.0.0.0"}, "X-Forwarded-Host": {"localhost"}, "X-Forwarded-Proto": {"http"},
 	}
 	got.Header.Del("User-Agent")
 	if !reflect.DeepEqual(got.Header, want) {

@@ -105,6 +105,8 @@ func (h *Handler) newBody(c *app.RequestContext, size int) *body {
 	}
 	b := &body{conn: c.GetConn(), timeout: h.WriteTimeout}
 	switch {
+	case size == noBody:
+		b.w = &plainBody{header: &c.Response.Header, w: c.GetWriter()}
 	case size >= 0:
 		c.Response.Header.SetContentLength(size)
 		b.w = &plainBody{header: &c.Response.Header, w: c.GetWriter()}
@@ -118,8 +120,11 @@ func (h *Handler) newBody(c *app.RequestContext, size int) *body {
 	return b
 }
 
-// unknownSize is the size of a body of which none is known.
-const unknownSize = -1
+// Sizes of a body that are none.
+const (
+	unknownSize = -1
+	noBody      = -2 // there is no body, nor a length of one
+)
 
 // open sends the response's header.
 func (b *body) open() error {
@@ -166,6 +171,10 @@ func (b *body) Flush() error {
 	}
 	return b.err
 }
+
+// SetBody takes what Hertz wants to say when a route has answered 404 or 405, for
+// which it looks here: nothing is added to a reply.
+func (b *body) SetBody([]byte) {}
 
 // readFrom sends what a reader yields, piece by piece.
 func (b *body) readFrom(r io.Reader) {

@@ -1,6 +1,9 @@
 package typewriter
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // deadlines answers one question for the text that waits: by how much must the
 // natural rhythm be shrunk so that each part of it still meets its deadline?
@@ -69,7 +72,7 @@ func slope(from, to deadline) float64 {
 		return 0
 	}
 	if to.place <= from.place {
-		return 1
+		return math.Inf(1)
 	}
 	return float64(to.by-from.by) / float64(to.place-from.place)
 }

@@ -174,7 +174,7 @@ const dropMin = 64
 func (l *Log) Drop(i int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := i - l.entries0
+	n := min(i-l.entries0, len(l.entries)) // a player may begin beyond the end
 	if n < dropMin || n < len(l.entries)/2 {
 		return
 	}
@@ -190,7 +190,7 @@ func (l *Log) Drop(i int) {
 	l.frames = slices.Clone(l.frames[unused:])
 	l.frames0 += uint32(unused)
 	l.entries = slices.Clone(l.entries[n:])
-	l.entries0 = i
+	l.entries0 += n
 }
 
 // Subscribe has a value sent to ready, if it has room, whenever the log grows or

@@ -36,6 +36,9 @@ func TestPlayTimes(t *testing.T) {
 		{"full stop at the end, then a space", uncapped, []arrival{{0, text(`3.`)}, {ms(150), text(` x`)}}, []string{
 			"0 3", "100 .", "500  ", "600 x",
 		}},
+		{"full stop before another event", uncapped, []arrival{{0, text(`3.`)}, {0, other("x")}, {ms(250), text(`1`)}}, []string{
+			"0 3", "100 .", "100 x", "500 1",
+		}},
 		{"line feed escape", uncapped, []arrival{{0, text(`a\nb`)}}, []string{"0 a", `100 \n`, "500 b"}},
 		{"a pause goes on while nothing waits", uncapped, []arrival{{0, text(`。`)}, {ms(150), text(`a`)}}, []string{
 			"0 。", "400 a",

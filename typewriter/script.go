@@ -87,6 +87,9 @@ func (s *script) takeIn() {
 		first := firstRune(text)
 		if s.open != unknown && first != unknown {
 			s.pacer.relay(s.open, first)
+			if s.pos.Entry >= s.taken {
+				s.laid = s.pacer.end // what was laid out anew has left already
+			}
 		}
 		var natural, lastPause time.Duration
 		natural, lastPause, s.open = s.measure(text, unknown)

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"resty.dev/v3"
@@ -55,13 +56,26 @@ func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	rc := resty.NewWithClient(&http.Client{Transport: transport})
 	rc.SetRedirectPolicy(resty.RedirectNoPolicy())
 	rc.SetResponseDoNotParse(true)
+	rc.SetMethodGetAllowPayload(true)
+	rc.SetMethodDeleteAllowPayload(true)
+	// Decompressing is not our business: replies pass as they came.
+	clear(rc.ContentDecompressers())
+	rc.SetLogger(quiet{})
 	return &Client{
-		BaseURL:       baseURL,
+		BaseURL:       strings.TrimRight(baseURL, "/"),
 		IdleTimeout:   DefaultIdleTimeout,
 		MaxEventBytes: DefaultMaxEventBytes,
 		resty:         rc,
 	}
 }
+
+// quiet is a log for resty, which else writes to the process's standard error: what
+// matters is returned.
+type quiet struct{}
+
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Warnf(string, ...any)  {}
+func (quiet) Debugf(string, ...any) {}
 
 // Defaults of [Client].
 const (
@@ -70,19 +84,28 @@ const (
 )
 
 // Close closes connections that are idle.
-func (c *Client) Close() error { return c.resty.Close() }
+func (c *Client) Close() error {
+	c.resty.Client().CloseIdleConnections() // resty's own Close does not
+	return c.resty.Close()
+}
 
 // Request is what is sent.
 type Request struct {
 	Method string
 
-	// Path begins with a slash; Query has no question mark. Both go as they are.
+	// Path begins with a slash; Query has no question mark. Both go as they are,
+	// but for characters that no path may hold: they are percent-encoded.
 	Path, Query string
 
 	// Header is taken over, and changed.
 	Header http.Header
 
 	Body []byte
+
+	// Upload is sent instead of Body when it is not nil, as fast as the upstream
+	// takes it. Length is its size in bytes, -1 if that is not known.
+	Upload io.Reader
+	Length int64
 }
 
 // Reply is what came back. It must be closed.
@@ -109,15 +132,23 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	}
 	// Compressed, a stream would come in blocks.
 	req.Header.Set("Accept-Encoding", "identity")
+	for _, name := range []string{"Content-Type", "User-Agent"} {
+		if _, ok := req.Header[name]; !ok {
+			req.Header[name] = nil // or resty would write its own
+		}
+	}
 	r := c.resty.R().SetContext(ctx)
 	r.Header = req.Header
-	if len(req.Body) > 0 {
+	switch {
+	case req.Upload != nil:
+		r.SetBody(req.Upload).SetContentLength(req.Length)
+	case len(req.Body) > 0:
 		r.SetBody(bytes.NewReader(req.Body))
 	}
 	res, err := r.Execute(req.Method, url)
 	if err != nil {
-		cancel(err)
-		return nil, openError(err)
+		defer cancel(err)
+		return nil, openError(ctx, err)
 	}
 	reply := &Reply{
 		Status: res.StatusCode(),

@@ -47,9 +47,12 @@ type cozeDecoder struct {
 // event turns an event into one to be typed, or passed on, and tells the stream's
 // phase. The payload keeps all its bytes but the few that official SDKs break on.
 func (d *cozeDecoder) event(name, data string) (typewriter.Event, phase) {
-	if name == eventDelta && gjson.Valid(data) {
-		if e, ok := d.delta(name, portable(data)); ok {
-			return e, running
+	if gjson.Valid(data) {
+		data = portable(data)
+		if name == eventDelta {
+			if e, ok := d.delta(name, data); ok {
+				return e, running
+			}
 		}
 	}
 	switch {
@@ -59,8 +62,6 @@ func (d *cozeDecoder) event(name, data string) (typewriter.Event, phase) {
 		return whole(name, data), done
 	case strings.HasSuffix(name, ".completed") && strings.TrimSpace(data) == "{}":
 		data = `{"status":"completed"}`
-	case gjson.Valid(data):
-		data = portable(data)
 	}
 	switch name {
 	case eventChatCompleted, eventChatFailed, eventRequiresAction, eventError:

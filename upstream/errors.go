@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 )
 
 // Error is a failure of the upstream, or of the way to it, as a client is told.
@@ -45,16 +46,19 @@ var errIdle = errors.New("nothing came from the upstream for too long")
 var ErrRefused = &Error{"too_large", http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
 
 // openError tells why no reply came.
-func openError(err error) *Error {
-	var dial *net.OpError
+func openError(ctx context.Context, err error) *Error {
+	var op *net.OpError
 	var timeout net.Error
+	timedOut := errors.As(err, &timeout) && timeout.Timeout()
+	connecting := errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") ||
+		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no error for it
 	switch {
-	case errors.As(err, &dial) && dial.Op == "dial" && dial.Timeout():
-		return &Error{"connect_timeout", http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
-	case errors.As(err, &timeout) && timeout.Timeout() && !errors.Is(err, context.DeadlineExceeded):
-		return &Error{"header_timeout", http.StatusGatewayTimeout, 5041, "upstream did not answer in time", err}
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil:
 		return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", err}
+	case timedOut && connecting:
+		return &Error{"connect_timeout", http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
+	case timedOut:
+		return &Error{"header_timeout", http.StatusGatewayTimeout, 5041, "upstream did not answer in time", err}
 	default:
 		return &Error{"unreachable", http.StatusBadGateway, 5021, "upstream cannot be reached", err}
 	}

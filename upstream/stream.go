@@ -1,9 +1,11 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -42,8 +44,8 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 		if body.unfinished && e.Data != "[DONE]" && !gjson.Valid(e.Data) {
 			break // the line was cut off, and not at its end
 		}
-		if e.Type == "" && e.Data == "" {
-			continue // an id or a retry alone is no event
+		if e.Data == "" && (e.Type == "" || body.ended && e.Type != eventStudioDone) {
+			continue // an id or a retry alone is no event, nor is one cut off before its data
 		}
 		event, phase := decoder.event(e.Type, e.Data)
 		if !yield(event) {
@@ -75,7 +77,9 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// endReader ends the last line and event of a stream that forgot to.
+// endReader ends the last line and event of a stream that forgot to. It hands on
+// what came when an event has ended or its reader's buffer is full, since go-sse
+// looks through an event from its beginning each time that it gets more of it.
 type endReader struct {
 	r          io.Reader
 	last       byte
@@ -85,18 +89,20 @@ type endReader struct {
 }
 
 func (e *endReader) Read(p []byte) (int, error) {
-	if !e.ended {
-		n, err := e.r.Read(p)
-		if n > 0 {
-			e.last = p[n-1]
+	for n := 0; !e.ended; {
+		read, err := e.r.Read(p[n:])
+		ends := e.endsEvent(p[n : n+read])
+		n += read
+		switch {
+		case ends, n == len(p), n > 0 && err != nil:
 			return n, nil // an error comes again
-		}
-		if err != io.EOF {
+		case err == io.EOF:
+			e.ended = true
+			e.unfinished = e.last != '\n' && e.last != '\r'
+			e.end = []byte("\n\n")
+		case err != nil, read == 0:
 			return n, err
 		}
-		e.ended = true
-		e.unfinished = e.last != '\n' && e.last != '\r' && e.last != 0
-		e.end = []byte("\n\n")
 	}
 	if len(e.end) == 0 {
 		return 0, io.EOF
@@ -104,6 +110,22 @@ func (e *endReader) Read(p []byte) (int, error) {
 	n := copy(p, e.end)
 	e.end = e.end[n:]
 	return n, nil
+}
+
+// blankLines are the ways in which a line's end follows another, but for those that
+// begin with one of these.
+var blankLines = []string{"\n\n", "\n\r", "\r\r"}
+
+// endsEvent reports whether an event ends in what was read, or with it.
+func (e *endReader) endsEvent(data []byte) bool {
+	if len(data) == 0 {
+		return false
+	}
+	seam := string([]byte{e.last, data[0]})
+	e.last = data[len(data)-1]
+	return slices.ContainsFunc(blankLines, func(blank string) bool {
+		return seam == blank || bytes.Contains(data, []byte(blank))
+	})
 }
 
 // drainTime and drainBytes bound what is read after a stream's last event, so

@@ -1,0 +1,125 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/upstream"
+)
+
+// apiPrefixes are the paths of the AI service. Below them, what we do not serve
+// ourselves is forwarded.
+var apiPrefixes = []string{"/v1/", "/v3/", "/api/", "/open_api/"}
+
+// getPaths are served on GET alone by coze-studio, while official SDKs POST them.
+var getPaths = []string{"/v3/chat/retrieve", "/v3/chat/message/list"}
+
+// errPath is how a path fails that could lead out of the upstream's API.
+var errPath = errors.New("path is not allowed")
+
+// apiPath returns the path of a request's target as it goes upstream: as it came,
+// but without doubled slashes, which SDKs make of a base URL that ends with one.
+// It refuses what a server in between might take for another path.
+func apiPath(target string) (path string, isAPI bool, err error) {
+	path, _, _ = strings.Cut(target, "?")
+	decoded, err := url.PathUnescape(path)
+	if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " #") ||
+		strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
+		return "", false, fmt.Errorf("%w: %q", errPath, path)
+	}
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	for segment := range strings.SplitSeq(decoded, "/") {
+		if segment == "." || segment == ".." {
+			return "", false, fmt.Errorf("%w: %q", errPath, path)
+		}
+	}
+	return path, slices.ContainsFunc(apiPrefixes, func(p string) bool { return strings.HasPrefix(path, p) }), nil
+}
+
+// forward serves all that no other route does: it sends the request upstream and
+// the reply back, both as they come.
+func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
+	target := string(c.Request.Header.RequestURI())
+	path, isAPI, err := apiPath(target)
+	switch {
+	case err != nil:
+		h.refuse(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		return
+	case !isAPI && c.Response.StatusCode() == http.StatusMethodNotAllowed: // Hertz has set it
+		h.refuse(c, http.StatusMethodNotAllowed, codeBadRequest, "method "+string(c.Method())+" is not served at "+path)
+		return
+	case !isAPI:
+		h.refuse(c, http.StatusNotFound, codeNotFound, "no such path: "+path)
+		return
+	}
+	h.live.Add(1)
+	defer h.live.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(h.draining, cancel)()
+
+	_, query, _ := strings.Cut(target, "?")
+	req := upstream.Request{
+		Method: string(c.Method()),
+		Path:   path,
+		Query:  upstreamQuery(query),
+		Header: h.upstreamHeader(c),
+	}
+	if req.Method == http.MethodPost && slices.Contains(getPaths, path) {
+		h.forwardOrGet(ctx, c, req)
+		return
+	}
+	up := newUpload(c, h.MaxUploadBytes)
+	if up != nil {
+		defer up.stop(c)
+		req.Upload, req.Length = up, up.length
+	}
+	reply, err := h.Upstream.Do(ctx, req)
+	switch {
+	case up.isTooLarge():
+		if err == nil {
+			reply.Close()
+		}
+		h.refuseLarge(c, h.MaxUploadBytes)
+		return
+	case err != nil:
+		failOpen(c, err)
+		return
+	}
+	if up.isRead() {
+		defer watchLeaving(c)()
+	}
+	h.passReply(c, reply)
+}
+
+// forwardOrGet forwards a POST, and asks again by GET if the upstream serves only
+// that.
+func (h *Handler) forwardOrGet(ctx context.Context, c *app.RequestContext, req upstream.Request) {
+	body, ok := h.readBody(c)
+	if !ok {
+		return
+	}
+	defer watchLeaving(c)()
+	get := upstream.Request{Method: http.MethodGet, Path: req.Path, Query: req.Query, Header: req.Header.Clone()}
+	req.Body = body
+	reply, err := h.Upstream.Do(ctx, req)
+	if err == nil && (reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed) {
+		reply.Close()
+		get.Header.Del("Content-Type")
+		reply, err = h.Upstream.Do(ctx, get)
+	}
+	if err != nil {
+		failOpen(c, err)
+		return
+	}
+	h.passReply(c, reply)
+}

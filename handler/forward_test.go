@@ -1,0 +1,111 @@
+package handler
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestAPIPath(t *testing.T) {
+	tests := []struct {
+		target, want string
+		isAPI, bad   bool
+	}{
+		{target: "/v1/bot/x?a=b", want: "/v1/bot/x", isAPI: true},
+		{target: "//v3//chat/retrieve", want: "/v3/chat/retrieve", isAPI: true},
+		{target: "/api/a%20b/%E4%BD%A0;x=1", want: "/api/a%20b/%E4%BD%A0;x=1", isAPI: true},
+		{target: "/open_api/knowledge/", want: "/open_api/knowledge/", isAPI: true},
+		{target: "/v1/a...b/..c", want: "/v1/a...b/..c", isAPI: true},
+		{target: "/v2/chat", want: "/v2/chat"},
+		{target: "/v1", want: "/v1"},
+		{target: "/", want: "/"},
+		{target: "/v1/../admin", bad: true},
+		{target: "/v1/..", bad: true},
+		{target: "/v1/./x", bad: true},
+		{target: "/v1/%2e%2e/admin", bad: true},
+		{target: "/v1/%2E./admin", bad: true},
+		{target: "/v1/x%2f..%2fadmin", bad: true},
+		{target: `/v1/..\admin`, bad: true},
+		{target: "/v1/..%5cadmin", bad: true},
+		{target: "/v1/a%00b", bad: true},
+		{target: "/v1/a%0d%0ab", bad: true},
+		{target: "/v1/a b", bad: true},
+		{target: "/v1/%zz", bad: true},
+		{target: "/v1/a#b", bad: true},
+		{target: "http://other.invalid/v1/x", bad: true},
+		{target: "other.invalid:443", bad: true},
+		{target: "*", bad: true},
+	}
+	for _, test := range tests {
+		got, isAPI, err := apiPath(test.target)
+		if got != test.want || isAPI != test.isAPI || (err != nil) != test.bad {
+			t.Errorf("%q: got %q, %v, %v", test.target, got, isAPI, err)
+		}
+	}
+}
+
+// studio answers like coze-studio, which serves some paths on GET alone.
+func studio(requests *[]string) http.RoundTripper {
+	return transportFunc(func(r *http.Request) (*http.Response, error) {
+		var body []byte
+		if r.Body != nil {
+			body, _ = io.ReadAll(r.Body)
+		}
+		*requests = append(*requests, r.Method+" "+r.URL.RequestURI()+" "+string(body))
+		status := http.StatusOK
+		if r.Method != http.MethodGet {
+			status = http.StatusNotFound
+		}
+		return &http.Response{
+			StatusCode: status, Header: http.Header{}, Request: r,
+			Body: io.NopCloser(strings.NewReader(r.Method)),
+		}, nil
+	})
+}
+
+// What coze-studio serves on GET alone is asked again by GET, and nothing else is.
+func TestGetInsteadOfPost(t *testing.T) {
+	tests := []struct {
+		url    string
+		status int
+		want   []string
+	}{
+		{"/v3/chat/retrieve?chat_id=1", 200, []string{"POST /v3/chat/retrieve?chat_id=1 {}", "GET /v3/chat/retrieve?chat_id=1 "}},
+		{"/v3/chat/message/list?chat_id=1", 200, []string{"POST /v3/chat/message/list?chat_id=1 {}", "GET /v3/chat/message/list?chat_id=1 "}},
+		{"/v3/chat/cancel", 404, []string{"POST /v3/chat/cancel {}"}},
+	}
+	for _, test := range tests {
+		t.Run(test.url, func(t *testing.T) {
+			var got []string
+			_, engine := newTestHandler(t, studio(&got))
+			a, _ := serve(context.Background(), t, engine, request{method: "POST", url: test.url, body: "{}"})
+			if a.status != test.status || strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+				t.Errorf("status %d, upstream was asked %q", a.status, got)
+			}
+		})
+	}
+}
+
+// The server's token is for clients that bring none.
+func TestUpstreamToken(t *testing.T) {
+	for own, want := range map[string]string{"": "Bearer server's", "Bearer own": "Bearer own"} {
+		for _, path := range []string{"/v3/chat", "/v1/bot/get_online_info", "/v3/chat/retrieve"} {
+			var got string
+			h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				got = r.Header.Get("Authorization")
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+			}))
+			h.UpstreamToken = "server's"
+			r := request{method: "POST", url: path, body: "{}", header: map[string]string{}}
+			if own != "" {
+				r.header["Authorization"] = own
+			}
+			serve(context.Background(), t, engine, r)
+			if got != want {
+				t.Errorf("%s with %q: upstream got %q, want %q", path, own, got, want)
+			}
+		}
+	}
+}

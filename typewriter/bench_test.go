@@ -1,0 +1,182 @@
+package typewriter
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// samples are texts of a kind each, as they stand in a payload.
+var samples = []struct{ name, text string }{
+	{"CJK", strings.Repeat("今天天气真好，我们去公园散步吧。", 20)},
+	{"English", strings.Repeat("The quick brown fox jumps over the lazy dog. ", 10)},
+	{"escaped", strings.Repeat(`\u4eca\u5929 \"\u597d\"\n\ud83d\ude00`, 20)},
+	{"emoji", strings.Repeat("👩\u200d👧🇨🇳👍🏽❤\ufe0f1\ufe0f\u20e3", 20)},
+	{"Devanagari", strings.Repeat("क्षत्रिय नमस्ते ", 20)},
+}
+
+// sink is a writer that does nothing.
+type sink struct{ events, clusters int }
+
+func (s *sink) Write(o Output) error {
+	s.events++
+	s.clusters += o.Clusters
+	return nil
+}
+func (*sink) Flush() error     { return nil }
+func (*sink) Heartbeat() error { return nil }
+
+// splitAll splits a text and returns how many clusters it has.
+func splitAll(s *splitter, text string) (n int) {
+	for ; text != ""; n++ {
+		text = text[s.first(text).size:]
+	}
+	return n
+}
+
+// perCluster reports the time that one of n clusters of each round takes.
+func perCluster(b *testing.B, n int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/cluster")
+}
+
+func BenchmarkSplit(b *testing.B) {
+	for _, sample := range samples {
+		b.Run(sample.name, func(b *testing.B) {
+			b.ReportAllocs()
+			var s splitter
+			n := 0
+			for b.Loop() {
+				n += splitAll(&s, sample.text)
+			}
+			perCluster(b, n)
+		})
+	}
+}
+
+// pacing is a pacer at work: a delta of three units arrives, and they are typed.
+type pacing struct {
+	*pacer
+	now time.Duration
+}
+
+func (p *pacing) unit() {
+	p.arrive(p.now, 280*time.Millisecond, 90*time.Millisecond, 'a')
+	for _, char := range "a，b" {
+		p.now = p.due(p.now)
+		p.typed(p.now, char, 'a')
+	}
+}
+
+func BenchmarkPace(b *testing.B) {
+	for _, mode := range []Mode{Typewriter, Smooth} {
+		b.Run(string(mode), func(b *testing.B) {
+			b.ReportAllocs()
+			p := pacing{pacer: newPacer(DefaultPace(mode), 0)}
+			n := 0
+			for b.Loop() {
+				p.unit()
+				n += 3
+			}
+			perCluster(b, n)
+		})
+	}
+}
+
+// filled is a log that ended, of deltas of a sample. They are cut where ten bytes
+// are over and a character is.
+func filled(t testing.TB, text string) *Log {
+	t.Helper()
+	log := NewLog(0)
+	for text != "" {
+		n := 0
+		for n < min(10, len(text)) {
+			_, size, _ := scanRune(text[n:])
+			n += size
+		}
+		if err := log.Append(Event{Frame: content, Text: text[:n]}); err != nil {
+			t.Fatal(err)
+		}
+		text = text[n:]
+	}
+	log.End()
+	return log
+}
+
+// A whole play but for its sleep: the clock is turned to when the next unit is
+// due.
+func BenchmarkPlay(b *testing.B) {
+	for _, sample := range samples {
+		b.Run(sample.name, func(b *testing.B) {
+			b.ReportAllocs()
+			log, w := filled(b, sample.text), &sink{}
+			pace := DefaultPace(Typewriter)
+			pace.MaxLag = 0
+			player := &Player{Log: log, Pace: pace}
+			for b.Loop() {
+				newScript(player, w).skipThrough(b)
+			}
+			perCluster(b, w.clusters)
+			b.ReportMetric(float64(w.clusters)/float64(w.events), "clusters/event")
+		})
+	}
+}
+
+func BenchmarkLogAppend(b *testing.B) {
+	b.ReportAllocs()
+	log := NewLog(0)
+	const fresh = 1 << 16 // events in one log
+	i := 0
+	for b.Loop() {
+		if i++; i%fresh == 0 {
+			log = NewLog(0)
+		}
+		if err := log.Append(text("你好啊")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// A unit costs no memory: not to split, not to time, and, where no cluster spans
+// events, not to send.
+func TestAllocations(t *testing.T) {
+	for _, sample := range samples {
+		var s splitter
+		s.search(strings.Repeat("👩\u200d", 50)) // its buffer grows
+		if n := testing.AllocsPerRun(10, func() { splitAll(&s, sample.text) }); n != 0 {
+			t.Errorf("splitting %s allocates %v times", sample.name, n)
+		}
+	}
+	var s splitter
+	s.search("👩\u200d👩\u200d👩\u200d")
+	if n := testing.AllocsPerRun(10, func() { s.mayGrow("👩\u200d") }); n != 0 {
+		t.Errorf("holding allocates %v times", n)
+	}
+	for _, mode := range []Mode{Typewriter, Smooth} {
+		p := pacing{pacer: newPacer(DefaultPace(mode), 0)}
+		if n := testing.AllocsPerRun(1000, p.unit); n != 0 {
+			t.Errorf("pacing %s allocates %v times", mode, n)
+		}
+	}
+	for _, sample := range samples[:2] {
+		log, w := filled(t, strings.Repeat(sample.text, 10)), &sink{}
+		pace := DefaultPace(Typewriter)
+		pace.MaxLag = 0
+		script := newScript(&Player{Log: log, Pace: pace}, w)
+		unit := func() {
+			if over, err := script.round(); over || err != nil {
+				t.Fatal("played to the end", err)
+			}
+			script.skip()
+		}
+		for range 10 {
+			unit()
+		}
+		typed := w.events
+		if n := testing.AllocsPerRun(300, unit); n != 0 {
+			t.Errorf("playing %s allocates %v times a unit", sample.name, n)
+		}
+		if w.events < typed+250 {
+			t.Errorf("played only %d units", w.events-typed)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package typewriter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestParsePosition(t *testing.T) {
+	for _, p := range []Position{{}, {0, 5}, {12, 0}, {1 << 40, 1 << 31}} {
+		if got, err := ParsePosition(p.String()); got != p || err != nil {
+			t.Errorf("%v became %v, %v", p, got, err)
+		}
+	}
+	for _, s := range []string{"", ".", "1", "1.", ".1", "-1.0", "0.-1", "+1.0", "01.0", "1.00", "1.0.0", " 1.0", "1.0 ", "1,0", "a.b", "0x1.0", "99999999999999999999.0"} {
+		want := fmt.Sprintf("cannot read position %q: want entry.offset", s)
+		if p, err := ParsePosition(s); p != (Position{}) || err == nil || err.Error() != want {
+			t.Errorf("%q became %v, %v", s, p, err)
+		}
+	}
+}
+
+// Payloads without an id carry the running number of their first cluster.
+func TestPlayNumbers(t *testing.T) {
+	numbered := &Frame{Head: `{"id":,"t":"`, Number: 6, Tail: `"}`, Channel: "content"}
+	whole := &Frame{Name: "done", Head: `[]`, Number: 1}
+	pattern := []arrival{
+		{0, Event{Frame: numbered, Text: "ab"}},
+		{0, text("c")},
+		{0, Event{Frame: numbered, Text: "d👩"}},
+		{0, Event{Frame: numbered, Text: "\u200d👧"}},
+		{0, Event{Frame: whole}},
+	}
+	pace := fixed(t)
+	got := dataOf(play(t, pace, pattern))
+	want := []string{
+		`{"id":1,"t":"a"}`, `{"id":2,"t":"b"}`, `{"content":"c"}`, `{"id":4,"t":"d"}`,
+		`{"id":5,"t":"👩` + "\u200d" + `👧"}`, `[6]`,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	pace.MinInterval = 150 * time.Millisecond // a and b on their own, then two at a time
+	pattern = []arrival{{0, Event{Frame: numbered, Text: "abcde"}}}
+	got = dataOf(play(t, pace, pattern))
+	want = []string{`{"id":1,"t":"ab"}`, `{"id":3,"t":"cd"}`, `{"id":5,"t":"e"}`}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("shared events: got %q, want %q", got, want)
+	}
+}
+
+func dataOf(r *recorder) []string {
+	var data []string
+	for _, s := range r.sent {
+		data = append(data, s.data)
+	}
+	return data
+}
+
+// An event says how late it is and how old, and where its text ends.
+func TestPlayOutputs(t *testing.T) {
+	pace := fixed(t)
+	pace.MaxLag = 0
+	r := play(t, pace, []arrival{{0, text("ab")}, {ms(10), text("👩")}, {ms(20), text("\u200d👧")}, {ms(30), other("x")}})
+	want := []Output{
+		{Name: "delta", Next: Position{0, 1}, Clusters: 1},
+		{Name: "delta", Next: Position{1, 0}, Clusters: 1, Lag: ms(100)},
+		{Name: "delta", Next: Position{3, 0}, Clusters: 1, Lag: ms(190)},
+		{Name: "x", Next: Position{4, 0}, Lag: ms(140)},
+	}
+	for i, s := range r.sent {
+		if i >= len(want) || !reflect.DeepEqual(s.Output, want[i]) {
+			t.Errorf("event %d is %+v", i, s.Output)
+		}
+	}
+	if len(r.sent) != len(want) {
+		t.Errorf("sent %d events, want %d", len(r.sent), len(want))
+	}
+}
+
+// An event that the minimum interval keeps back is late.
+func TestPlayIsLate(t *testing.T) {
+	pace := fixed(t)
+	pace.MinInterval = 150 * time.Millisecond
+	r := play(t, pace, []arrival{{0, text("a")}, {ms(120), text("b")}})
+	checkSent(t, r, []string{"0 a", "150 b"})
+	if first, second := r.sent[0].Late, r.sent[1].Late; first != 0 || second != ms(30) {
+		t.Errorf("late by %v and %v, want 0 and 30ms", first, second)
+	}
+}
+
+// A player that starts late sends at once what is past its deadline, and paces
+// the rest from then on.
+func TestPlayStartsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, r := NewLog(0), newRecorder(t)
+		fill(t, log, content, 100, 1)
+		time.Sleep(10 * time.Second)
+		go feed(t, log, []arrival{{ms(50), text("a")}, {0, other("x")}})
+		if err := (&Player{Log: log, Pace: fixed(t)}).Play(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		checkSent(t, r, []string{"10000 100", "10100 a", "10100 x"})
+		if late := r.sent[0].Late; late != 10*time.Second-DefaultMaxLag {
+			t.Errorf("late by %v", late)
+		}
+	})
+}
+
+// A player that forgets leaves the log small while it goes on.
+func TestPlayForgets(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			log, r := NewLog(0), newRecorder(t)
+			fill(t, log, content, 0, 1000)
+			log.End()
+			p := Player{Log: log, Pace: DefaultPace(Typewriter), Forget: forget}
+			if err := p.Play(context.Background(), r); err != nil {
+				t.Fatal(err)
+			}
+			if kept := len(log.entries); forget && kept > dropMin || !forget && kept != 1000 {
+				t.Errorf("forget %t: %d entries are kept", forget, kept)
+			}
+		})
+	}
+}
+
+// failing is a writer that fails at its nth call.
+type failing struct {
+	recorder
+	calls, fails int
+}
+
+var errGone = errors.New("client is gone")
+
+func (f *failing) call() error {
+	if f.calls++; f.calls == f.fails {
+		return errGone
+	}
+	return nil
+}
+
+func (f *failing) Write(o Output) error { return errors.Join(f.recorder.Write(o), f.call()) }
+func (f *failing) Flush() error         { return errors.Join(f.recorder.Flush(), f.call()) }
+func (f *failing) Heartbeat() error     { return errors.Join(f.recorder.Heartbeat(), f.call()) }
+
+// Whatever call fails, Play returns its error and makes no other.
+func TestPlayReturnsTheWritersError(t *testing.T) {
+	pattern := []arrival{
+		{0, other("created")},
+		{ms(1500), text("a")},
+		{0, thought("b")},
+		{0, other("x")},
+		{0, text("c")},
+	}
+	pace := fixed(t)
+	pace.MaxLag = 0
+	calls := 0
+	for fails := 1; ; fails++ {
+		w := &failing{recorder: *newRecorder(t), fails: fails}
+		synctest.Test(t, func(t *testing.T) {
+			w.start = time.Now()
+			log := NewLog(0)
+			var source sync.WaitGroup
+			defer source.Wait()
+			source.Go(func() { feed(t, log, pattern) })
+			p := Player{Log: log, Pace: pace, Heartbeat: time.Second}
+			err := p.Play(context.Background(), w)
+			if w.calls < fails {
+				calls = w.calls
+				if err != nil {
+					t.Errorf("no call failed, got error %v", err)
+				}
+			} else if !errors.Is(err, errGone) || w.calls != fails {
+				t.Errorf("call %d failed, got error %v after %d calls", fails, err, w.calls)
+			}
+		})
+		if calls > 0 {
+			break
+		}
+	}
+	// Six writes and flushes at four times, and a heartbeat.
+	if calls < 10 {
+		t.Errorf("made only %d calls", calls)
+	}
+}
+
+// A heartbeat is due so long after the last write, not after the last heartbeat
+// or event that came.
+func TestPlayHeartbeatsBetweenUnits(t *testing.T) {
+	pauses, err := NewPauses(map[string]Class{Other: {Min: 25 * time.Second, Max: 25 * time.Second}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		log, r := NewLog(0), newRecorder(t)
+		go feed(t, log, []arrival{{0, text("ab")}, {3 * time.Second, text("c")}})
+		p := Player{Log: log, Pace: Pace{Mode: Typewriter, Speed: 1, Pauses: pauses}, Heartbeat: 10 * time.Second}
+		if err := p.Play(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		checkSent(t, r, []string{"0 a", "25000 b", "50000 c"})
+		want := []time.Duration{10 * time.Second, 20 * time.Second, 35 * time.Second, 45 * time.Second}
+		if !reflect.DeepEqual(r.beats, want) {
+			t.Errorf("heartbeats at %v, want %v", r.beats, want)
+		}
+	})
+}

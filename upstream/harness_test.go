@@ -1,0 +1,162 @@
+package upstream
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// transportFunc is a transport made of a function.
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// parts is a reader that gives a part at each Read and ends with an error, or
+// else well.
+type parts struct {
+	parts []string
+	err   error
+}
+
+func (p *parts) Read(b []byte) (int, error) {
+	if len(p.parts) == 0 {
+		if p.err == nil {
+			return 0, io.EOF
+		}
+		return 0, p.err
+	}
+	n := copy(b, p.parts[0])
+	if p.parts[0] = p.parts[0][n:]; p.parts[0] == "" {
+		p.parts = p.parts[1:]
+	}
+	return n, nil
+}
+
+func (p *parts) Close() error { return nil }
+
+// inPieces cuts a string into pieces of a size; 0 leaves it whole.
+func inPieces(s string, size int) *parts {
+	p := &parts{}
+	for size > 0 && len(s) > size {
+		p.parts = append(p.parts, s[:size])
+		s = s[size:]
+	}
+	if s != "" {
+		p.parts = append(p.parts, s)
+	}
+	return p
+}
+
+// live is a body that a test writes to as time goes by. It fails when its request
+// is cancelled, as the body of a connection does.
+func live(ctx context.Context) (io.ReadCloser, *io.PipeWriter) {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	return r, w
+}
+
+// openStream opens a stream whose body is made for its request.
+func openStream(ctx context.Context, t *testing.T, body func(context.Context) io.ReadCloser, set func(*Client)) *Reply {
+	t.Helper()
+	client := NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
+		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body(r.Context()), Request: r}, nil
+	}))
+	if set != nil {
+		set(client)
+	}
+	reply, err := client.Do(ctx, Request{Method: http.MethodPost, Path: "/v3/chat", Body: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reply.Close)
+	return reply
+}
+
+// event is an event as a test compares it.
+type event struct{ name, data string }
+
+// readAll reads a reply to its end.
+func readAll(reply *Reply) ([]event, *Error) {
+	var got []event
+	events, failure := reply.Events()
+	for e := range events {
+		got = append(got, event{e.Frame.Name, payload(e)})
+	}
+	return got, failure()
+}
+
+// decode reads a stream that comes as a reader says.
+func decode(t *testing.T, body *parts, set func(*Client)) ([]event, *Error) {
+	t.Helper()
+	return readAll(openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, set))
+}
+
+// reason is an error's reason; empty for none.
+func reason(err *Error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Reason
+}
+
+// server is an upstream at the other end of pipes: it gives each request to serve,
+// which writes the answer and tells whether the connection goes on.
+type server struct {
+	serve func(conn net.Conn, r *http.Request) bool
+	dials []string // the addresses that were dialled
+}
+
+// transport returns a transport whose connections lead to the server.
+func (s *server) transport() *http.Transport {
+	transport := NewTransport(10*time.Second, time.Minute)
+	transport.Proxy = nil
+	transport.DialContext = func(_ context.Context, _, address string) (net.Conn, error) {
+		s.dials = append(s.dials, address)
+		client, conn := net.Pipe()
+		go s.run(conn) // ends when either end closes the connection
+		return client, nil
+	}
+	return transport
+}
+
+func (s *server) run(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		if !s.serve(conn, r) {
+			return
+		}
+	}
+}
+
+// answer is an HTTP answer of a server with a body of known length.
+func answer(status, header, body string) string {
+	return "HTTP/1.1 " + status + "\r\n" + header + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+}
+
+// asError returns an error of Do as what it is promised to be.
+func asError(t *testing.T, err error) *Error {
+	t.Helper()
+	var failure *Error
+	if !errors.As(err, &failure) {
+		t.Fatalf("got error %v, want an *Error", err)
+	}
+	return failure
+}
