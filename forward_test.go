@@ -58,6 +58,7 @@ func TestForwardKeepsConnections(t *testing.T) {
 		if _, err := io.Copy(io.Discard, res.Body); err != nil {
 			t.Errorf("reply %d: %v", n, err)
 		}
+		res.Body.Close()
 		got.WriteString(strconv.Itoa(res.StatusCode) + " ")
 	}
 	if got.String() != want.String() {

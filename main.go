@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 
-	engine := newEngine(conf, listener)
+	engine := newEngine(listener)
 	client := newClient(conf, address)
 	defer client.Close() //nolint:errcheck // the process ends
 	h, err := newHandler(conf, client, logger)

@@ -100,7 +100,7 @@ func reachable(ctx context.Context, conf *config.Config) error {
 	return conn.Close()
 }
 
-func newEngine(conf *config.Config, listener net.Listener) *server.Hertz {
+func newEngine(listener net.Listener) *server.Hertz {
 	hlog.SetOutput(io.Discard) // what matters of Hertz's reaches us as errors
 	return server.New(
 		server.WithListener(listener),

@@ -159,7 +159,11 @@ func (c *Config) validate() error {
 		u, err := url.Parse(c.Upstream)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 			strings.ContainsAny(c.Upstream, "?#") {
-			return fmt.Errorf("--upstream %q: want a URL as https://api.coze.com", c.Upstream)
+			shown := c.Upstream
+			if err == nil {
+				shown = u.Redacted()
+			}
+			return fmt.Errorf("--upstream %q: want a URL as https://api.coze.com", shown)
 		}
 	}
 	for name, d := range map[string]time.Duration{

@@ -39,9 +39,7 @@ func TestPauses(t *testing.T) {
 			c["sentence"] = s
 		}},
 		{"no characters", "pauses:\n  markup:\n    chars: ''\n", func(c map[string]typewriter.Class) {
-			s := c["markup"]
-			s.Chars = ""
-			c["markup"] = s
+			c["markup"] = typewriter.Class{Min: 200 * ms, Max: 350 * ms}
 		}},
 		{"other", "pauses: {other: {min: 5ms}}", func(c map[string]typewriter.Class) {
 			s := c["other"]

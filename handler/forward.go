@@ -65,7 +65,7 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 	defer h.live.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(h.draining, cancel)()
+	defer context.AfterFunc(h.draining, cancel)() //nolint:contextcheck // it ends with either
 
 	_, query, _ := strings.Cut(target, "?")
 	req := upstream.Request{

@@ -90,7 +90,7 @@ func filled(t testing.TB, text string) *Log {
 	for text != "" {
 		n := 0
 		for n < min(10, len(text)) {
-			_, size, _ := scanRune(text[n:])
+			_, size := scanRune(text[n:])
 			n += size
 		}
 		if err := log.Append(Event{Frame: content, Text: text[:n]}); err != nil {

@@ -6,48 +6,46 @@ import (
 	"unicode/utf8"
 )
 
-// scanRune reads the first character of the inside of a JSON string. It returns
-// the character, how many bytes it takes there, and whether those stand for
-// half a surrogate pair (the character is then U+FFFD). Bytes that are not UTF-8
-// and escapes that are not JSON's are read as U+FFFD, one byte at a time.
-func scanRune(s string) (r rune, size int, half bool) {
+// scanRune reads the first character of the inside of a JSON string and returns how
+// many bytes it takes there. Half a surrogate pair is read as U+FFFD; so are bytes
+// that are not UTF-8 and escapes that are not JSON's, one byte at a time.
+func scanRune(s string) (r rune, size int) {
 	if s[0] != '\\' {
-		r, size = utf8.DecodeRuneInString(s)
-		return r, size, false
+		return utf8.DecodeRuneInString(s)
 	}
 	if len(s) < 2 {
-		return utf8.RuneError, 1, false
+		return utf8.RuneError, 1
 	}
 	switch s[1] {
 	case 'u':
 	case 'n':
-		return '\n', 2, false
+		return '\n', 2
 	case 'r':
-		return '\r', 2, false
+		return '\r', 2
 	case 't':
-		return '\t', 2, false
+		return '\t', 2
 	case 'b':
-		return '\b', 2, false
+		return '\b', 2
 	case 'f':
-		return '\f', 2, false
+		return '\f', 2
 	case '"', '\\', '/':
-		return rune(s[1]), 2, false
+		return rune(s[1]), 2
 	default:
-		return utf8.RuneError, 1, false
+		return utf8.RuneError, 1
 	}
 	unit, ok := scanUnit(s)
 	switch {
 	case !ok:
-		return utf8.RuneError, 1, false
+		return utf8.RuneError, 1
 	case !utf16.IsSurrogate(unit):
-		return unit, unitSize, false
+		return unit, unitSize
 	}
 	if low, ok := scanUnit(s[unitSize:]); ok {
 		if r := utf16.DecodeRune(unit, low); r != utf8.RuneError {
-			return r, 2 * unitSize, false
+			return r, 2 * unitSize
 		}
 	}
-	return utf8.RuneError, unitSize, true
+	return utf8.RuneError, unitSize
 }
 
 // unitSize is the length of a \uXXXX escape.

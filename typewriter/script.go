@@ -83,7 +83,7 @@ func (s *script) takeIn() {
 		s.taken = n
 	}
 	for ; s.taken < n; s.taken++ {
-		text, at, _ := s.text(s.taken)
+		text, at := s.text(s.taken)
 		first := firstRune(text)
 		if s.open != unknown && first != unknown {
 			s.pacer.relay(s.open, first)
@@ -100,15 +100,12 @@ func (s *script) takeIn() {
 }
 
 // text returns the text of an entry that is to be played, or none.
-func (s *script) text(i int) (text string, at time.Duration, ok bool) {
-	e, at, ok := s.log.Read(i)
-	if !ok || !e.Frame.IsText() {
-		return "", at, ok
-	}
+func (s *script) text(i int) (text string, at time.Duration) {
+	e, at, _ := s.log.Read(i)
 	if i == s.player.From.Entry {
-		return e.Text[min(s.player.From.Offset, len(e.Text)):], at, ok
+		return e.Text[min(s.player.From.Offset, len(e.Text)):], at
 	}
-	return e.Text, at, ok
+	return e.Text, at // an event that is not text has none
 }
 
 // measure returns how long a text that next follows takes at its natural pace, the
@@ -192,10 +189,10 @@ func (s *script) leave(begun int) {
 	for i := begun; i < s.pos.Entry; i++ {
 		next := unknown
 		if i+1 < s.taken {
-			following, _, _ := s.text(i + 1)
+			following, _ := s.text(i + 1)
 			next = firstRune(following)
 		}
-		text, _, _ := s.text(i)
+		text, _ := s.text(i)
 		natural, _, _ := s.measure(text, next)
 		s.laid += natural
 	}
@@ -320,6 +317,6 @@ func firstRune(text string) rune {
 	if text == "" {
 		return unknown
 	}
-	r, _, _ := scanRune(text)
+	r, _ := scanRune(text)
 	return r
 }

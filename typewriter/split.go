@@ -24,8 +24,8 @@ type splitter struct {
 // first returns the cluster that text begins with, taking text to be complete.
 // The text must not be empty.
 func (s *splitter) first(text string) cluster {
-	r, size, half := scanRune(text)
-	if !half && isPlain(r) && startsPlain(text[size:]) {
+	r, size := scanRune(text)
+	if isPlain(r) && startsPlain(text[size:]) {
 		return cluster{size: size, char: r}
 	}
 	return s.search(text)
@@ -39,7 +39,7 @@ func (s *splitter) search(text string) cluster {
 	rest := text
 	for runes := fewRunes; ; runes *= 2 {
 		for i := 0; i < runes && rest != ""; i++ {
-			r, size, _ := scanRune(rest)
+			r, size := scanRune(rest)
 			s.buf = utf8.AppendRune(s.buf, r)
 			rest = rest[size:]
 		}
@@ -51,7 +51,7 @@ func (s *splitter) search(text string) cluster {
 
 	c := cluster{char: -1}
 	for unescaped := 0; unescaped < len(s.buf); {
-		r, size, _ := scanRune(text[c.size:])
+		r, size := scanRune(text[c.size:])
 		c.size += size
 		unescaped += utf8.RuneLen(r)
 	}
@@ -64,17 +64,17 @@ func (s *splitter) search(text string) cluster {
 }
 
 // growths are what turns a cluster into a longer one. A cluster that any of them
-// continues may still grow: after a carriage return a line feed, after one
-// regional indicator a second, after an emoji a joiner and an emoji, after a
-// joiner that emoji, after conjoining jamo more of them, after a conjunct's
-// linker a consonant, after a prepended mark anything.
-var growths = [...]string{"\n", "\U0001F1E6", "\u200D\u2764", "\u2764", "\u1161", "\u11A8", "\u0915", "a"}
+// continues may still grow: after a carriage return a line feed, after one regional
+// indicator a second (a prepended mark takes that too), after an emoji a joiner and
+// an emoji, after a joiner that emoji, after conjoining jamo more of them, after a
+// conjunct's linker a consonant.
+var growths = [...]string{"\n", "\U0001F1E6", "\u200D\u2764", "\u2764", "\u1161", "\u11A8", "\u0915"}
 
 // mayGrow reports whether the cluster that is all of text, one that first
 // returned, is of a kind that waits for more. Any cluster can take on a
 // combining mark; that is no reason to wait.
 func (s *splitter) mayGrow(text string) bool {
-	if r, size, half := scanRune(text); size == len(text) && !half && isPlain(r) {
+	if r, size := scanRune(text); size == len(text) && isPlain(r) {
 		return false
 	}
 	if endsWithHighSurrogate(text) {
@@ -102,12 +102,12 @@ func startsPlain(text string) bool {
 	if text == "" {
 		return true
 	}
-	r, _, half := scanRune(text)
-	return !half && isPlain(r)
+	r, _ := scanRune(text)
+	return isPlain(r)
 }
 
 // isPlain reports whether r is of the everyday characters between two of which
-// there is always a boundary (Unicode 16, GraphemeBreakProperty.txt and
+// there is always a boundary (Unicode 17, GraphemeBreakProperty.txt and
 // emoji-data.txt), and which are not held for a growth of their own: ASCII but
 // for the carriage return, Latin, Greek, Cyrillic, kana, Hangul syllables,
 // ideographs, their punctuation and full-width forms.

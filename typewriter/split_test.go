@@ -326,43 +326,42 @@ func TestScanRune(t *testing.T) {
 		text string
 		r    rune
 		size int
-		half bool
 	}{
-		{`a`, 'a', 1, false},
-		{`é!`, 'é', 2, false},
-		{`好!`, '好', 3, false},
-		{`👩!`, '👩', 4, false},
-		{`\n!`, '\n', 2, false},
-		{`\r\n`, '\r', 2, false},
-		{`\tx`, '\t', 2, false},
-		{`\b`, '\b', 2, false},
-		{`\f`, '\f', 2, false},
-		{`\"x`, '"', 2, false},
-		{`\\n`, '\\', 2, false},
-		{`\/`, '/', 2, false},
-		{`\u0041B`, 'A', 6, false},
-		{`\u597D`, '好', 6, false},
-		{`\u597d`, '好', 6, false},
-		{`\ud83d\uDC69x`, '👩', 12, false},
-		{`\ud83d`, '\uFFFD', 6, true},
-		{`\ud83dx`, '\uFFFD', 6, true},
-		{`\ud83d\ud83d`, '\uFFFD', 6, true},
-		{`\ud83d\u0041`, '\uFFFD', 6, true},
-		{`\ud83d\n`, '\uFFFD', 6, true},
-		{`\ude00`, '\uFFFD', 6, true},
-		{`\ude00\ud83d`, '\uFFFD', 6, true},
-		{`\u12`, '\uFFFD', 1, false},
-		{`\u12G4`, '\uFFFD', 1, false},
-		{`\u1_23`, '\uFFFD', 1, false},
-		{`\u+123`, '\uFFFD', 1, false},
-		{`\x41`, '\uFFFD', 1, false},
-		{`\`, '\uFFFD', 1, false},
-		{"\xff", '\uFFFD', 1, false},
-		{"\xe5\xa5", '\uFFFD', 1, false},
+		{`a`, 'a', 1},
+		{`é!`, 'é', 2},
+		{`好!`, '好', 3},
+		{`👩!`, '👩', 4},
+		{`\n!`, '\n', 2},
+		{`\r\n`, '\r', 2},
+		{`\tx`, '\t', 2},
+		{`\b`, '\b', 2},
+		{`\f`, '\f', 2},
+		{`\"x`, '"', 2},
+		{`\\n`, '\\', 2},
+		{`\/`, '/', 2},
+		{`\u0041B`, 'A', 6},
+		{`\u597D`, '好', 6},
+		{`\u597d`, '好', 6},
+		{`\ud83d\uDC69x`, '👩', 12},
+		{`\ud83d`, '\uFFFD', 6},
+		{`\ud83dx`, '\uFFFD', 6},
+		{`\ud83d\ud83d`, '\uFFFD', 6},
+		{`\ud83d\u0041`, '\uFFFD', 6},
+		{`\ud83d\n`, '\uFFFD', 6},
+		{`\ude00`, '\uFFFD', 6},
+		{`\ude00\ud83d`, '\uFFFD', 6},
+		{`\u12`, '\uFFFD', 1},
+		{`\u12G4`, '\uFFFD', 1},
+		{`\u1_23`, '\uFFFD', 1},
+		{`\u+123`, '\uFFFD', 1},
+		{`\x41`, '\uFFFD', 1},
+		{`\`, '\uFFFD', 1},
+		{"\xff", '\uFFFD', 1},
+		{"\xe5\xa5", '\uFFFD', 1},
 	}
 	for _, test := range tests {
-		if r, size, half := scanRune(test.text); r != test.r || size != test.size || half != test.half {
-			t.Errorf("%q: got %q, %d, %t", test.text, r, size, half)
+		if r, size := scanRune(test.text); r != test.r || size != test.size {
+			t.Errorf("%q: got %q, %d", test.text, r, size)
 		}
 	}
 }

@@ -100,6 +100,31 @@ func TestRequestGoesAsItIs(t *testing.T) {
 	}
 }
 
+// An upload of known length goes with it, another in chunks; neither waits for its
+// end.
+func TestUpload(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		length  int64
+		chunked []string
+	}{
+		{"known length", 6, nil},
+		{"unknown length", -1, []string{"chunked"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				upload := io.NopCloser(&parts{parts: []string{"one", "two"}})
+				got, _ := exchange(t, "http://upstream.test", answer("200 OK", "", "{}"), Request{
+					Method: "POST", Path: "/v1/files/upload", Upload: upload, Length: test.length,
+				})
+				if len(got) != 1 || got[0].body != "onetwo" || got[0].size != test.length || !slices.Equal(got[0].chunked, test.chunked) {
+					t.Errorf("got %+v, want onetwo of length %d, %q", got, test.length, test.chunked)
+				}
+			})
+		})
+	}
+}
+
 func TestTarget(t *testing.T) {
 	for _, test := range []struct{ name, base, path, query, want string }{
 		{"plain", "", "/v3/chat", "", "/v3/chat"},

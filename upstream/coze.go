@@ -142,9 +142,9 @@ func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
 	if content == reasoning || f.repeated {
 		return typewriter.Event{}, false
 	}
-	field, kind, channel := f.content, 0, "content "+f.id.Str
+	field, kind, channel := f.content, 0, "content "+f.id.Raw
 	if reasoning {
-		field, kind, channel = f.reasoning, 1, "reasoning "+f.id.Str
+		field, kind, channel = f.reasoning, 1, "reasoning "+f.id.Raw
 	} else if f.kind.Exists() && f.kind.Str != "answer" || f.contentType.Exists() && f.contentType.Str != "text" {
 		return typewriter.Event{}, false
 	}

@@ -29,73 +29,81 @@ func hang() (net.Conn, error) {
 	return client, nil
 }
 
+// How long things take in openErrors.
+const (
+	connect = 10 * time.Second
+	header  = time.Minute
+	giveUp  = 5 * time.Second
+)
+
+var openErrors = []struct {
+	name   string
+	scheme string
+	dial   func(context.Context) (net.Conn, error)
+	cancel bool // at giveUp
+	want   Error
+	after  time.Duration
+}{
+	{
+		"refused", "http", func(context.Context) (net.Conn, error) { return nil, dialError(syscall.ECONNREFUSED) }, false,
+		Error{Reason: "unreachable", Status: 502, Code: 5021},
+		0,
+	},
+	{
+		"unknown host", "http", func(context.Context) (net.Conn, error) {
+			return nil, dialError(&net.DNSError{Err: "no such host", Name: "secret.test", IsNotFound: true})
+		}, false,
+		Error{Reason: "unreachable", Status: 502, Code: 5021},
+		0,
+	},
+	{
+		"dial timeout", "http", func(context.Context) (net.Conn, error) {
+			time.Sleep(connect)
+			return nil, dialError(os.ErrDeadlineExceeded)
+		}, false,
+		Error{Reason: "connect_timeout", Status: 504, Code: 5040},
+		connect,
+	},
+	{
+		"handshake timeout", "https", func(context.Context) (net.Conn, error) { return hang() }, false,
+		Error{Reason: "connect_timeout", Status: 504, Code: 5040},
+		connect,
+	},
+	{
+		"header timeout", "http", func(context.Context) (net.Conn, error) { return hang() }, false,
+		Error{Reason: "header_timeout", Status: 504, Code: 5041},
+		header,
+	},
+	{
+		"canceled while dialling", "http", func(ctx context.Context) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, dialError(ctx.Err())
+		}, true,
+		Error{Reason: "canceled", Status: 502, Code: 5020},
+		giveUp,
+	},
+	{
+		"canceled while waiting", "http", func(context.Context) (net.Conn, error) { return hang() }, true,
+		Error{Reason: "canceled", Status: 502, Code: 5020},
+		giveUp,
+	},
+	{
+		"no HTTP", "http", func(context.Context) (net.Conn, error) {
+			client, conn := net.Pipe()
+			go func() { // ends when the client closes its end
+				_, _ = conn.Read(make([]byte, 4096))
+				_, _ = io.WriteString(conn, "220 secret.test ESMTP\r\n")
+				_, _ = io.Copy(io.Discard, conn)
+			}()
+			return client, nil
+		}, false,
+		Error{Reason: "unreachable", Status: 502, Code: 5021},
+		0,
+	},
+}
+
 func TestOpenErrors(t *testing.T) {
-	const connect, header, giveUp = 10 * time.Second, time.Minute, 5 * time.Second
-	for _, test := range []struct {
-		name   string
-		scheme string
-		dial   func(context.Context) (net.Conn, error)
-		cancel bool // at giveUp
-		want   Error
-		after  time.Duration
-	}{
-		{
-			"refused", "http", func(context.Context) (net.Conn, error) { return nil, dialError(syscall.ECONNREFUSED) }, false,
-			Error{Reason: "unreachable", Status: 502, Code: 5021},
-			0,
-		},
-		{
-			"unknown host", "http", func(context.Context) (net.Conn, error) {
-				return nil, dialError(&net.DNSError{Err: "no such host", Name: "secret.test", IsNotFound: true})
-			}, false,
-			Error{Reason: "unreachable", Status: 502, Code: 5021},
-			0,
-		},
-		{
-			"dial timeout", "http", func(context.Context) (net.Conn, error) {
-				time.Sleep(connect)
-				return nil, dialError(os.ErrDeadlineExceeded)
-			}, false,
-			Error{Reason: "connect_timeout", Status: 504, Code: 5040},
-			connect,
-		},
-		{
-			"handshake timeout", "https", func(context.Context) (net.Conn, error) { return hang() }, false,
-			Error{Reason: "connect_timeout", Status: 504, Code: 5040},
-			connect,
-		},
-		{
-			"header timeout", "http", func(context.Context) (net.Conn, error) { return hang() }, false,
-			Error{Reason: "header_timeout", Status: 504, Code: 5041},
-			header,
-		},
-		{
-			"canceled while dialling", "http", func(ctx context.Context) (net.Conn, error) {
-				<-ctx.Done()
-				return nil, dialError(ctx.Err())
-			}, true,
-			Error{Reason: "canceled", Status: 502, Code: 5020},
-			giveUp,
-		},
-		{
-			"canceled while waiting", "http", func(context.Context) (net.Conn, error) { return hang() }, true,
-			Error{Reason: "canceled", Status: 502, Code: 5020},
-			giveUp,
-		},
-		{
-			"no HTTP", "http", func(context.Context) (net.Conn, error) {
-				client, conn := net.Pipe()
-				go func() { // ends when the client closes its end
-					_, _ = conn.Read(make([]byte, 4096))
-					_, _ = io.WriteString(conn, "220 secret.test ESMTP\r\n")
-					_, _ = io.Copy(io.Discard, conn)
-				}()
-				return client, nil
-			}, false,
-			Error{Reason: "unreachable", Status: 502, Code: 5021},
-			0,
-		},
-	} {
+	for _, test := range openErrors {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				transport := NewTransport(connect, header)
