@@ -160,8 +160,8 @@ func (c *Config) validate() error {
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 			strings.ContainsAny(c.Upstream, "?#") {
 			shown := c.Upstream
-			if err == nil {
-				shown = u.Redacted()
+			if err == nil && u.User != nil {
+				shown = u.Redacted() // it may hold a password
 			}
 			return fmt.Errorf("--upstream %q: want a URL as https://api.coze.com", shown)
 		}

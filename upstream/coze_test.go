@@ -13,8 +13,8 @@ func payload(e typewriter.Event) string { return e.Frame.Head + e.Text + e.Frame
 
 func TestWhatIsText(t *testing.T) {
 	const (
-		content   = "content 1"
-		reasoning = "reasoning 1"
+		content   = `content "1"`
+		reasoning = `reasoning "1"`
 	)
 	for _, test := range []struct {
 		name    string
