@@ -304,3 +304,50 @@ func TestProcess(t *testing.T) {
 		t.Errorf("printed %q", stdout.String())
 	}
 }
+
+// Tokens and content are in no log, whatever happens.
+func TestSecretsAreNotLogged(t *testing.T) {
+	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Break") != "" {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"CONTENT\"}\n\n")
+	}))
+	defer up.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := command(ctx, "--addr=127.0.0.1:0", "--log-level=debug", "--bot-id=1", "--upstream", up.URL)
+	cmd.Env = append(cmd.Env, "TYPEWRITER_UPSTREAM_TOKEN=SERVERTOKEN")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := regexp.MustCompile(`http://127[0-9.:]+[0-9]`).FindString(line)
+	for _, path := range []string{"/v3/chat?message=CONTENT", "/v1/bot/x?a=CONTENT", "/v1/../CONTENT"} {
+		for _, header := range [][]string{{"Authorization", "Bearer CLIENTTOKEN"}, {"X-Break", "1"}, nil} {
+			_, body := get(t, "GET", base+path, header...)
+			if strings.Contains(body, "TOKEN") || strings.Contains(body, up.URL) {
+				t.Errorf("%s: client got %q", path, body)
+			}
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if log := stderr.String(); !strings.Contains(log, "outcome=cut") || strings.Contains(log, "TOKEN") || strings.Contains(log, "CONTENT") {
+		t.Errorf("log is %s", log)
+	}
+}
