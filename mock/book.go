@@ -23,6 +23,7 @@ type moment struct {
 // start; which of it holds is a question of the time.
 type entry struct {
 	question string
+	studio   bool // it is a chat of coze-studio
 	moments  []moment
 	canceled time.Time // zero: not canceled
 }
@@ -30,13 +31,14 @@ type entry struct {
 // state is a chat as it stands at one time. Messages is never nil.
 type state struct {
 	question string
+	studio   bool
 	chat     chat
 	messages []message
 }
 
 // at is the entry's state at the time now.
 func (e *entry) at(now time.Time) state {
-	s := state{question: e.question, messages: []message{}}
+	s := state{question: e.question, studio: e.studio, messages: []message{}}
 	canceled := !e.canceled.IsZero()
 	if canceled && now.After(e.canceled) {
 		now = e.canceled
@@ -68,15 +70,15 @@ type book struct {
 }
 
 // open writes a new chat down.
-func (b *book) open(chatID, question string, moments []moment) {
+func (b *book) open(chatID string, e entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.entries == nil {
 		b.entries = make(map[string]*entry)
 	}
-	b.entries[chatID] = &entry{question: question, moments: moments}
+	b.entries[chatID] = &e
 	b.order = append(b.order, chatID)
-	b.bytes += size(moments)
+	b.bytes += size(e.moments)
 	for len(b.order) > 1 && (len(b.order) > maxChats || b.bytes > maxBookBytes) {
 		b.bytes -= size(b.entries[b.order[0]].moments)
 		delete(b.entries, b.order[0])

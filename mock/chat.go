@@ -41,19 +41,31 @@ func (c *call) chat() Reply {
 	case c.field("user_id").String() == "":
 		return c.refuse(http.StatusOK, codeBadRequest, "the field user_id is required")
 	}
+	streaming := c.field("stream").Bool()
+	scene, question, refusal := c.scene()
+	switch {
+	case refusal != nil:
+		return *refusal
+	case streaming && scene.Name == "" && question == ArticleMessage:
+		return bareStream()
+	}
+	return c.perform(scene, question, streaming)
+}
+
+// scene is the scenario that the request asks for, and the question to play it
+// with. A refusal is the reply instead of both.
+func (c *call) scene() (scene Scenario, question string, refusal *Reply) {
 	message := lastUserMessage(c.field("additional_messages"))
 	scene, question, ok := pickScenario(c.Header.Get(ScenarioHeader), message)
 	switch {
 	case !ok:
-		return c.refuse(http.StatusOK, codeBadRequest, "no such scenario: "+c.Header.Get(ScenarioHeader))
+		reply := c.refuse(http.StatusOK, codeBadRequest, "no such scenario: "+c.Header.Get(ScenarioHeader))
+		refusal = &reply
 	case scene.refuse != nil:
-		return scene.refuse(c)
+		reply := scene.refuse(c)
+		refusal = &reply
 	}
-	streaming := c.field("stream").Bool()
-	if streaming && scene.Name == "" && message == ArticleMessage {
-		return bareStream()
-	}
-	return c.perform(scene, question, streaming)
+	return scene, question, refusal
 }
 
 // perform plays a scenario as a new chat.
@@ -62,6 +74,7 @@ func (c *call) perform(scene Scenario, question string, streaming bool) Reply {
 	if conversation == "" {
 		conversation = newID(c.rng)
 	}
+	c.shelf.open(c.newConversation(conversation))
 	s := newScript(c, question, chat{
 		ID:             newID(c.rng),
 		ConversationID: conversation,
@@ -73,7 +86,7 @@ func (c *call) perform(scene Scenario, question string, streaming bool) Reply {
 	})
 	begun := s.chat
 	scene.write(s)
-	c.book.open(begun.ID, question, changes(c.now, begun, s.beats))
+	c.book.open(begun.ID, entry{question: question, studio: scene.studio, moments: changes(c.now, begun, s.beats)})
 	if !streaming {
 		return c.deliver(begun)
 	}

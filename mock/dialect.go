@@ -15,6 +15,11 @@ func inCoze(_ int, b beat) []byte {
 	return fmt.Appendf(nil, "event:%s\ndata:%s\n\n", b.name, b.data)
 }
 
+// inWorkflow is how the cloud service writes the chat of a workflow.
+func inWorkflow(_ int, b beat) []byte {
+	return fmt.Appendf(nil, "event: %s\ndata: %s\n\n", b.name, b.data)
+}
+
 // inCRLF is inCoze with the line ends of the HTTP world.
 func inCRLF(number int, b beat) []byte {
 	return bytes.ReplaceAll(inCoze(number, b), []byte("\n"), []byte("\r\n"))

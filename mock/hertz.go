@@ -3,6 +3,7 @@ package mock
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -25,8 +26,14 @@ func (s *StandIn) Register(r route.IRoutes, prefix string) {
 
 // serve plays the answer to a request of a Hertz server.
 func (s *StandIn) serve(ctx context.Context, c *app.RequestContext) {
+	request, err := requestOf(c)
+	if err != nil {
+		c.SetConnectionClose() // the rest of the body is not read
+		c.Data(http.StatusBadRequest, typeJSON, marshal(envelope{Code: codeBadRequest, Msg: err.Error()}))
+		return
+	}
 	begun := time.Now()
-	reply := s.Answer(requestOf(c))
+	reply := s.Answer(request)
 	c.SetStatusCode(reply.Status)
 	for name, values := range reply.Header {
 		for _, value := range values {
@@ -43,16 +50,21 @@ func (s *StandIn) serve(ctx context.Context, c *app.RequestContext) {
 }
 
 // requestOf copies a request out of Hertz, which uses its memory again.
-func requestOf(c *app.RequestContext) Request {
+func requestOf(c *app.RequestContext) (Request, error) {
 	r := Request{
 		Method:   string(c.Method()),
 		Path:     c.Param("path"),
 		RawQuery: string(c.URI().QueryString()),
 		Header:   make(http.Header),
-		Body:     bytes.Clone(c.Request.Body()),
 	}
 	c.Request.Header.VisitAll(func(name, value []byte) { r.Header.Add(string(name), string(value)) })
-	return r
+	var body io.Reader
+	if c.Request.IsBodyStream() {
+		body = c.RequestBodyStream()
+	} else {
+		body = bytes.NewReader(c.Request.Body())
+	}
+	return r, r.receive(body)
 }
 
 // streamWriter is Hertz's writer of a chunked body that can be broken off.

@@ -18,6 +18,8 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/app/server"
+	"github.com/cloudwego/hertz/pkg/common/config"
+	"github.com/cloudwego/hertz/pkg/network/standard"
 	"github.com/tidwall/gjson"
 )
 
@@ -26,12 +28,18 @@ func serve(t *testing.T) string { return serveWith(t, New(1)) }
 
 func serveWith(t *testing.T, s *StandIn, middleware ...app.HandlerFunc) string {
 	t.Helper()
+	return serveOn(t, s, middleware)
+}
+
+// serveOn is serveWith on a server with more options.
+func serveOn(t *testing.T, s *StandIn, middleware []app.HandlerFunc, options ...config.Option) string {
+	t.Helper()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := server.New(server.WithListener(ln), server.WithDisablePrintRoute(true),
-		server.WithSenseClientDisconnection(true))
+	h := server.New(append(options, server.WithListener(ln), server.WithDisablePrintRoute(true),
+		server.WithSenseClientDisconnection(true))...)
 	h.Use(middleware...)
 	s.Register(h, "/upstream")
 	stopped := make(chan struct{})
@@ -200,4 +208,46 @@ func stepsBeforeSilence(body string) int {
 		}
 	}
 	return len(steps)
+}
+
+// TestHertzLongBodies checks that a large upload and a large download pass through a
+// server that streams bodies, without being held, and the connection after them.
+func TestHertzLongBodies(t *testing.T) {
+	const size = 64 << 20
+	addr := serveOn(t, New(1), nil, server.WithTransport(standard.NewTransporter), server.WithStreamBody(true),
+		server.WithDisablePreParseMultipartForm(true), server.WithMaxRequestBodySize(64<<10))
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	request := func(method, path, contentType string, body io.Reader) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+"/upstream"+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", contentType)
+		res, err := transport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	contentType, body := form(t, "file", "large.bin", size)
+	p := newProbe(body, size)
+	res := request(http.MethodPost, uploadPath, contentType, p)
+	if got := record(res); gjson.GetBytes(got.raw, "data.bytes").Int() != size {
+		t.Errorf("upload: got %s", got.raw)
+	}
+	_ = res.Body.Close()
+	p.check(t)
+	res = request(http.MethodGet, fmt.Sprint("/v1/files/content?bytes=", size), "", nil)
+	p = newProbe(res.Body, size)
+	if n, err := io.Copy(io.Discard, p); n != size || err != nil || res.ContentLength != -1 {
+		t.Errorf("download: got %d bytes, error %v, length %d", n, err, res.ContentLength)
+	}
+	_ = res.Body.Close()
+	p.check(t)
+	res = request(http.MethodPost, "/v1/conversation/create", "application/json", strings.NewReader("{}"))
+	if got := record(res); gjson.GetBytes(got.raw, "code").Raw != "0" {
+		t.Errorf("afterwards: got %s", got.raw)
+	}
+	_ = res.Body.Close()
 }

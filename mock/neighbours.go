@@ -25,10 +25,28 @@ func (c *call) noSuchChat() Reply {
 	return c.refuse(http.StatusOK, codeNotFound, "no such chat in this conversation: "+c.id("chat_id"))
 }
 
+// DialectHeader names the request header that, as studio, makes the stand-in serve
+// retrieve and message/list as coze-studio does: on GET only. For a chat of one of
+// the studio scenarios it does so without the header.
+const DialectHeader = "Stand-In-Dialect"
+
+// isRefusedByStudio reports whether coze-studio would not serve the request.
+func (c *call) isRefusedByStudio(found state) bool {
+	return c.Method != http.MethodGet && (found.studio || c.Header.Get(DialectHeader) == "studio")
+}
+
+// noPage is the reply of coze-studio's HTTP server to a path that it does not have.
+func (c *call) noPage() Reply {
+	return plain(http.StatusNotFound, typeText, []byte("404 page not found"))
+}
+
 // retrieve serves /v3/chat/retrieve: the chat as it stands.
 func (c *call) retrieve() Reply {
 	found, ok := c.find()
-	if !ok {
+	switch {
+	case c.isRefusedByStudio(found):
+		return c.noPage()
+	case !ok:
 		return c.noSuchChat()
 	}
 	return c.deliver(found.chat)
@@ -37,7 +55,10 @@ func (c *call) retrieve() Reply {
 // listMessages serves /v3/chat/message/list: the messages completed so far.
 func (c *call) listMessages() Reply {
 	found, ok := c.find()
-	if !ok {
+	switch {
+	case c.isRefusedByStudio(found):
+		return c.noPage()
+	case !ok:
 		return c.noSuchChat()
 	}
 	return c.deliver(found.messages)
@@ -55,16 +76,6 @@ func (c *call) cancel() Reply {
 	}
 	found.chat.Status = statusCanceled
 	return c.deliver(found.chat)
-}
-
-// createConversation serves POST /v1/conversation/create. Conversations are not
-// kept: a chat may name any.
-func (c *call) createConversation() Reply {
-	return c.deliver(struct {
-		ID        string   `json:"id"`
-		CreatedAt int64    `json:"created_at"`
-		MetaData  struct{} `json:"meta_data"`
-	}{ID: newID(c.rng), CreatedAt: c.now.Unix()})
 }
 
 // submitToolOutputs serves POST /v3/chat/submit_tool_outputs: the rest of a chat

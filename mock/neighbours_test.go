@@ -212,10 +212,41 @@ func TestSubmitToolOutputs(t *testing.T) {
 	}
 }
 
-func TestCreateConversation(t *testing.T) {
-	got := client{t, New(1)}.json(http.MethodPost, "/v1/conversation/create", "")
-	if got.Get("code").Raw != "0" || len(got.Get("data.id").Str) != 19 || got.Get("data.created_at").Int() == 0 || got.Get("data.meta_data").Raw != "{}" {
+// TestStudioDialect checks that retrieve and message/list are GET only for a chat of
+// coze-studio, and for any when the header says so.
+func TestStudioDialect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := client{t, New(1)}
+		cloud, studio := c.ask("hi").chatIDs(t), c.ask("/studio hi").chatIDs(t)
+		tests := []struct {
+			name, method, ids, header string
+			status                    int
+		}{
+			{"cloud", http.MethodPost, cloud, "", 200},
+			{"cloud by header", http.MethodPost, cloud, "studio", 404},
+			{"cloud by header, GET", http.MethodGet, cloud, "studio", 200},
+			{"studio", http.MethodPost, studio, "", 404},
+			{"studio, GET", http.MethodGet, studio, "", 200},
+			{"no chat", http.MethodPost, "", "studio", 404},
+		}
+		for _, test := range tests {
+			for _, path := range []string{"/v3/chat/retrieve", "/v3/chat/message/list"} {
+				r := c.record(t.Context(), test.method, path+test.ids, "", DialectHeader, test.header)
+				if r.status != test.status || gjson.ValidBytes(r.raw) == (r.status == http.StatusNotFound) {
+					t.Errorf("%s: %s: got %d %s", test.name, path, r.status, r.raw)
+				}
+			}
+		}
+	})
+}
+
+func TestOnlineInfo(t *testing.T) {
+	c := client{t, New(1)}
+	if got := c.json(http.MethodGet, "/v1/bot/get_online_info?bot_id=77", ""); got.Get("data.bot_id").Str != "77" || got.Get("data.name").Str == "" {
 		t.Errorf("got %s", got.Raw)
+	}
+	if got := c.json(http.MethodGet, "/v1/bot/get_online_info", ""); got.Get("code").Int() != codeBadRequest {
+		t.Errorf("without bot_id: got %s", got.Raw)
 	}
 }
 
@@ -245,7 +276,7 @@ func TestBookIsBoundInBytes(t *testing.T) {
 	now := time.Now()
 	for i := range 6 {
 		long := message{Content: make([]byte, large)}
-		b.open(fmt.Sprint(i), "", []moment{{at: now, message: &long}})
+		b.open(fmt.Sprint(i), entry{moments: []moment{{at: now, message: &long}}})
 	}
 	for i, want := range []bool{false, false, false, true, true, true} {
 		if _, ok := b.look(fmt.Sprint(i), now); ok != want {

@@ -22,12 +22,15 @@ const mountPath = "/upstream"
 // breaks is io.ErrUnexpectedEOF. The end of the request's context ends a read,
 // and so does Close.
 func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
-	var content []byte
+	p := req.URL.Path
+	if rest, ok := strings.CutPrefix(p, mountPath); ok && (rest == "" || rest[0] == '/') {
+		p = rest
+	}
+	request := Request{Method: req.Method, Path: p, RawQuery: req.URL.RawQuery, Header: req.Header}
 	if req.Body != nil {
 		defer func() { _ = req.Body.Close() }()
-		var err error
-		if content, err = io.ReadAll(req.Body); err != nil {
-			return nil, fmt.Errorf("cannot read request body: %w", err)
+		if err := request.receive(req.Body); err != nil {
+			return nil, err
 		}
 	}
 	ctx := req.Context()
@@ -35,11 +38,7 @@ func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, context.Cause(ctx)
 	}
 	begun := time.Now()
-	p := req.URL.Path
-	if rest, ok := strings.CutPrefix(p, mountPath); ok && (rest == "" || rest[0] == '/') {
-		p = rest
-	}
-	reply := s.Answer(Request{Method: req.Method, Path: p, RawQuery: req.URL.RawQuery, Header: req.Header, Body: content})
+	reply := s.Answer(request)
 	res := &http.Response{
 		Status:        fmt.Sprintf("%d %s", reply.Status, http.StatusText(reply.Status)),
 		StatusCode:    reply.Status,

@@ -16,6 +16,9 @@ type Scenario struct {
 	play  func(*script) // what is said; nil: playAnswer
 	send  delivery      // how it reaches the client; nil: whole(inCoze)
 
+	studio  bool          // its chat is one of coze-studio
+	prepare func(*script) // changes the script before it is written; may be nil
+
 	// refuse, when set, is the reply: there is no chat at all.
 	refuse func(*call) Reply
 }
@@ -32,8 +35,8 @@ func Scenarios() []Scenario {
 		{Name: "tool", About: "asks for a tool: requires_action, goes on with submit_tool_outputs", play: playTool},
 		{Name: "audio", About: "audio deltas between chat.completed and done", play: playAudio},
 		{Name: "unknown", About: "event types nobody knows, ping, a card, function calls", play: playUnknown},
-		{Name: "studio", About: "ends as coze-studio does, with created_at on each delta", play: playStudio},
-		{Name: "studio-error", About: "fails as coze-studio does: event error, then the end", play: playStudioError},
+		{Name: "studio", About: "ends as coze-studio does, with created_at on each delta", play: playStudio, studio: true},
+		{Name: "studio-error", About: "fails as coze-studio does: event error, then the end", play: playStudioError, studio: true},
 
 		// How fast.
 		{Name: "slow", About: "3 characters a second", tempo: &slow},
@@ -102,6 +105,9 @@ func (s Scenario) questionOr(text string) string {
 func (s Scenario) write(script *script) {
 	if s.tempo != nil {
 		script.tempo = *s.tempo
+	}
+	if s.prepare != nil {
+		s.prepare(script)
 	}
 	if s.play == nil {
 		playAnswer(script)

@@ -75,9 +75,11 @@ type script struct {
 	spoken  int           // characters
 	beats   []beat
 
-	// quote writes text as JSON, and encode a delta. Scenarios change them.
+	// quote writes text as JSON, encode a delta, and last is the data of the event
+	// done. Scenarios change them.
 	quote  func(string) json.RawMessage
 	encode func(message) []byte
+	last   []byte
 }
 
 func newScript(c *call, question string, about chat) *script {
@@ -89,6 +91,7 @@ func newScript(c *call, question string, about chat) *script {
 		chat:     about,
 		quote:    quote,
 		encode:   func(m message) []byte { return marshal(m) },
+		last:     []byte(doneData),
 	}
 }
 
@@ -237,7 +240,7 @@ func (s *script) finish() {
 }
 
 // done ends the stream.
-func (s *script) done() { s.addApart(eventDone, []byte(doneData)) }
+func (s *script) done() { s.addApart(eventDone, s.last) }
 
 // end is finish and done.
 func (s *script) end() {

@@ -1,7 +1,7 @@
 // Package mock is the stand-in AI service: a believable Coze that needs no
 // network, no account and no model. It answers the chat API and its neighbours
-// (retrieve, message list, cancel, conversation, tool outputs), and it can be
-// told to misbehave in all the ways the real service and the network have been
+// (retrieve, message list, cancel, tool outputs, conversations, files, a workflow's
+// chat), and it can be told to misbehave in all the ways the real service and the network have been
 // seen to: see Scenarios.
 //
 // A reply is decided in full when the request comes: it is a script of timed
@@ -33,6 +33,8 @@ type Request struct {
 	RawQuery string
 	Header   http.Header
 	Body     []byte
+
+	upload *upload // what receive made of an upload's body
 }
 
 // Step is one network write: Bytes leave After the step before, the first one
@@ -62,8 +64,12 @@ type Reply struct {
 	Ending Ending
 }
 
-// isStream reports whether the steps are a stream of events and not one body.
-func (r Reply) isStream() bool { return r.Header.Get("Content-Type") == typeEvents }
+// isStream reports whether the steps leave one by one and not as one body, whose
+// length is known.
+func (r Reply) isStream() bool {
+	kind := r.Header.Get("Content-Type")
+	return kind == typeEvents || kind == typeFile
+}
 
 // body is the reply's content as one piece.
 func (r Reply) body() []byte {
@@ -79,6 +85,7 @@ type StandIn struct {
 	seed  uint64
 	calls atomic.Uint64
 	book  book
+	shelf shelf
 }
 
 // New returns a stand-in with no chats. With the same seed, the same requests in
@@ -97,6 +104,7 @@ func (s *StandIn) Answer(r Request) Reply {
 	c := &call{
 		Request: r,
 		book:    &s.book,
+		shelf:   &s.shelf,
 		rng:     rand.New(rand.NewPCG(s.seed, s.calls.Add(1))),
 		now:     time.Now(),
 	}
@@ -113,6 +121,7 @@ type call struct {
 	Request
 	query url.Values
 	book  *book
+	shelf *shelf
 	rng   *rand.Rand
 	now   time.Time
 	logid string
@@ -124,18 +133,34 @@ type endpoint struct {
 	serve   func(*call) Reply
 }
 
-// either holds for paths that the documentation calls with GET and some of the
-// official clients with POST.
-var either = []string{http.MethodGet, http.MethodPost}
+var (
+	onGet  = []string{http.MethodGet}
+	onPost = []string{http.MethodPost}
+
+	// either holds for paths that the documentation calls with GET and some of the
+	// official clients with POST.
+	either = []string{http.MethodGet, http.MethodPost}
+)
 
 var endpoints = map[string]endpoint{
-	"/":                            {[]string{http.MethodGet}, func(*call) Reply { return bareStream() }},
-	"/v3/chat":                     {[]string{http.MethodPost}, (*call).chat},
+	"/": {onGet, func(*call) Reply { return bareStream() }},
+
+	"/v3/chat":                     {onPost, (*call).chat},
 	"/v3/chat/retrieve":            {either, (*call).retrieve},
 	"/v3/chat/message/list":        {either, (*call).listMessages},
-	"/v3/chat/cancel":              {[]string{http.MethodPost}, (*call).cancel},
-	"/v3/chat/submit_tool_outputs": {[]string{http.MethodPost}, (*call).submitToolOutputs},
-	"/v1/conversation/create":      {[]string{http.MethodPost}, (*call).createConversation},
+	"/v3/chat/cancel":              {onPost, (*call).cancel},
+	"/v3/chat/submit_tool_outputs": {onPost, (*call).submitToolOutputs},
+	"/v1/workflows/chat":           {onPost, (*call).workflowChat},
+
+	"/v1/conversation/create":           {onPost, (*call).createConversation},
+	"/v1/conversation/retrieve":         {onGet, (*call).retrieveConversation},
+	"/v1/conversation/message/create":   {onPost, (*call).createMessage},
+	"/v1/conversation/message/list":     {onPost, (*call).listPosts},
+	"/v1/conversation/message/retrieve": {onGet, (*call).retrieveMessage},
+
+	"/v1/bot/get_online_info": {onGet, (*call).onlineInfo},
+	uploadPath:                {onPost, (*call).uploadFile},
+	"/v1/files/content":       {onGet, (*call).content},
 }
 
 func (c *call) answer() Reply {

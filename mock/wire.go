@@ -23,6 +23,8 @@ const (
 const (
 	typeEvents = "text/event-stream"
 	typeJSON   = "application/json; charset=utf-8"
+	typeText   = "text/plain; charset=utf-8"
+	typeFile   = "application/octet-stream"
 )
 
 // The names of Coze's stream events.

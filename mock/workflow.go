@@ -1,0 +1,58 @@
+package mock
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/tidwall/gjson"
+)
+
+// workflowChat serves POST /v1/workflows/chat: a chat that always streams, in a
+// dialect of its own.
+func (c *call) workflowChat() Reply {
+	workflow := c.field("workflow_id").String()
+	switch {
+	case !gjson.ValidBytes(c.Body):
+		return c.refuse(http.StatusOK, codeBadRequest, "the request body is not valid JSON")
+	case workflow == "":
+		return c.refuse(http.StatusOK, codeBadRequest, "the field workflow_id is required")
+	}
+	scene, question, refusal := c.scene()
+	if refusal != nil {
+		return *refusal
+	}
+	if scene.send == nil {
+		scene.send = whole(inWorkflow)
+	}
+	scene.prepare = func(s *script) {
+		s.encode = func(m message) []byte { return shuffled(s, m) }
+		s.last = marshal(struct {
+			DebugURL string `json:"debug_url"`
+		}{"https://www.coze.com/work_flow?execute_id=" + newID(c.rng) + "&space_id=" + newID(c.rng) + "&workflow_id=" + workflow + "&execute_mode=2"})
+	}
+	// Here the conversation is named in the body.
+	c.query.Set("conversation_id", c.field("conversation_id").String())
+	return c.perform(scene, question, true)
+}
+
+// shuffled writes a delta as a workflow's chat has it: each with its keys in another
+// order, and no bot_id when there is no bot.
+func shuffled(s *script, m message) []byte {
+	type pair struct{ key, value string }
+	var pairs []pair
+	gjson.ParseBytes(marshal(m)).ForEach(func(key, value gjson.Result) bool {
+		if key.Str != "bot_id" || value.Str != "" {
+			pairs = append(pairs, pair{key.Raw, value.Raw})
+		}
+		return true
+	})
+	s.rng.Shuffle(len(pairs), func(i, j int) { pairs[i], pairs[j] = pairs[j], pairs[i] })
+	out := json.RawMessage("{")
+	for i, p := range pairs {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, p.key...), ':'), p.value...)
+	}
+	return append(out, '}')
+}
