@@ -19,6 +19,7 @@ import (
 
 	"sse-typewriter/config"
 	"sse-typewriter/handler"
+	"sse-typewriter/streams"
 	"sse-typewriter/upstream"
 )
 
@@ -157,6 +158,8 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 	if botID == "" && conf.Upstream == "" {
 		botID = "stand-in"
 	}
+	registry := streams.NewRegistry(int64(conf.StoreMaxBytes))
+	registry.Grace, registry.Retention = conf.ResumeGrace, conf.ResumeRetention
 	return &handler.Handler{
 		Upstream:       client,
 		Paces:          paces,
@@ -168,7 +171,7 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		WriteTimeout:   conf.WriteTimeout,
 		MaxBodyBytes:   int(conf.MaxBodyBytes),
 		MaxUploadBytes: int64(conf.MaxUploadBytes),
-		MaxLogBytes:    int(conf.StoreMaxBytes),
+		Streams:        registry,
 		Logger:         logger,
 	}, nil
 }

@@ -36,7 +36,9 @@ type Config struct {
 	Seed         uint64          `default:"0" help:"Seed of the pauses' random numbers; 0: different ones each time."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
 
-	StoreMaxBytes size `default:"256MiB" help:"Most memory that the events of one stream may take."`
+	StoreMaxBytes   size          `default:"256MiB" help:"Most memory that the events of all streams may take; finished ones make room first."`
+	ResumeGrace     time.Duration `default:"30s" help:"How long a stream with event ids goes on without a viewer."`
+	ResumeRetention time.Duration `default:"5m" help:"How long such a stream is kept after its end."`
 
 	Heartbeat              time.Duration `default:"15s" help:"A sign of life is sent after so long a silence."`
 	UpstreamConnectTimeout time.Duration `default:"10s" help:"How long connecting to the upstream may take."`

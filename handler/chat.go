@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 )
 
@@ -24,76 +26,114 @@ func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
-	h.serveChat(ctx, c, body, withIDs)
+	last := sse.GetLastEventID(c)
+	switch {
+	case withIDs && last != "":
+		h.resume(ctx, c, last)
+	case prefersAsync(c):
+		h.startChat(ctx, c, body)
+	default:
+		h.serveChat(ctx, c, body, withIDs)
+	}
 }
 
 // chatGet serves GET /v3/chat, for EventSource, which can send no body.
 func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
-	if sse.GetLastEventID(c) != "" {
-		// A browser that reconnects must not start a second chat.
-		c.Response.Header.Set("Typewriter-Resume", "gone")
-		c.SetStatusCode(http.StatusNoContent)
+	if last := lastEventID(c); last != "" {
+		h.resume(ctx, c, last) // never a second chat
 		return
 	}
 	h.serveChat(ctx, c, nil, true)
 }
 
-// serveChat opens the chat and plays its answer. Without a body it makes one.
+// serveChat opens a chat and plays its answer. Without a body it makes one.
 func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []byte, withIDs bool) {
-	h.live.Add(1)
-	defer h.live.Done()
-	defer watchLeaving(c)()
 	pace, err := h.pace(c)
 	if err != nil {
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
+	h.live.Add(1)
+	defer h.live.Done()
+	defer watchLeaving(c)()
+	if s, ok := h.openChat(ctx, c, body, withIDs); ok {
+		h.view(ctx, c, s, viewing{pace: pace, withIDs: withIDs})
+	}
+}
+
+// startChat opens a chat without a reader and tells where to read it.
+func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []byte) {
+	h.live.Add(1)
+	defer h.live.Done()
+	s, ok := h.openChat(ctx, c, body, true)
+	if !ok {
+		return
+	}
+	defer s.Detach()
+	url := streamsPath + s.ID
+	c.Response.Header.Set("Location", url)
+	c.Response.Header.Set("Preference-Applied", "respond-async")
+	c.Data(http.StatusAccepted, "application/json", marshal(struct {
+		Stream string `json:"stream"`
+		URL    string `json:"url"`
+	}{s.ID, url}))
+}
+
+// openChat opens a chat and starts to record its answer. If there is no stream, it
+// answers the client itself and reports false.
+func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []byte, kept bool) (*streams.Stream, bool) {
 	req, err := h.chatRequest(c, body)
 	if err != nil {
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
-		return
+		return nil, false
 	}
-	// The upstream's context is not the client's: a stream that ended well is
-	// read to its end after the client has gone.
+	header := req.Header.Clone()
+	// The stream's life is its own: it may be read to its end when the client has
+	// gone, and be kept for a client that comes back.
 	upCtx, cancel := context.WithCancel(h.draining)
-	gone := context.AfterFunc(ctx, cancel)
-	defer gone()
+	here := context.AfterFunc(ctx, cancel)
 	reply, err := h.Upstream.Do(upCtx, req) //nolint:contextcheck // see above
+	here()
 	if err != nil {
 		cancel()
 		failOpen(c, err)
-		return
+		return nil, false
 	}
 	if !reply.IsStream() {
+		defer cancel()
 		h.passReply(c, reply)
-		return
+		return nil, false
 	}
-	s := h.record(reply, cancel)
-	h.view(ctx, c, s, pace, withIDs)
+	return h.record(reply, recording{owner: owner(c), header: header, kept: kept, cancel: cancel}), true
 }
 
-// view plays a stream to a client until it has ended or the client has gone.
-func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *stream, pace typewriter.Pace, withIDs bool) {
+// viewing is how a client sees a stream.
+type viewing struct {
+	pace    typewriter.Pace
+	withIDs bool
+	from    typewriter.Position
+}
+
+// view plays a stream to a client until it has ended or the client has gone, and
+// detaches it.
+func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.Stream, v viewing) {
+	defer s.Detach()
 	started := time.Now()
-	w := h.newEventWriter(c, s, withIDs)
+	w := h.newEventWriter(c, s, v.withIDs)
 	err := w.open()
 	if err == nil {
-		player := typewriter.Player{Log: s.log, Pace: pace, Heartbeat: h.Heartbeat, Forget: true}
+		player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
 		err = player.Play(ctx, w)
 	}
-	outcome := "done"
-	switch {
-	case err != nil:
-		outcome = "left"
-		s.stop()
-	case s.failure() != nil:
-		outcome = s.failure().Reason
+	outcome := "left"
+	if err == nil {
+		outcome = cmp.Or(s.Source.Failure(), "done")
 	}
 	h.Logger.LogAttrs(ctx, slog.LevelInfo, "stream ended",
-		slog.String("stream", s.id),
+		slog.String("stream", s.ID),
 		slog.String("route", string(c.Method())+" "+c.FullPath()),
-		slog.String("mode", string(pace.Mode)),
-		slog.String("logid", s.logid),
+		slog.String("mode", string(v.pace.Mode)),
+		slog.String("logid", s.Source.LogID),
 		slog.Int("graphemes", w.clusters),
 		slog.Duration("duration", time.Since(started)),
 		slog.String("outcome", outcome),

@@ -137,7 +137,7 @@ func TestReconnectStartsNoChat(t *testing.T) {
 		return nil, io.EOF
 	}))
 	a, _ := serve(context.Background(), t, engine, request{
-		method: "GET", url: "/v3/chat", header: map[string]string{"Last-Event-ID": "x:1.0"},
+		method: "GET", url: "/v3/chat", header: map[string]string{"Last-Event-ID": strings.Repeat("a", 26) + ":1.0"},
 	})
 	if a.status != http.StatusNoContent || a.header("Typewriter-Resume") != "gone" {
 		t.Errorf("got %d, Typewriter-Resume %q", a.status, a.header("Typewriter-Resume"))

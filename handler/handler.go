@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -42,8 +43,8 @@ type Handler struct {
 	// MaxUploadBytes bounds the body of a request that is forwarded.
 	MaxUploadBytes int64
 
-	// MaxLogBytes bounds what one stream may keep in memory.
-	MaxLogBytes int
+	// Streams are those that are running, and those that can be resumed.
+	Streams *streams.Registry
 
 	// Logger gets a line for each stream; never content or tokens.
 	Logger *slog.Logger
@@ -63,6 +64,9 @@ func (h *Handler) Register(r *route.Engine) {
 	r.GET(chatPath, h.chatGet)
 	r.POST("/v3/chat/submit_tool_outputs", h.chat)
 	r.POST("/v1/workflows/chat", h.chat)
+	r.GET(streamsPath+":id", h.attach)
+	r.DELETE(streamsPath+":id", h.cancel)
+	r.POST(streamsPath+":id/skip", h.skip)
 	r.NoRoute(h.forward)
 	r.NoMethod(h.forward)
 }

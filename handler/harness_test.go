@@ -11,8 +11,10 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/common/config"
+	"github.com/cloudwego/hertz/pkg/network"
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -51,10 +53,12 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		BotID:          "bot",
 		UserID:         "user",
 		Heartbeat:      15 * time.Second,
+		Streams:        streams.NewRegistry(1 << 30),
 		MaxBodyBytes:   1 << 20,
 		MaxUploadBytes: 1 << 20,
 		Logger:         slog.New(slog.DiscardHandler),
 	}
+	h.Streams.Grace, h.Streams.Retention = 30*time.Second, 5*time.Minute
 	options := config.NewOptions([]config.Option{})
 	options.HandleMethodNotAllowed = true
 	options.DisablePrintRoute = true
@@ -132,6 +136,13 @@ func question(message string) request {
 // serve has an engine answer a request.
 func serve(ctx context.Context, t *testing.T, engine *route.Engine, r request) (answer, *flushes) {
 	t.Helper()
+	w := &flushes{start: time.Now()}
+	return serveTo(ctx, t, engine, r, w, w), w
+}
+
+// serveTo has an engine answer a request to a writer, which notes what it gets.
+func serveTo(ctx context.Context, t *testing.T, engine *route.Engine, r request, w network.ExtWriter, noted *flushes) answer {
+	t.Helper()
 	c := app.NewContext(0)
 	c.Request.SetMethod(r.method)
 	c.Request.SetRequestURI(r.url)
@@ -143,13 +154,12 @@ func serve(ctx context.Context, t *testing.T, engine *route.Engine, r request) (
 		c.Request.SetBodyStream(strings.NewReader(r.body), len(r.body))
 		c.Request.Header.SetContentLength(len(r.body))
 	}
-	w := &flushes{start: time.Now()}
 	c.Response.HijackWriter(w)
 	engine.ServeHTTP(ctx, c)
 	return answer{
 		status: c.Response.StatusCode(),
 		header: func(name string) string { return c.Response.Header.Get(name) },
-		chunks: w.chunks,
-		body:   string(c.Response.Body()) + w.buf.String(),
-	}, w
+		chunks: noted.chunks,
+		body:   string(c.Response.Body()) + noted.buf.String(),
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,8 +137,20 @@ func cutText(e event) (around, text string, ok bool) {
 	return "", "", false
 }
 
-// canonical writes JSON with sorted keys and one way to escape.
+// canonical writes JSON with sorted keys and one way to escape. What it wrote it
+// remembers: the deltas of an answer differ little.
 func canonical(data string) string {
+	if known, ok := canonicals.Load(data); ok {
+		return known.(string)
+	}
+	written := writeCanonical(data)
+	canonicals.Store(data, written)
+	return written
+}
+
+var canonicals sync.Map
+
+func writeCanonical(data string) string {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(data)))
 	decoder.UseNumber()
 	var v any

@@ -190,7 +190,7 @@ func TestWhatGoesUpstream(t *testing.T) {
 		header: map[string]string{
 			"Authorization": "Bearer t", "X-Coze-Client-User-Agent": "{}", "Content-Type": "application/json; charset=x",
 			"Connection": "close, X-Hop", "X-Hop": "1", "Keep-Alive": "1", "Te": "trailers", "Upgrade": "h2c",
-			"Typewriter-Mode": "raw", "Typewriter-Speed": "1", "Typewriter-Max-Lag": "1s", "Typewriter-Event-Ids": "on",
+			"Typewriter-Mode": "raw", "Typewriter-Speed": "1", "Typewriter-Max-Lag": "1s", "Typewriter-Event-Ids": "off",
 			"Accept-Encoding": "gzip", "Last-Event-ID": "1",
 		},
 		body: odd,

@@ -2,39 +2,59 @@ package handler
 
 import (
 	"context"
+	"net/http"
+	"sync/atomic"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
 
-// stream is an upstream's answer on its way into a log.
-type stream struct {
-	id    string
-	logid string // the upstream's name for the request, to be quoted to its support
-	log   *typewriter.Log
-
-	// stop gives up the upstream, if its stream has not ended.
-	stop context.CancelFunc
-
-	// failure tells how the upstream's stream ended, once the log has.
-	failure func() *upstream.Error
+// recording is what a stream needs to know of the request that it answers.
+type recording struct {
+	owner  string             // whom it belongs to
+	header http.Header        // that went upstream
+	kept   bool               // whether a viewer can come back
+	cancel context.CancelFunc // ends the reply's context
 }
 
-// record starts to read a reply into a log. Whoever opened the reply with a
-// context passes the function that cancels it.
-func (h *Handler) record(reply *upstream.Reply, cancel context.CancelFunc) *stream {
+// record starts to read a reply into a stream.
+func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 	events, failure := reply.Events()
-	s := &stream{
-		id:      newID(),
-		logid:   reply.Header.Get(headerLogID),
-		log:     typewriter.NewLog(h.MaxLogBytes),
-		stop:    cancel,
-		failure: failure,
-	}
+	canceled := &atomic.Bool{}
+	var s *streams.Stream
+	s = h.Streams.Open(r.owner, r.kept, streams.Source{
+		LogID: reply.Header.Get(headerLogID),
+		Stop:  r.cancel,
+		Cancel: func(ctx context.Context) {
+			canceled.Store(true)
+			r.cancel()
+			s.Log.Skip() // nobody wants to wait for what is left
+			_ = ctx
+		},
+		Failure: func() string {
+			if failed := failure(); failed != nil && !canceled.Load() {
+				return failed.Reason
+			}
+			return ""
+		},
+	})
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
-		defer cancel()
-		if err := typewriter.Record(events, s.log, upstream.ErrorEvent(upstream.ErrRefused)); err != nil {
+		defer r.cancel()
+		err := typewriter.Record(func(yield func(typewriter.Event) bool) {
+			for e := range events {
+				if canceled.Load() {
+					yield(typewriter.Event{Frame: &typewriter.Frame{Name: "done", Head: `"[DONE]"`}})
+					return
+				}
+				if !yield(e) {
+					return
+				}
+			}
+		}, s.Log, upstream.ErrorEvent(upstream.ErrRefused))
+		s.Ended()
+		if err != nil {
 			reply.Close()
 			return
 		}

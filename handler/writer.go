@@ -11,6 +11,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/protocol/http1/resp"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 )
 
@@ -27,7 +28,7 @@ type eventWriter struct {
 }
 
 // newEventWriter takes over the response.
-func (h *Handler) newEventWriter(c *app.RequestContext, s *stream, withIDs bool) *eventWriter {
+func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool) *eventWriter {
 	w := &eventWriter{body: h.newBody(c, unknownSize)}
 	header := &c.Response.Header
 	header.SetContentType(sse.ContentType + "; charset=utf-8")
@@ -37,12 +38,12 @@ func (h *Handler) newEventWriter(c *app.RequestContext, s *stream, withIDs bool)
 		header.Set("Connection", "keep-alive")
 	}
 	header.Set("X-Accel-Buffering", "no") // nginx must not collect events
-	header.Set("Typewriter-Stream", s.id)
-	if s.logid != "" {
-		header.Set(headerLogID, s.logid)
+	header.Set("Typewriter-Stream", s.ID)
+	if s.Source.LogID != "" {
+		header.Set(headerLogID, s.Source.LogID)
 	}
 	if withIDs {
-		w.idPrefix = s.id + ":"
+		w.idPrefix = s.ID + ":"
 		w.event.Retry = retry
 	}
 	return w

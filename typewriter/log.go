@@ -28,6 +28,7 @@ type entry struct {
 type Log struct {
 	start    time.Time
 	maxBytes int
+	budget   *Budget
 
 	mu      sync.Mutex
 	entries []entry
@@ -35,6 +36,7 @@ type Log struct {
 	frames  []*Frame
 	framed  int // bytes held by frames
 	ended   bool
+	skipped bool
 	readers []chan<- struct{}
 
 	// What Drop let go of: so many entries, bytes of text and frames came before
@@ -54,6 +56,13 @@ func NewLog(maxBytes int) *Log {
 		maxBytes = maxLogBytes
 	}
 	return &Log{start: time.Now(), maxBytes: maxBytes}
+}
+
+// NewLogIn starts an empty log whose memory counts in a budget, until it is freed.
+func NewLogIn(budget *Budget) *Log {
+	l := NewLog(0)
+	l.budget = budget
+	return l
 }
 
 // Record appends the events of a source as they come, never waiting for a
@@ -79,10 +88,14 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 // Append adds an event that arrived now.
 func (l *Log) Append(e Event) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if size := l.cost(e); l.size()+size > l.maxBytes {
+	cost := l.cost(e) // only this goroutine can change it
+	full := l.size()+cost > l.maxBytes
+	l.mu.Unlock()
+	if full || !l.budget.reserve(cost) {
 		return ErrFull
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.add(e)
 	l.wake()
 	return nil
@@ -94,10 +107,30 @@ func (l *Log) End(last ...Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range last {
+		l.budget.release(-l.cost(e))
 		l.add(e)
 	}
 	l.ended = true
 	l.wake()
+}
+
+// Skip has the players of the log type what waits at once, and what comes later as
+// it arrives.
+func (l *Log) Skip() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.skipped = true
+	l.wake()
+}
+
+// Free lets go of all the log holds. It must have ended, and nobody may read it
+// again.
+func (l *Log) Free() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.budget.release(l.size())
+	l.entries0 += len(l.entries)
+	l.entries, l.text, l.frames, l.framed = nil, nil, nil, 0
 }
 
 // cost is what an event would add to the log's size.
@@ -165,6 +198,38 @@ func (l *Log) Len() (n int, ended bool) {
 	return l.entries0 + len(l.entries), l.ended
 }
 
+// isSkipped reports whether Skip was called.
+func (l *Log) isSkipped() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.skipped
+}
+
+// Holds reports whether a position is one that playing this log leads to: the end of
+// an entry or of a character of its text. Entries that were dropped are not.
+func (l *Log) Holds(p Position) bool {
+	n, _ := l.Len()
+	if p.Entry < l.firstEntry() || p.Entry > n || p.Entry == n && p.Offset > 0 {
+		return false
+	}
+	if p.Offset == 0 {
+		return true
+	}
+	e, _, _ := l.Read(p.Entry)
+	at := 0
+	for at < p.Offset && at < len(e.Text) && e.Frame.IsText() {
+		_, size := scanRune(e.Text[at:])
+		at += size
+	}
+	return at == p.Offset
+}
+
+func (l *Log) firstEntry() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries0
+}
+
 // dropMin is how many entries are let go of at a time, so that a drop costs
 // little for each.
 const dropMin = 64
@@ -178,6 +243,8 @@ func (l *Log) Drop(i int) {
 	if n < dropMin || n < len(l.entries)/2 {
 		return
 	}
+	before := l.size()
+	defer func() { l.budget.release(before - l.size()) }()
 	last := l.entries[n-1]
 	// The text moves to a new buffer: strings given out point into the old one.
 	l.text = append([]byte(nil), l.text[last.end-l.text0:]...)

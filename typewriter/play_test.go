@@ -64,8 +64,8 @@ func TestPlayTimes(t *testing.T) {
 		{"surrogate pair joined over two events", uncapped, []arrival{{0, text(`a\ud83d`)}, {ms(10), text(`\ude00b`)}}, []string{
 			"0 a", `100 \ud83d\ude00`, "200 b",
 		}},
-		{"half a pair passes as it is", uncapped, []arrival{{0, text(`\ud83d`)}, {ms(300), text(`b`)}}, []string{
-			`100 \ud83d`, "300 b",
+		{"half a pair waits for the other half or for other text", uncapped, []arrival{{0, text(`\ud83d`)}, {ms(300), text(`b`)}}, []string{
+			`300 \ud83d`, "400 b",
 		}},
 		{"raw", DefaultPace(Raw), []arrival{{0, text(`ab`)}, {ms(5), text(`c。`)}, {0, other("done")}}, []string{
 			"0 ab", "5 c。", "5 done",

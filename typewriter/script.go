@@ -13,14 +13,15 @@ type script struct {
 	pacer  *pacer
 	split  splitter
 
-	pos   Position      // what is played next
-	laid  time.Duration // where the entry at pos begins on the pacer's axis
-	taken int           // how many entries the pacer knows of
-	open  rune          // their last character, if its pause hangs on the next one, or unknown
-	ended bool          // nothing follows those
-	typed int64         // clusters typed so far
-	last  time.Duration // when text was written last
-	wake  time.Duration // when to look again, if nothing arrives before
+	pos     Position      // what is played next
+	laid    time.Duration // where the entry at pos begins on the pacer's axis
+	taken   int           // how many entries the pacer knows of
+	open    rune          // their last character, if its pause hangs on the next one, or unknown
+	ended   bool          // nothing follows those
+	skipped bool          // nothing waits any more
+	typed   int64         // clusters typed so far
+	last    time.Duration // when text was written last
+	wake    time.Duration // when to look again, if nothing arrives before
 
 	now   time.Duration // the time of this round
 	wrote bool          // something was written in this round
@@ -78,7 +79,7 @@ func (s *script) round() (over bool, err error) {
 // takeIn tells the pacer of the text that came since it was last called.
 func (s *script) takeIn() {
 	n, ended := s.log.Len()
-	s.ended = ended
+	s.ended, s.skipped = ended, s.log.isSkipped()
 	if s.player.Pace.Mode == Raw {
 		s.taken = n
 	}
@@ -139,7 +140,7 @@ func (s *script) pass(e Event, at time.Duration) error {
 		s.typed++
 	}
 	s.data = e.Frame.appendHead(s.data[:0], s.typed)
-	s.data = append(s.data, e.Text...)
+	s.data = append(s.data, e.Text[min(s.pos.Offset, len(e.Text)):]...)
 	s.data = append(s.data, e.Frame.Tail...)
 	s.pos = Position{Entry: s.pos.Entry + 1}
 	s.wrote = true
@@ -160,7 +161,11 @@ func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	}
 	c := s.next(e, at)
 	if c.held {
-		if until := min(c.arrived+HoldTime, s.deadline(at)); until > s.now {
+		until := s.deadline(at)
+		if !endsWithHighSurrogate(c.text) { // half a character cannot be shown at all
+			until = min(until, c.arrived+HoldTime)
+		}
+		if until > s.now {
 			s.wake = until
 			return true, nil
 		}
@@ -203,6 +208,9 @@ func (s *script) leave(begun int) {
 // less than the minimum interval after an event joins it; later ones wait for the
 // end of the interval, but none beyond its deadline.
 func (s *script) when(due, at time.Duration) time.Duration {
+	if s.skipped {
+		return s.now
+	}
 	interval := s.player.Pace.MinInterval
 	if s.last == s.now && due < s.now+interval {
 		return s.now

@@ -1,0 +1,132 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/hertz-contrib/sse"
+
+	"sse-typewriter/typewriter"
+)
+
+// streamsPath is where streams that are kept are found by their id.
+const streamsPath = "/typewriter/streams/"
+
+// Values of the header Typewriter-Resume, which says why there is nothing to resume.
+const (
+	resumeGone     = "gone"     // no such stream, or another's
+	resumeFinished = "finished" // it has ended, and all of it was seen
+)
+
+// owner is the credential that a stream belongs to.
+func owner(c *app.RequestContext) string { return c.Request.Header.Get("Authorization") }
+
+// prefersAsync reports whether a client wants the answer's address instead of the
+// answer (RFC 7240, section 4.1).
+func prefersAsync(c *app.RequestContext) bool {
+	for preference := range strings.SplitSeq(c.Request.Header.Get("Prefer"), ",") {
+		if strings.EqualFold(strings.TrimSpace(preference), "respond-async") {
+			return true
+		}
+	}
+	return false
+}
+
+// lastEventID returns the id of the last event that a client has seen. A query serves
+// those that cannot set a header.
+func lastEventID(c *app.RequestContext) string {
+	return first(sse.GetLastEventID(c), c.Query("lastEventId"))
+}
+
+// attach serves GET /typewriter/streams/{id}: a stream from its beginning, or from
+// where the client was.
+func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
+	id := c.Param("id")
+	last := lastEventID(c)
+	if last == "" {
+		h.resumeFrom(ctx, c, id, typewriter.Position{})
+		return
+	}
+	if !strings.HasPrefix(last, id+":") {
+		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
+		return
+	}
+	h.resume(ctx, c, last)
+}
+
+// resume goes on with a stream after the event with an id.
+func (h *Handler) resume(ctx context.Context, c *app.RequestContext, last string) {
+	id, position, ok := strings.Cut(last, ":")
+	from, err := typewriter.ParsePosition(position)
+	if !ok || err != nil || !isStreamID(id) {
+		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is malformed: want stream:entry.offset")
+		return
+	}
+	h.resumeFrom(ctx, c, id, from)
+}
+
+func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id string, from typewriter.Position) {
+	pace, err := h.pace(c)
+	if err != nil {
+		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		return
+	}
+	s, ok := h.Streams.Attach(id, owner(c))
+	if !ok {
+		nothingToResume(c, resumeGone)
+		return
+	}
+	n, ended := s.Log.Len()
+	switch {
+	case !s.Log.Holds(from):
+		s.Detach()
+		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
+	case ended && from.Entry == n:
+		s.Detach()
+		nothingToResume(c, resumeFinished)
+	default:
+		h.live.Add(1)
+		defer h.live.Done()
+		defer watchLeaving(c)()
+		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from})
+	}
+}
+
+// nothingToResume tells an EventSource to stop (HTML, section 9.2.3: 204 does), and
+// others why.
+func nothingToResume(c *app.RequestContext, why string) {
+	c.Response.Header.Set("Typewriter-Resume", why)
+	c.SetStatusCode(http.StatusNoContent)
+}
+
+// isStreamID reports whether an id has the form of a stream's: 26 characters of
+// base 32.
+func isStreamID(id string) bool {
+	return len(id) == 26 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+// skip serves POST /typewriter/streams/{id}/skip: what waits is typed at once, for
+// every viewer, and what comes later as it arrives.
+func (h *Handler) skip(_ context.Context, c *app.RequestContext) {
+	if s, ok := h.Streams.Attach(c.Param("id"), owner(c)); ok {
+		defer s.Detach()
+		s.Log.Skip()
+		c.SetStatusCode(http.StatusNoContent)
+		return
+	}
+	fail(c, http.StatusNotFound, codeNotFound, "no such stream")
+}
+
+// cancel serves DELETE /typewriter/streams/{id}: the upstream stops to answer, and
+// every viewer's stream ends in order.
+func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
+	if s, ok := h.Streams.Attach(c.Param("id"), owner(c)); ok {
+		defer s.Detach()
+		s.Source.Cancel(ctx)
+		c.SetStatusCode(http.StatusNoContent)
+		return
+	}
+	fail(c, http.StatusNotFound, codeNotFound, "no such stream")
+}

@@ -1,0 +1,345 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/route"
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/mock"
+)
+
+// seen is an event with its id.
+type seen struct {
+	id string
+	event
+}
+
+// readIDs reads a stream whose events have ids.
+func readIDs(t *testing.T, stream string) (events []seen) {
+	t.Helper()
+	for block := range strings.SplitSeq(strings.Trim(stream, "\n"), "\n\n") {
+		if strings.Trim(block, "\n") == "" {
+			continue // heartbeats
+		}
+		var e seen
+		for line := range strings.SplitSeq(strings.Trim(block, "\n"), "\n") {
+			name, value, _ := strings.Cut(line, ":")
+			switch name {
+			case "id":
+				e.id = value
+			case "event":
+				e.name = value
+			case "data":
+				e.data = value
+			}
+		}
+		if e.id == "" {
+			t.Fatalf("no id in %q", block)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// plain takes the ids away.
+func plain(events []seen) (without []event) {
+	for _, e := range events {
+		without = append(without, e.event)
+	}
+	return without
+}
+
+func getChat(message, query string) request {
+	return request{method: "GET", url: "/v3/chat?message=" + url.QueryEscape(message) + query}
+}
+
+func resumed(last, query string) request {
+	return request{method: "GET", url: "/v3/chat?x=1" + query, header: map[string]string{"Last-Event-ID": last}}
+}
+
+// A stream is resumed after each of its events, of every scenario: nothing comes
+// twice, nothing is lost.
+func TestResumeAfterEveryEvent(t *testing.T) {
+	for _, scenario := range mock.Scenarios() {
+		t.Run(scenario.Name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, engine := newTestHandler(t, mock.New(3))
+				h.Streams.Retention = 24 * time.Hour
+				whole, _ := serve(t.Context(), t, engine, getChat("/"+scenario.Name, ""))
+				if !strings.HasPrefix(whole.header("Content-Type"), "text/event-stream") {
+					return
+				}
+				events := readIDs(t, whole.text())
+				for i, e := range events {
+					query := "&mode=raw"
+					if i%29 == 0 {
+						query = "&mode=typewriter"
+					}
+					rest, _ := serve(t.Context(), t, engine, resumed(e.id, query))
+					if i == len(events)-1 {
+						if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != "finished" {
+							t.Errorf("after the last event: got %d", rest.status)
+						}
+						break
+					}
+					checkRest(t, events[:i+1], readIDs(t, rest.text()), events)
+				}
+			})
+		})
+	}
+}
+
+// checkRest compares what was seen before and after a break with the whole.
+func checkRest(t *testing.T, before, after, whole []seen) {
+	t.Helper()
+	got := join(append(plain(before), plain(after)...))
+	want := join(plain(whole))
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("after %s: event %d of %d is %.900q, want %.900q of %d", before[len(before)-1].id, i, len(got),
+				append(got, "none")[min(i, len(got))], append(want, "none")[min(i, len(want))], len(want))
+		}
+	}
+}
+
+// breaking is a client whose connection breaks after some events. It is a response's
+// writer, like flushes.
+type breaking struct {
+	flushes
+	events int
+	leave  context.CancelFunc
+}
+
+func (b *breaking) Flush() error {
+	if err := b.flushes.Flush(); err != nil {
+		return err
+	}
+	n := 0
+	for _, c := range b.chunks {
+		n += strings.Count(c.data, "\n\n")
+	}
+	if n >= b.events {
+		b.leave()
+	}
+	return nil
+}
+
+// The connection breaks again and again while the answer is being typed, and the
+// text goes on at the very next character.
+func TestReconnectAgainAndAgain(t *testing.T) {
+	for _, scenario := range []string{"reasoning", "surrogates", "dumps", "stall", "messages", "unknown"} {
+		t.Run(scenario, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				chats := 0
+				standIn := mock.New(3)
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					chats++
+					return standIn.RoundTrip(r)
+				}))
+				r := getChat("/"+scenario, "")
+				var got []seen
+				for broken := 0; ; broken++ {
+					ctx, cancel := context.WithCancel(t.Context())
+					w := &breaking{flushes: flushes{start: time.Now()}, events: 1 + broken%7, leave: cancel}
+					a := serveTo(ctx, t, engine, r, w, &w.flushes)
+					cancel()
+					if a.status == http.StatusNoContent {
+						break
+					}
+					got = append(got, readIDs(t, a.text())...)
+					r = resumed(got[len(got)-1].id, "")
+					time.Sleep(time.Duration(broken%3) * 300 * time.Millisecond)
+				}
+				if chats != 1 {
+					t.Errorf("%d chats were started", chats)
+				}
+				last := got[len(got)-1].id
+				id, _, _ := strings.Cut(last, ":")
+				whole, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id + "?mode=raw"})
+				checkRest(t, got, nil, readIDs(t, whole.text()))
+			})
+		})
+	}
+}
+
+// Each viewer has a tempo of its own and may come at any time.
+func TestSeveralViewers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(3))
+		at := streamsPath + startAsync(t, engine, "/reasoning")
+		answers := make([][]string, 4)
+		done := make(chan struct{})
+		for i, query := range []string{"?mode=raw", "?speed=2", "?max_lag=500ms", "?mode=smooth"} {
+			go func() {
+				defer func() { done <- struct{}{} }()
+				time.Sleep(time.Duration(i) * time.Second)
+				a, _ := serve(t.Context(), t, engine, request{method: "GET", url: at + query})
+				answers[i] = join(plain(readIDs(t, a.text())))
+			}()
+		}
+		for range answers {
+			<-done
+		}
+		for i := range answers {
+			if !slices.Equal(answers[i], answers[0]) {
+				t.Errorf("viewer %d saw other events than the first", i)
+			}
+		}
+	})
+}
+
+// A stream without a viewer goes on for the grace, and is kept for the retention.
+func TestGraceAndRetention(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		away   time.Duration
+		status int
+		closed bool // the upstream, while the client was away
+	}{
+		{"back within the grace", 29 * time.Second, 200, false},
+		{"back after the grace", 31 * time.Second, 200, true}, // what was recorded is there
+		{"back after the retention", 31*time.Second + 5*time.Minute, 204, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				closed := false
+				_, engine := newTestHandler(t, streaming(func() { closed = true }, part{0, deltaAB}, part{100 * time.Second, done}))
+				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+				defer cancel()
+				a, _ := serve(ctx, t, engine, getChat("x", ""))
+				time.Sleep(test.away)
+				if closed != test.closed {
+					t.Errorf("upstream closed: %v", closed)
+				}
+				back, _ := serve(t.Context(), t, engine, resumed(readIDs(t, a.text())[0].id, ""))
+				if back.status != test.status {
+					t.Fatalf("got %d %s", back.status, back.header("Typewriter-Resume"))
+				}
+				if test.status == 200 && !strings.HasPrefix(back.chunks[0].data[strings.Index(back.chunks[0].data, "data:"):], `data:{"id":"1","content":"b"}`) {
+					t.Errorf("goes on with %q", back.chunks[0].data)
+				}
+			})
+		})
+	}
+}
+
+// Skip types what waits at once, for every viewer, and what comes later as it comes.
+func TestSkip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"abcdefghij\"}\n\n"
+		_, engine := newTestHandler(t, streaming(nil, part{0, long}, part{time.Second, long}, part{time.Second, done}))
+		ended := make(chan answer)
+		id := startAsync(t, engine, "x")
+		go func() {
+			a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+			ended <- a
+		}()
+		time.Sleep(250 * time.Millisecond)
+		if a, _ := serve(t.Context(), t, engine, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		a := <-ended
+		want := []string{"0 a", "100 b", "200 c", "250 defghij", "1000 abcdefghij", `2000 "[DONE]"`}
+		if got := times(t, a); !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	})
+}
+
+// Stop cancels the chat at the upstream and ends every viewer's stream in order.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		answers := make(chan answer)
+		id := startAsync(t, engine, "x")
+		for range 2 {
+			go func() {
+				a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+				answers <- a
+			}()
+			time.Sleep(25 * time.Millisecond)
+		}
+		if a, _ := serve(t.Context(), t, engine, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		for range 2 {
+			a := <-answers
+			if got := times(t, a); !slices.Equal(got, []string{"0 a", "50 b", `50 "[DONE]"`}) && !slices.Equal(got, []string{"0 a", "25 b", `25 "[DONE]"`}) {
+				t.Errorf("got %q", got)
+			}
+		}
+		h.live.Wait()
+	})
+}
+
+// startAsync starts a chat without a reader and returns its stream's id.
+func startAsync(t *testing.T, engine *route.Engine, message string) string {
+	t.Helper()
+	a, _ := serve(t.Context(), t, engine, request{
+		method: "POST", url: "/v3/chat", body: question(message).body, header: map[string]string{"Prefer": "wait=1, respond-async"},
+	})
+	id := gjson.Get(a.body, "stream").Str
+	if a.status != http.StatusAccepted || a.header("Location") != streamsPath+id || gjson.Get(a.body, "url").Str != streamsPath+id {
+		t.Fatalf("got %d %s, Location %q", a.status, a.body, a.header("Location"))
+	}
+	return id
+}
+
+// A stream is its opener's: for anybody else it is not there.
+func TestOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(3))
+		mine := map[string]string{"Authorization": "Bearer mine"}
+		r := getChat("hello", "&mode=raw")
+		r.header = mine
+		a, _ := serve(t.Context(), t, engine, r)
+		id := a.header("Typewriter-Stream")
+		for owner, want := range map[string]int{"Bearer mine": 200, "Bearer other": 204, "": 204} {
+			r := request{method: "GET", url: streamsPath + id + "?mode=raw", header: map[string]string{}}
+			if owner != "" {
+				r.header["Authorization"] = owner
+			}
+			got, _ := serve(t.Context(), t, engine, r)
+			if got.status != want || want == 204 && got.header("Typewriter-Resume") != "gone" {
+				t.Errorf("%q: got %d", owner, got.status)
+			}
+		}
+		for _, r := range []request{{method: "DELETE", url: streamsPath + id}, {method: "POST", url: streamsPath + id + "/skip"}} {
+			if got, _ := serve(t.Context(), t, engine, r); got.status != http.StatusNotFound {
+				t.Errorf("%s: got %d", r.method, got.status)
+			}
+		}
+	})
+}
+
+func TestMalformedIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(3))
+		a, _ := serve(t.Context(), t, engine, getChat("/escapes", "&mode=raw"))
+		id := a.header("Typewriter-Stream")
+		for last, want := range map[string]int{
+			"x": 400, "x:1.0": 400, id: 400, id + ":": 400, id + ":1": 400, id + ":-1.0": 400, id + ":01.0": 400, id + ":1.0.0": 400,
+			id + ":0.1": 400, id + ":99999.0": 400, id + ":99999999999999999999.0": 400, strings.ToUpper(id) + ":1.0": 400,
+			id + ":3.1": 400, // inside an escape
+			id + ":1.0": 200, strings.Repeat("a", 26) + ":1.0": 204, fmt.Sprint(id, ":0.0"): 200,
+		} {
+			if got, _ := serve(t.Context(), t, engine, resumed(last, "&mode=raw")); got.status != want {
+				t.Errorf("%q: got %d %s, want %d", last, got.status, got.body, want)
+			}
+		}
+		if got, _ := serve(t.Context(), t, engine, request{
+			method: "GET", url: streamsPath + strings.Repeat("a", 26) + "?lastEventId=" + id + ":1.0",
+		}); got.status != http.StatusBadRequest {
+			t.Errorf("another stream's id: got %d", got.status)
+		}
+	})
+}

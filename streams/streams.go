@@ -1,0 +1,212 @@
+// Package streams keeps the streams that clients can come back to: who may, for how
+// long, and how much memory they take together. It knows neither HTTP nor the
+// upstream, and never reads an event.
+package streams
+
+import (
+	"container/list"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+	"sync"
+	"time"
+
+	"sse-typewriter/typewriter"
+)
+
+// Registry keeps streams by their id. It is safe for concurrent use.
+type Registry struct {
+	// Grace is how long a stream goes on without a viewer, and Retention how long it
+	// is kept after its end.
+	Grace, Retention time.Duration
+
+	budget *typewriter.Budget
+
+	mu       sync.Mutex
+	streams  map[string]*Stream
+	finished list.List // streams that may be evicted, the first to end first
+}
+
+// NewRegistry returns a registry whose streams hold at most maxBytes together. When
+// they would hold more, finished ones without a viewer are evicted.
+func NewRegistry(maxBytes int64) *Registry {
+	r := &Registry{streams: map[string]*Stream{}}
+	r.budget = typewriter.NewBudget(maxBytes, r.evict)
+	return r
+}
+
+// Bytes returns how much memory the streams hold.
+func (r *Registry) Bytes() int64 { return r.budget.Used() }
+
+// Stream is an answer on its way into a log, or one that has ended.
+type Stream struct {
+	// ID is 128 random bits as text.
+	ID string
+
+	// Log holds the stream's events.
+	Log *typewriter.Log
+
+	// Source is where the events come from.
+	Source Source
+
+	registry *Registry
+	owner    []byte
+	kept     bool
+
+	// What follows belongs to registry.mu.
+	viewers  int
+	timer    *time.Timer   // of the grace or the retention
+	until    time.Time     // when that is over
+	evicting *list.Element // its place among those that may be evicted
+}
+
+// Source is where a stream's events come from. Its functions are safe for concurrent
+// use.
+type Source struct {
+	// LogID is the upstream's name for the request, to be quoted to its support.
+	LogID string
+
+	// Stop gives up the source, if it has not ended. It must not block.
+	Stop func()
+
+	// Cancel has the upstream stop the answer, and ends the stream in order.
+	Cancel func(context.Context)
+
+	// Failure says in a word how the source failed, or nothing. It is asked when the
+	// log has ended.
+	Failure func() string
+}
+
+// Open starts a stream that belongs to an owner, a credential, and has its opener for
+// a first viewer. If it is kept, its owner can find it; else it ends with its viewer.
+func (r *Registry) Open(owner string, kept bool, source Source) *Stream {
+	s := &Stream{
+		ID:       strings.ToLower(rand.Text()),
+		Log:      typewriter.NewLogIn(r.budget),
+		registry: r,
+		kept:     kept,
+		Source:   source,
+		viewers:  1,
+	}
+	s.owner = seal(s.ID, owner)
+	if kept {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.streams[s.ID] = s
+	}
+	return s
+}
+
+// seal returns a credential as it is kept: not to be read back, and different for
+// each stream.
+func seal(id, owner string) []byte {
+	mac := hmac.New(sha256.New, []byte(id))
+	mac.Write([]byte(owner))
+	return mac.Sum(nil)
+}
+
+// Attach adds a viewer to a stream that is kept. Another's stream is not told from
+// one that is not there, nor does it take another time.
+func (r *Registry) Attach(id, owner string) (*Stream, bool) {
+	sealed := seal(id, owner)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.streams[id]
+	if !ok {
+		s = &Stream{owner: make([]byte, len(sealed))}
+	}
+	if subtle.ConstantTimeCompare(s.owner, sealed) != 1 {
+		return nil, false
+	}
+	s.viewers++
+	s.settle()
+	return s, true
+}
+
+// Detach takes a viewer away.
+func (s *Stream) Detach() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.viewers--
+	s.settle()
+}
+
+// Ended says that the stream's log has ended.
+func (s *Stream) Ended() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.settle()
+}
+
+// Kept reports whether a viewer can come back.
+func (s *Stream) Kept() bool { return s.kept }
+
+// settle decides what becomes of a stream after a change; with the lock held.
+func (s *Stream) settle() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if s.evicting != nil {
+		s.registry.finished.Remove(s.evicting)
+		s.evicting = nil
+	}
+	if s.viewers > 0 {
+		return
+	}
+	_, ended := s.Log.Len()
+	switch {
+	case ended && !s.kept:
+		s.Log.Free()
+	case ended:
+		s.evicting = s.registry.finished.PushBack(s)
+		s.expireAfter(s.registry.Retention)
+	case !s.kept:
+		s.Source.Stop()
+	default:
+		s.expireAfter(s.registry.Grace)
+	}
+}
+
+func (s *Stream) expireAfter(d time.Duration) {
+	s.until = time.Now().Add(d)
+	s.timer = time.AfterFunc(d, s.expire)
+}
+
+// expire is called when a stream's time is over.
+func (s *Stream) expire() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	if s.viewers > 0 || time.Now().Before(s.until) {
+		return // something has happened at the last moment
+	}
+	if s.evicting != nil {
+		s.remove()
+	} else {
+		s.Source.Stop()
+	}
+}
+
+// remove forgets a stream that has ended and has no viewer; with the lock held.
+func (s *Stream) remove() {
+	s.timer.Stop()
+	s.registry.finished.Remove(s.evicting)
+	s.evicting = nil
+	delete(s.registry.streams, s.ID)
+	s.Log.Free()
+}
+
+// evict removes the stream that ended first, and reports whether there was one.
+func (r *Registry) evict() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := r.finished.Front()
+	if first == nil {
+		return false
+	}
+	first.Value.(*Stream).remove()
+	return true
+}
