@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,7 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 					return
 				}
 				events := readIDs(t, whole.text())
+				want := restOf(events)
 				for i, e := range events {
 					query := "&mode=raw"
 					if i%29 == 0 {
@@ -91,23 +93,43 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 						}
 						break
 					}
-					checkRest(t, events[:i+1], readIDs(t, rest.text()), events)
+					checkRest(t, e.id, runs(plain(readIDs(t, rest.text()))), want(i))
 				}
 			})
 		})
 	}
 }
 
-// checkRest compares what was seen before and after a break with the whole.
-func checkRest(t *testing.T, before, after, whole []seen) {
+// checkRest compares what was seen after a break with what the whole has there: its
+// runs, the first of which may have been broken in its middle.
+func checkRest(t *testing.T, last string, got, want []run) {
 	t.Helper()
-	got := join(append(plain(before), plain(after)...))
-	want := join(plain(whole))
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
-			t.Fatalf("after %s: event %d of %d is %.900q, want %.900q of %d", before[len(before)-1].id, i, len(got),
-				append(got, "none")[min(i, len(got))], append(want, "none")[min(i, len(want))], len(want))
+			none := run{around: "none"}
+			t.Fatalf("after %s: run %d of %d is %.900s, want %.900s of %d", last, i, len(got),
+				append(got, none)[min(i, len(got))].String(), append(want, none)[min(i, len(want))].String(), len(want))
 		}
+	}
+}
+
+// restOf returns the runs of a stream after each of its events.
+func restOf(events []seen) func(i int) []run {
+	whole := runs(plain(events))
+	at, offset := make([]int, len(events)), make([]int, len(events)) // where event i ends
+	for i, n, o := 0, 0, 0; i < len(events); i++ {
+		_, text, _ := cutText(events[i].event)
+		if o += len(text); o == len(whole[n].text) {
+			n, o = n+1, 0
+		}
+		at[i], offset[i] = n, o
+	}
+	return func(i int) []run {
+		rest := slices.Clone(whole[at[i]:])
+		if offset[i] > 0 {
+			rest[0].text = rest[0].text[offset[i]:]
+		}
+		return rest
 	}
 }
 
@@ -165,7 +187,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 				last := got[len(got)-1].id
 				id, _, _ := strings.Cut(last, ":")
 				whole, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id + "?mode=raw"})
-				checkRest(t, got, nil, readIDs(t, whole.text()))
+				checkRest(t, last, runs(plain(got)), runs(plain(readIDs(t, whole.text()))))
 			})
 		})
 	}
@@ -211,14 +233,14 @@ func TestGraceAndRetention(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				closed := false
-				_, engine := newTestHandler(t, streaming(func() { closed = true }, part{0, deltaAB}, part{100 * time.Second, done}))
+				var closed atomic.Bool
+				_, engine := newTestHandler(t, streaming(func() { closed.Store(true) }, part{0, deltaAB}, part{100 * time.Second, done}))
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
 				a, _ := serve(ctx, t, engine, getChat("x", ""))
 				time.Sleep(test.away)
-				if closed != test.closed {
-					t.Errorf("upstream closed: %v", closed)
+				if closed.Load() != test.closed {
+					t.Errorf("upstream closed: %v", closed.Load())
 				}
 				back, _ := serve(t.Context(), t, engine, resumed(readIDs(t, a.text())[0].id, ""))
 				if back.status != test.status {

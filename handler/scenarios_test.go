@@ -99,32 +99,62 @@ func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []s
 // as one, and JSON in one canonical form.
 func join(events []event) []string {
 	var joined []string
-	around, text := "", ""
-	flush := func() {
-		if around != "" {
-			var s string
-			_ = json.Unmarshal([]byte(`"`+text+`"`), &s) // valid: it was JSON
-			joined = append(joined, around+" "+s)
-		}
-		around, text = "", ""
-	}
-	for _, e := range events {
-		a, t, ok := cutText(e)
-		if a != around || !ok {
-			flush()
-		}
-		if ok {
-			around, text = a, text+t
+	for _, r := range runs(events) {
+		if !r.isText {
+			joined = append(joined, r.around)
 			continue
 		}
-		joined = append(joined, e.name+" "+canonical(e.data))
+		var s string
+		_ = json.Unmarshal([]byte(`"`+r.text+`"`), &s) // valid: it was JSON
+		joined = append(joined, r.around+" "+s)
 	}
-	flush()
 	return joined
 }
 
-// cutText parts a delta into its text and the rest.
-func cutText(e event) (around, text string, ok bool) {
+// run is an event that is not text, or the deltas that differ in nothing but their
+// text, which is joined as it stands in the JSON.
+type run struct {
+	around, text string
+	isText       bool
+}
+
+func (r run) String() string { return r.around + " " + r.text }
+
+func runs(events []event) []run {
+	var joined []run
+	var text strings.Builder
+	for i, e := range events {
+		around, t, isText := cutText(e)
+		text.WriteString(t)
+		if isText && i+1 < len(events) {
+			if next, _, nextIsText := cutText(events[i+1]); nextIsText && next == around {
+				continue
+			}
+		}
+		joined = append(joined, run{around, text.String(), isText})
+		text.Reset()
+	}
+	return joined
+}
+
+// cutText parts a delta into its text and the rest. For any other event, the rest is
+// all of it. It remembers what it did: the same events are looked at again and again.
+func cutText(e event) (around, text string, isText bool) {
+	if known, ok := partsOf.Load(e); ok {
+		r := known.(run)
+		return r.around, r.text, r.isText
+	}
+	around, text, isText = splitDelta(e)
+	if !isText {
+		around = e.name + " " + canonical(e.data)
+	}
+	partsOf.Store(e, run{around, text, isText})
+	return around, text, isText
+}
+
+var partsOf sync.Map
+
+func splitDelta(e event) (around, text string, isText bool) {
 	if e.name != "conversation.message.delta" || !gjson.Valid(e.data) || gjson.Get(e.data, "content_type").Str == "card" {
 		return "", "", false
 	}
@@ -137,20 +167,8 @@ func cutText(e event) (around, text string, ok bool) {
 	return "", "", false
 }
 
-// canonical writes JSON with sorted keys and one way to escape. What it wrote it
-// remembers: the deltas of an answer differ little.
+// canonical writes JSON with sorted keys and one way to escape.
 func canonical(data string) string {
-	if known, ok := canonicals.Load(data); ok {
-		return known.(string)
-	}
-	written := writeCanonical(data)
-	canonicals.Store(data, written)
-	return written
-}
-
-var canonicals sync.Map
-
-func writeCanonical(data string) string {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(data)))
 	decoder.UseNumber()
 	var v any
