@@ -1,0 +1,179 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sse-typewriter/typewriter"
+)
+
+func event(text string) typewriter.Event {
+	return typewriter.Event{Frame: &typewriter.Frame{Name: "e", Head: text}}
+}
+
+// newRegistry returns a registry with a grace of a minute and a retention of five.
+func newRegistry(maxBytes int64) *Registry {
+	r := NewRegistry(maxBytes)
+	r.Grace, r.Retention = time.Minute, 5*time.Minute
+	return r
+}
+
+// open opens a stream that notes how often it was stopped.
+func open(r *Registry, kept bool, stopped *atomic.Int32) *Stream {
+	return r.Open("owner", kept, Source{Stop: func() { stopped.Add(1) }, Cancel: func(context.Context) {}})
+}
+
+func (r *Registry) has(s *Stream) bool {
+	found, ok := r.Attach(s.ID, "owner")
+	if ok {
+		found.Detach()
+	}
+	return ok
+}
+
+func TestGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry(1 << 20)
+		var stopped atomic.Int32
+		s := open(r, true, &stopped)
+		s.Detach()
+		time.Sleep(59 * time.Second)
+		if again, ok := r.Attach(s.ID, "owner"); !ok || again != s {
+			t.Fatal("not found")
+		}
+		time.Sleep(time.Hour)
+		s.Detach()
+		time.Sleep(59*time.Second + 999*time.Millisecond)
+		if stopped.Load() != 0 {
+			t.Error("stopped within the grace")
+		}
+		time.Sleep(2 * time.Millisecond)
+		if stopped.Load() != 1 {
+			t.Errorf("stopped %d times after the grace", stopped.Load())
+		}
+	})
+}
+
+func TestRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry(1 << 20)
+		s := open(r, true, nil)
+		if err := s.Log.Append(event("x")); err != nil {
+			t.Fatal(err)
+		}
+		s.Log.End()
+		s.Ended()
+		time.Sleep(time.Hour) // a viewer is there
+		s.Detach()
+		time.Sleep(5*time.Minute - time.Millisecond)
+		if !r.has(s) { // which starts the retention again
+			t.Fatal("gone within the retention")
+		}
+		time.Sleep(5*time.Minute - time.Millisecond)
+		if !r.has(s) {
+			t.Fatal("gone within the retention")
+		}
+		time.Sleep(5*time.Minute + time.Millisecond)
+		if r.has(s) || r.Bytes() != 0 {
+			t.Errorf("there after the retention; %d bytes held", r.Bytes())
+		}
+	})
+}
+
+// A stream that is not kept is found by nobody, stops with its viewer and leaves
+// nothing.
+func TestNotKept(t *testing.T) {
+	r := newRegistry(1 << 20)
+	var stopped atomic.Int32
+	s := open(r, false, &stopped)
+	if r.has(s) || s.Kept() {
+		t.Error("it can be found")
+	}
+	if err := s.Log.Append(event("x")); err != nil {
+		t.Fatal(err)
+	}
+	s.Detach()
+	if stopped.Load() != 1 {
+		t.Errorf("stopped %d times", stopped.Load())
+	}
+	s.Log.End(event("error"))
+	s.Ended()
+	if r.Bytes() != 0 {
+		t.Errorf("%d bytes held", r.Bytes())
+	}
+}
+
+// Finished streams make room, those that ended first at first; one that is seen or
+// runs does not.
+func TestEviction(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry(10_000)
+		big := event(strings.Repeat("x", 2000))
+		finished := make([]*Stream, 4)
+		for i := range finished {
+			finished[i] = open(r, true, nil)
+			if err := finished[i].Log.Append(big); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, i := range []int{2, 0, 3, 1} {
+			finished[i].Log.End()
+			finished[i].Ended()
+			if i != 0 { // which keeps its viewer
+				finished[i].Detach()
+			}
+		}
+		running := open(r, true, nil)
+		for _, want := range [][]bool{
+			{true, true, true, true}, {true, true, false, true}, {true, true, false, true}, {true, true, false, false}, {true, false, false, false},
+		} {
+			for i, s := range finished {
+				if _, ok := r.streams[s.ID]; ok != want[i] {
+					t.Errorf("stream %d is there: %v, want %v", i, ok, want[i])
+				}
+			}
+			if !want[1] {
+				break
+			}
+			if err := running.Log.Append(event(strings.Repeat("y", 1700))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		for range 10 {
+			if err = running.Log.Append(event(strings.Repeat("z", 2000))); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, typewriter.ErrFull) || r.Bytes() > 10_000 {
+			t.Errorf("a stream that outgrows all: %v, %d bytes held", err, r.Bytes())
+		}
+	})
+}
+
+// Another's stream is like one that is not there, and a credential cannot be read
+// back.
+func TestOwner(t *testing.T) {
+	r := newRegistry(1 << 20)
+	s := open(r, true, nil)
+	for _, owner := range []string{"", "other", "owner "} {
+		if _, ok := r.Attach(s.ID, owner); ok {
+			t.Errorf("%q may attach", owner)
+		}
+	}
+	if _, ok := r.Attach("unknown", "owner"); ok {
+		t.Error("an unknown stream is found")
+	}
+	if strings.Contains(string(s.owner), "owner") || slices.Equal(s.owner, open(r, true, nil).owner) {
+		t.Error("the credential is kept as it is, or alike in two streams")
+	}
+	if len(s.ID) != 26 {
+		t.Errorf("id %q has not 128 bits", s.ID)
+	}
+}
