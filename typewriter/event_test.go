@@ -211,3 +211,34 @@ func TestPlayHeartbeatsBetweenUnits(t *testing.T) {
 		}
 	})
 }
+
+// A player that begins later goes on with the numbers of the clusters.
+func TestNumbersGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, whole := NewLog(0), newRecorder(t)
+		for _, text := range []string{`ab👩`, "\u200d👧", `\n`, `cd`} {
+			frame := &Frame{Name: "delta", Head: `{"id":"","content":"`, Tail: `"}`, Channel: "c", Number: len(`{"id":"`)}
+			if err := log.Append(Event{Frame: frame, Text: text}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		log.End()
+		if err := (&Player{Log: log, Pace: fixed(t)}).Play(t.Context(), whole); err != nil {
+			t.Fatal(err)
+		}
+		if len(whole.sent) != 6 {
+			t.Fatalf("%d events", len(whole.sent))
+		}
+		for i := range whole.sent {
+			rest := newRecorder(t)
+			if err := (&Player{Log: log, Pace: fixed(t), From: whole.sent[i].Next}).Play(t.Context(), rest); err != nil {
+				t.Fatal(err)
+			}
+			for j, s := range rest.sent {
+				if want := whole.sent[i+1+j].data; s.data != want {
+					t.Errorf("after event %d: got %s, want %s", i, s.data, want)
+				}
+			}
+		}
+	})
+}

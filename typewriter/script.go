@@ -231,11 +231,32 @@ func (s *script) begin(frame *Frame, at, due time.Duration) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
+	if frame.Number > 0 && s.typed == 0 {
+		s.typed = s.clustersBefore(s.player.From)
+	}
 	s.frame = frame
 	s.data = frame.appendHead(s.data[:0], s.typed+1)
 	s.out = Output{Name: frame.Name, Lag: s.now - at, Late: max(s.now-due, 0)}
 	s.last = s.now
 	return nil
+}
+
+// clustersBefore counts the clusters up to a position, for a player that goes on with
+// their numbers.
+func (s *script) clustersBefore(end Position) (n int64) {
+	pos := s.pos
+	defer func() { s.pos = pos }()
+	s.pos = Position{}
+	for s.pos.Entry < end.Entry || s.pos.Entry == end.Entry && s.pos.Offset < end.Offset {
+		e, at, _ := s.log.Read(s.pos.Entry)
+		if s.pos.Offset >= len(e.Text) {
+			s.pos = Position{Entry: s.pos.Entry + 1}
+			continue
+		}
+		s.pos = s.next(e, at).end
+		n++
+	}
+	return n
 }
 
 // finish writes the event that is being put together, if one is.
