@@ -63,6 +63,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	closeStore, err := share(ctx, conf, h.Streams, logger)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
 	h.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {

@@ -20,6 +20,7 @@ import (
 	"sse-typewriter/config"
 	"sse-typewriter/handler"
 	"sse-typewriter/streams"
+	"sse-typewriter/streams/redislog"
 	"sse-typewriter/upstream"
 )
 
@@ -173,6 +174,25 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		MaxUploadBytes: int64(conf.MaxUploadBytes),
 		Streams:        registry,
 		Logger:         logger,
+	}, nil
+}
+
+// share has streams kept where the configuration says. The returned function ends that,
+// once all streams have ended.
+func share(ctx context.Context, conf *config.Config, registry *streams.Registry, logger *slog.Logger) (stop func(), err error) {
+	if conf.InMemory() {
+		return registry.Close, nil
+	}
+	store, err := redislog.Open(ctx, redislog.Options{
+		URL: conf.Store, Prefix: conf.StorePrefix, Grace: conf.ResumeGrace, Retention: conf.ResumeRetention, Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--store: %w", err)
+	}
+	registry.Store = store
+	return func() {
+		registry.Close()
+		_ = store.Close() // the process ends
 	}, nil
 }
 

@@ -36,6 +36,8 @@ type Config struct {
 	Seed         uint64          `default:"0" help:"Seed of the pauses' random numbers; 0: different ones each time."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
 
+	Store           string        `default:"memory" help:"Where streams with event ids are kept: memory, or redis://[user:password@]host:port/db (rediss:// for TLS), which replicas share. With a password better set by the environment." placeholder:"URL"`
+	StorePrefix     string        `default:"typewriter:" help:"What the names of keys in Redis begin with."`
 	StoreMaxBytes   size          `default:"256MiB" help:"Most memory that the events of all streams may take; finished ones make room first."`
 	ResumeGrace     time.Duration `default:"30s" help:"How long a stream with event ids goes on without a viewer."`
 	ResumeRetention time.Duration `default:"5m" help:"How long such a stream is kept after its end."`
@@ -168,6 +170,9 @@ func (c *Config) validate() error {
 			return fmt.Errorf("--upstream %q: want a URL as https://api.coze.com", shown)
 		}
 	}
+	if !c.InMemory() && !strings.HasPrefix(c.Store, "redis://") && !strings.HasPrefix(c.Store, "rediss://") {
+		return errors.New("--store: want memory or redis://host:port/db") // it may hold a password
+	}
 	for name, d := range map[string]time.Duration{
 		"heartbeat": c.Heartbeat, "upstream-connect-timeout": c.UpstreamConnectTimeout,
 		"upstream-header-timeout": c.UpstreamHeaderTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout,
@@ -189,6 +194,9 @@ func (c *Config) validate() error {
 	}
 	return nil
 }
+
+// InMemory reports whether streams are kept by this process alone.
+func (c *Config) InMemory() bool { return c.Store == "memory" }
 
 // Paces returns the tempo of each mode.
 func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {

@@ -73,6 +73,9 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	url := streamsPath + s.ID
 	c.Response.Header.Set("Location", url)
 	c.Response.Header.Set("Preference-Applied", "respond-async")
+	if s.Unshared {
+		c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
+	}
 	c.Data(http.StatusAccepted, "application/json", marshal(struct {
 		Stream string `json:"stream"`
 		URL    string `json:"url"`

@@ -18,6 +18,8 @@ const (
 	codeBadRequest = 4000
 	codeNotFound   = 4200
 	codeInternal   = 5000
+
+	codeUnavailable = 5030
 )
 
 // headerLogID names a request for whoever looks into its failure, as at Coze.

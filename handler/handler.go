@@ -59,6 +59,7 @@ const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine.
 func (h *Handler) Register(r *route.Engine) {
+	h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
 	h.draining, h.end = context.WithCancel(context.Background())
 	r.POST(chatPath, h.chat)
 	r.GET(chatPath, h.chatGet)
@@ -73,7 +74,10 @@ func (h *Handler) Register(r *route.Engine) {
 
 // Shutdown waits until all streams have ended. When ctx is done it ends them.
 func (h *Handler) Shutdown(ctx context.Context) {
-	stop := context.AfterFunc(ctx, h.end)
+	stop := context.AfterFunc(ctx, func() {
+		h.end()
+		h.Streams.Stop()
+	})
 	defer stop()
 	h.live.Wait()
 	h.end()

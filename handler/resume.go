@@ -2,12 +2,15 @@ package handler
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"net/http"
 	"strings"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 )
 
@@ -18,6 +21,9 @@ const streamsPath = "/typewriter/streams/"
 const (
 	resumeGone     = "gone"     // no such stream, or another's
 	resumeFinished = "finished" // it has ended, and all of it was seen
+
+	// It cannot be told now; of a new stream: other replicas may not find it.
+	resumeUnavailable = "unavailable"
 )
 
 // owner is the credential that a stream belongs to.
@@ -73,9 +79,17 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
-	s, ok := h.Streams.Attach(id, owner(c))
-	if !ok {
+	s, err := h.find(ctx, c, id)
+	switch {
+	case errors.Is(err, streams.ErrUnavailable):
+		unavailable(c)
+		return
+	case err != nil:
 		nothingToResume(c, resumeGone)
+		return
+	case !s.Await(ctx, from):
+		s.Detach()
+		unavailable(c)
 		return
 	}
 	n, ended := s.Log.Len()
@@ -101,6 +115,26 @@ func nothingToResume(c *app.RequestContext, why string) {
 	c.SetStatusCode(http.StatusNoContent)
 }
 
+// unavailable answers when the streams of other replicas cannot be reached: unlike 204
+// it tells nobody to stop.
+func unavailable(c *app.RequestContext) {
+	c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
+	c.Response.Header.Set("Retry-After", "1")
+	fail(c, http.StatusServiceUnavailable, codeUnavailable, streams.ErrUnavailable.Error())
+}
+
+// find attaches the client to a stream, of this replica or another. If that one is
+// lost, the chat goes on with this client's credentials.
+func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string) (*streams.Stream, error) {
+	if !isStreamID(id) {
+		return nil, streams.ErrGone
+	}
+	header := h.upstreamHeader(c)
+	return h.Streams.Find(ctx, id, owner(c), func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+		return h.proceed(ctx, header, seen)
+	})
+}
+
 // isStreamID reports whether an id has the form of a stream's: 26 characters of
 // base 32.
 func isStreamID(id string) bool {
@@ -109,24 +143,27 @@ func isStreamID(id string) bool {
 
 // skip serves POST /typewriter/streams/{id}/skip: what waits is typed at once, for
 // every viewer, and what comes later as it arrives.
-func (h *Handler) skip(_ context.Context, c *app.RequestContext) {
-	if s, ok := h.Streams.Attach(c.Param("id"), owner(c)); ok {
-		defer s.Detach()
-		s.Log.Skip()
-		c.SetStatusCode(http.StatusNoContent)
-		return
-	}
-	fail(c, http.StatusNotFound, codeNotFound, "no such stream")
+func (h *Handler) skip(ctx context.Context, c *app.RequestContext) {
+	h.act(ctx, c, func(s *streams.Stream) { s.Skip(ctx) })
 }
 
 // cancel serves DELETE /typewriter/streams/{id}: the upstream stops to answer, and
 // every viewer's stream ends in order.
 func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
-	if s, ok := h.Streams.Attach(c.Param("id"), owner(c)); ok {
+	h.act(ctx, c, func(s *streams.Stream) { s.Source.Cancel(ctx) })
+}
+
+// act does something with a stream.
+func (h *Handler) act(ctx context.Context, c *app.RequestContext, do func(*streams.Stream)) {
+	s, err := h.find(ctx, c, c.Param("id"))
+	switch {
+	case errors.Is(err, streams.ErrUnavailable):
+		unavailable(c)
+	case err != nil:
+		fail(c, http.StatusNotFound, codeNotFound, "no such stream")
+	default:
 		defer s.Detach()
-		s.Source.Cancel(ctx)
+		do(s)
 		c.SetStatusCode(http.StatusNoContent)
-		return
 	}
-	fail(c, http.StatusNotFound, codeNotFound, "no such stream")
 }

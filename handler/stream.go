@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"sync/atomic"
 
@@ -29,8 +30,7 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 		Cancel: func(ctx context.Context) {
 			canceled.Store(true)
 			r.cancel()
-			s.Log.Skip() // nobody wants to wait for what is left
-			_ = ctx
+			s.Skip(ctx) // nobody wants to wait for what is left
 		},
 		Failure: func() string {
 			if failed := failure(); failed != nil && !canceled.Load() {
@@ -42,17 +42,7 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
 		defer r.cancel()
-		err := typewriter.Record(func(yield func(typewriter.Event) bool) {
-			for e := range events {
-				if canceled.Load() {
-					yield(typewriter.Event{Frame: &typewriter.Frame{Name: "done", Head: `"[DONE]"`}})
-					return
-				}
-				if !yield(e) {
-					return
-				}
-			}
-		}, s.Log, upstream.ErrorEvent(upstream.ErrRefused))
+		err := typewriter.Record(untilCanceled(events, canceled), s.Log, upstream.ErrorEvent(upstream.ErrRefused))
 		s.Ended()
 		if err != nil {
 			reply.Close()
@@ -61,4 +51,41 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 		reply.Drain()
 	})
 	return s
+}
+
+// untilCanceled has a stream end in order when it is cancelled.
+func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool) iter.Seq[typewriter.Event] {
+	return func(yield func(typewriter.Event) bool) {
+		for e := range events {
+			if canceled.Load() {
+				yield(typewriter.Event{Frame: &typewriter.Frame{Name: "done", Head: `"[DONE]"`}})
+				return
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// proceed goes on with a chat that another replica has lost. It is a
+// [streams.Continue].
+func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(h.draining, cancel)
+	events, failure := h.Upstream.Continue(ctx, header, seen)
+	canceled := &atomic.Bool{}
+	return untilCanceled(events, canceled), streams.Source{
+		Stop: cancel,
+		Cancel: func(context.Context) {
+			canceled.Store(true)
+			cancel()
+		},
+		Failure: func() string {
+			if failed := failure(); failed != nil && !canceled.Load() {
+				return failed.Reason
+			}
+			return ""
+		},
+	}
 }

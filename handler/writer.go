@@ -42,6 +42,9 @@ func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withI
 	if s.Source.LogID != "" {
 		header.Set(headerLogID, s.Source.LogID)
 	}
+	if s.Unshared {
+		header.Set("Typewriter-Resume", resumeUnavailable)
+	}
 	if withIDs {
 		w.idPrefix = s.ID + ":"
 		w.event.Retry = retry

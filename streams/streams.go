@@ -23,6 +23,17 @@ type Registry struct {
 	// is kept after its end.
 	Grace, Retention time.Duration
 
+	// Store shares the streams that are kept with other replicas; nil: it does not. It
+	// is closed after the registry.
+	Store Store
+
+	// Full ends a stream of another replica that there is no memory for.
+	Full typewriter.Event
+
+	ctx  context.Context // of what is shared
+	stop context.CancelFunc
+	work sync.WaitGroup
+
 	budget *typewriter.Budget
 
 	mu       sync.Mutex
@@ -34,6 +45,7 @@ type Registry struct {
 // they would hold more, finished ones without a viewer are evicted.
 func NewRegistry(maxBytes int64) *Registry {
 	r := &Registry{streams: map[string]*Stream{}}
+	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.budget = typewriter.NewBudget(maxBytes, r.evict)
 	return r
 }
@@ -52,15 +64,25 @@ type Stream struct {
 	// Source is where the events come from.
 	Source Source
 
+	// Unshared says that the store could not be reached when the stream was opened.
+	Unshared bool
+
 	registry *Registry
 	owner    []byte
 	kept     bool
+	shared   bool          // it is in the store, or will be
+	loaded   chan struct{} // closed when the store's part is in the log; nil: begun here
 
 	// What follows belongs to registry.mu.
-	viewers  int
-	timer    *time.Timer   // of the grace or the retention
-	until    time.Time     // when that is over
-	evicting *list.Element // its place among those that may be evicted
+	remote   bool   // another replica writes it
+	stopping bool   // it was asked to stop
+	taken    Source // of a stream that was another replica's
+
+	forgotten bool // nobody can find it any more
+	viewers   int
+	timer     *time.Timer   // of the grace or the retention
+	until     time.Time     // when that is over
+	evicting  *list.Element // its place among those that may be evicted
 }
 
 // Source is where a stream's events come from. Its functions are safe for concurrent
@@ -93,6 +115,7 @@ func (r *Registry) Open(owner string, kept bool, source Source) *Stream {
 	}
 	s.owner = seal(s.ID, owner)
 	if kept {
+		r.share(s)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.streams[s.ID] = s
@@ -159,8 +182,11 @@ func (s *Stream) settle() {
 	}
 	_, ended := s.Log.Len()
 	switch {
-	case ended && !s.kept:
+	case ended && (!s.kept || s.forgotten):
 		s.Log.Free()
+	case ended && s.remote: // the store has it
+		s.evicting = s.registry.finished.PushBack(s)
+		s.expireAfter(min(s.registry.Grace, s.registry.Retention))
 	case ended:
 		s.evicting = s.registry.finished.PushBack(s)
 		s.expireAfter(s.registry.Retention)
@@ -183,9 +209,14 @@ func (s *Stream) expire() {
 	if s.viewers > 0 || time.Now().Before(s.until) {
 		return // something has happened at the last moment
 	}
-	if s.evicting != nil {
+	switch {
+	case s.evicting != nil:
 		s.remove()
-	} else {
+	case s.remote:
+		delete(s.registry.streams, s.ID) // whoever comes now reads it anew
+		s.forgotten = true
+		s.Source.Stop()
+	default:
 		s.Source.Stop()
 	}
 }
@@ -196,6 +227,7 @@ func (s *Stream) remove() {
 	s.registry.finished.Remove(s.evicting)
 	s.evicting = nil
 	delete(s.registry.streams, s.ID)
+	s.forgotten = true
 	s.Log.Free()
 }
 

@@ -37,6 +37,8 @@ type Log struct {
 	framed  int // bytes held by frames
 	ended   bool
 	skipped bool
+	freed   bool
+	gate    *Gate // nil: readers see everything
 	readers []chan<- struct{}
 
 	// What Drop let go of: so many entries, bytes of text and frames came before
@@ -65,6 +67,18 @@ func NewLogIn(budget *Budget) *Log {
 	return l
 }
 
+// NewLogSince is NewLogIn for a log that was begun elsewhere, at a time that is not in
+// the future.
+func NewLogSince(start time.Time, budget *Budget) *Log {
+	l := NewLogIn(budget)
+	// The clock of the log must be a monotonic one.
+	l.start = l.start.Add(-max(time.Since(start), 0))
+	return l
+}
+
+// Started returns when the log was begun.
+func (l *Log) Started() time.Time { return l.start }
+
 // Record appends the events of a source as they come, never waiting for a
 // reader, and ends the log. When the log is full it takes no more of the source,
 // ends the log with the event given for that case, and returns [ErrFull].
@@ -86,7 +100,11 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 }
 
 // Append adds an event that arrived now.
-func (l *Log) Append(e Event) error {
+func (l *Log) Append(e Event) error { return l.AppendAt(e, time.Now()) }
+
+// AppendAt adds an event that arrived at a time: by the log's clock none arrives in
+// the future, nor before the one that precedes it.
+func (l *Log) AppendAt(e Event, arrived time.Time) error {
 	l.mu.Lock()
 	cost := l.cost(e) // only this goroutine can change it
 	full := l.size()+cost > l.maxBytes
@@ -96,7 +114,7 @@ func (l *Log) Append(e Event) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.add(e)
+	l.add(e, arrived)
 	l.wake()
 	return nil
 }
@@ -108,7 +126,7 @@ func (l *Log) End(last ...Event) {
 	defer l.mu.Unlock()
 	for _, e := range last {
 		l.budget.release(-l.cost(e))
-		l.add(e)
+		l.add(e, time.Now())
 	}
 	l.ended = true
 	l.wake()
@@ -129,6 +147,7 @@ func (l *Log) Free() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.budget.release(l.size())
+	l.freed = true
 	l.entries0 += len(l.entries)
 	l.entries, l.text, l.frames, l.framed = nil, nil, nil, 0
 }
@@ -144,14 +163,18 @@ func (l *Log) cost(e Event) int {
 
 func (l *Log) isNew(f *Frame) bool { return len(l.frames) == 0 || l.frames[len(l.frames)-1] != f }
 
-func (l *Log) add(e Event) {
+func (l *Log) add(e Event, arrived time.Time) {
 	if l.isNew(e.Frame) {
 		l.frames = append(l.frames, e.Frame)
 		l.framed += e.Frame.size()
 	}
 	l.text = append(l.text, e.Text...)
+	at := min(arrived.Sub(l.start), time.Since(l.start))
+	if last := len(l.entries) - 1; last >= 0 {
+		at = max(at, l.entries[last].at)
+	}
 	l.entries = append(l.entries, entry{
-		at:    time.Since(l.start),
+		at:    max(at, 0),
 		end:   l.text0 + uint32(len(l.text)),
 		frame: l.frames0 + uint32(len(l.frames)-1),
 	})
@@ -174,6 +197,14 @@ func (l *Log) size() int {
 func (l *Log) Read(i int) (Event, time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if n, _ := l.shown(); i >= n {
+		return Event{}, 0, false
+	}
+	return l.read(i)
+}
+
+// read returns entry i, if it is there; with the lock held.
+func (l *Log) read(i int) (Event, time.Duration, bool) {
 	i -= l.entries0
 	if i >= len(l.entries) {
 		return Event{}, 0, false
@@ -195,7 +226,26 @@ func (l *Log) Read(i int) (Event, time.Duration, bool) {
 func (l *Log) Len() (n int, ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.shown()
+}
+
+// shown is what readers see; with the lock held.
+func (l *Log) shown() (n int, ended bool) {
+	if l.gate != nil && l.gate.shut {
+		return l.gate.passed, false
+	}
 	return l.entries0 + len(l.entries), l.ended
+}
+
+// Seen returns the first n events.
+func (l *Log) Seen(n int) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		for i := range n {
+			if e, _, ok := l.Read(i); !ok || !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // isSkipped reports whether Skip was called.
@@ -273,7 +323,18 @@ func (l *Log) Subscribe(ready chan<- struct{}) (unsubscribe func()) {
 	}
 }
 
+// wake tells of what was appended: those who can see it.
 func (l *Log) wake() {
+	if l.gate != nil {
+		l.gate.wake()
+		if l.gate.shut {
+			return
+		}
+	}
+	l.wakeReaders()
+}
+
+func (l *Log) wakeReaders() {
 	for _, ready := range l.readers {
 		select {
 		case ready <- struct{}{}:

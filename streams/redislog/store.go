@@ -1,0 +1,200 @@
+package redislog
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"sse-typewriter/streams"
+)
+
+// Times of the protocol. All replicas of a Redis must have the same.
+const (
+	leaseTime    = 5 * time.Second         // a writer not heard of for so long is lost
+	leaseRefresh = 1500 * time.Millisecond // how often it is heard of
+	orphanTime   = 2 * time.Second         // for a writer to come back, after Redis has
+	readEvery    = time.Second             // a reader looks, if it is told nothing
+)
+
+// Bounds.
+const (
+	timeout        = time.Second            // of one command, and of a connection
+	retryEvery     = 250 * time.Millisecond // Redis is tried, when it is lost
+	maxStreamBytes = 16 << 20               // of a stream in Redis; a larger one leaves it
+	maxBatchBytes  = 256 << 10              // of what is written at once, or one event
+	maxBatch       = 500                    // entries read or written at once
+)
+
+// Options say how streams are kept.
+type Options struct {
+	// URL is redis://[user:password@]host:port/db, or rediss:// for TLS.
+	URL string
+
+	// Prefix begins the name of each key.
+	Prefix string
+
+	// Grace is how long a stream that has lost its writer can be found, and Retention
+	// how long one that has ended.
+	Grace, Retention time.Duration
+
+	// Logger gets a line when Redis is lost, and when it is back.
+	Logger *slog.Logger
+}
+
+// Store is a [streams.Store]. It must be closed.
+type Store struct {
+	Options
+	client  *redis.Client
+	replica string // names this process
+
+	mu      sync.Mutex
+	lost    bool
+	tried   time.Time // when it was last, if it is lost
+	asks    *redis.PubSub
+	hearing map[string]map[*listener]bool // by channel
+	pump    sync.WaitGroup
+}
+
+// Open connects to Redis. The error is fit for a person, and holds no password.
+func Open(ctx context.Context, options Options) (*Store, error) {
+	redis.SetLogger(&logging.VoidLogger{}) // we say ourselves what matters
+	o, err := redis.ParseURL(options.URL)
+	if err != nil {
+		return nil, errors.New("cannot read the Redis URL: want redis://user:password@host:port/db") // err may hold the password
+	}
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
+	o.DialerRetries, o.MaxRetries = 1, -1 // we try again ourselves
+	o.ContextTimeoutEnabled = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	s := &Store{
+		Options: options,
+		client:  redis.NewClient(o),
+		replica: strings.ToLower(rand.Text()),
+		hearing: map[string]map[*listener]bool{},
+	}
+	if err := s.client.Ping(ctx).Err(); err != nil {
+		_ = s.client.Close() // it never worked
+		return nil, fmt.Errorf("cannot use Redis at %s: %w", o.Addr, err)
+	}
+	s.listen()
+	return s, nil
+}
+
+// Close closes the connections. Nobody may use the store any more.
+func (s *Store) Close() error {
+	err := s.asks.Close()
+	s.pump.Wait()
+	return errors.Join(err, s.client.Close())
+}
+
+// keys are the names of what is kept of a stream. The braces put them on one node of a
+// cluster.
+type keys struct{ events, about, lease string }
+
+func (s *Store) keys(id string) keys {
+	name := s.Prefix + "{" + id + "}"
+	return keys{events: name, about: name + ":about", lease: name + ":lease"}
+}
+
+func (k keys) all() []string { return []string{k.events, k.about, k.lease} }
+
+// runningTTL is how long a stream can be found whose writer is not heard of.
+func (s *Store) runningTTL() time.Duration { return leaseTime + orphanTime + s.Grace }
+
+// do calls Redis. When that is lost, it is tried now and then; in between all is
+// unavailable at once.
+func (s *Store) do(ctx context.Context, call func(context.Context) error) error {
+	if !s.mayTry() {
+		return streams.ErrUnavailable
+	}
+	limited, cancel := context.WithTimeout(ctx, 2*timeout)
+	defer cancel()
+	err := call(limited)
+	if errors.Is(err, redis.Nil) {
+		err = nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err() // it is not Redis's fault
+	}
+	s.note(err)
+	if err != nil {
+		return fmt.Errorf("%w: %w", streams.ErrUnavailable, err)
+	}
+	return nil
+}
+
+func (s *Store) mayTry() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost && time.Since(s.tried) < retryEvery {
+		return false
+	}
+	s.tried = time.Now()
+	return true
+}
+
+func (s *Store) note(err error) {
+	s.mu.Lock()
+	changed := s.lost != (err != nil)
+	s.lost, s.tried = err != nil, time.Now()
+	s.mu.Unlock()
+	switch {
+	case changed && err != nil:
+		s.Logger.Warn("redis is lost: streams stay on this replica", "error", err)
+	case changed:
+		s.Logger.Info("redis is back")
+	}
+}
+
+// Create implements [streams.Store].
+func (s *Store) Create(ctx context.Context, id string, about streams.About) error {
+	_, err := s.append(ctx, id, about, batch{})
+	return err
+}
+
+// Find implements [streams.Store].
+func (s *Store) Find(ctx context.Context, id string) (about streams.About, err error) {
+	var values map[string]string
+	err = s.do(ctx, func(ctx context.Context) (err error) {
+		values, err = s.client.HGetAll(ctx, s.keys(id).about).Result()
+		return err
+	})
+	if err != nil {
+		return about, err
+	}
+	if values[fieldSeal] == "" {
+		return about, streams.ErrGone
+	}
+	started, err := strconv.ParseInt(values[fieldStarted], 10, 64)
+	if err != nil {
+		return about, streams.ErrGone // it is not one of ours
+	}
+	return streams.About{Seal: []byte(values[fieldSeal]), LogID: values[fieldLogID], Started: time.UnixMilli(started)}, nil
+}
+
+// Ask implements [streams.Store].
+func (s *Store) Ask(ctx context.Context, id string, ask streams.Ask) error {
+	k := s.keys(id)
+	return s.do(ctx, func(ctx context.Context) error {
+		// Who misses the message finds it written.
+		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			if ask != streams.AskView {
+				p.HSet(ctx, k.about, string(ask), "1")
+				p.ExpireNX(ctx, k.about, s.runningTTL())
+			}
+			p.Publish(ctx, askChannel(k), string(ask))
+			return nil
+		})
+		return err
+	})
+}

@@ -1,0 +1,280 @@
+package streams
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"iter"
+	"time"
+
+	"sse-typewriter/typewriter"
+)
+
+// Continue goes on with a stream whose replica is gone, given the events that were
+// recorded of it. It returns those that follow, up to an end, and their source. They end
+// when ctx does.
+type Continue func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
+
+// catchUp is how long a viewer waits for a stream of another replica to come to where
+// the viewer was.
+const catchUp = 3 * time.Second
+
+// share has a new stream written to the store.
+func (r *Registry) share(s *Stream) {
+	if r.Store == nil || !s.kept {
+		return
+	}
+	s.shared = true
+	s.Unshared = r.Store.Create(r.ctx, s.ID, s.about()) != nil
+	r.write(s)
+}
+
+func (s *Stream) about() About {
+	return About{Seal: s.owner, LogID: s.Source.LogID, Started: s.Log.Started()}
+}
+
+// write starts to write a stream to the store. It ends when the log has ended and is
+// written, at the latest with the registry.
+func (r *Registry) write(s *Stream) {
+	feed := Feed{About: s.about(), Gate: s.Log.Gate(), Asked: s.asked}
+	r.work.Go(func() {
+		_ = r.Store.Write(r.ctx, s.ID, feed) // the store tells of its troubles itself
+		s.Ended()                            // which could not be seen before
+	})
+}
+
+// asked does what another replica asks.
+func (s *Stream) asked(ask Ask) {
+	switch ask {
+	case AskSkip:
+		s.Log.Skip()
+	case AskStop:
+		s.registry.mu.Lock()
+		stop := !s.stopping && !s.remote
+		s.stopping = true
+		s.registry.mu.Unlock()
+		if stop {
+			// It may take as long as the upstream takes.
+			s.registry.work.Go(func() { s.Source.Cancel(s.registry.ctx) })
+		}
+	case AskView:
+		s.registry.mu.Lock()
+		defer s.registry.mu.Unlock()
+		s.settle() // the grace begins again
+	}
+}
+
+// Find is [Registry.Attach] for the streams of all replicas: the error is [ErrGone], or
+// [ErrUnavailable] when it cannot be told now. If the replica that has the stream is
+// lost, proceed is called to go on with it here.
+func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue) (*Stream, error) {
+	if s, ok := r.Attach(id, owner); ok {
+		return s, s.awaitLoad(ctx)
+	}
+	if r.Store == nil {
+		return nil, ErrGone
+	}
+	about, err := r.Store.Find(ctx, id)
+	if err != nil && !errors.Is(err, ErrGone) {
+		return nil, ErrUnavailable
+	}
+	sealed := seal(id, owner)
+	if err != nil {
+		about.Seal = make([]byte, len(sealed))
+	}
+	if subtle.ConstantTimeCompare(about.Seal, sealed) != 1 {
+		return nil, ErrGone
+	}
+	s, err := r.adopt(id, about, proceed)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.awaitLoad(ctx)
+}
+
+// adopt adds a stream of another replica, with a viewer, and starts to read it. It ends
+// with the stream, or when nobody looks on any more.
+func (r *Registry) adopt(id string, about About, proceed Continue) (*Stream, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.streams[id]; ok { // another viewer was faster
+		s.viewers++
+		s.settle()
+		return s, nil
+	}
+	if r.ctx.Err() != nil {
+		return nil, ErrUnavailable
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	s := &Stream{
+		ID: id, Log: typewriter.NewLogSince(about.Started, r.budget),
+		registry: r, owner: about.Seal, kept: true, shared: true, remote: true,
+		viewers: 1, loaded: make(chan struct{}),
+	}
+	s.Source = s.borrowed(about.LogID, cancel)
+	r.streams[id] = s
+	r.work.Go(func() {
+		defer cancel()
+		r.follow(ctx, s, proceed)
+	})
+	return s, nil
+}
+
+// awaitLoad waits until what the store holds of the stream is in its log; if that takes
+// too long it detaches the viewer.
+func (s *Stream) awaitLoad(ctx context.Context) error {
+	if s.loaded == nil {
+		return nil
+	}
+	timer := time.NewTimer(catchUp)
+	defer timer.Stop()
+	select {
+	case <-s.loaded:
+		return nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	s.Detach()
+	return ErrUnavailable
+}
+
+// follow reads a stream of another replica and, if that is lost, goes on with it.
+func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
+	loaded := false
+	err := r.Store.Read(ctx, s.ID, Feed{
+		About: s.about(), Log: s.Log, Asked: s.asked,
+		Loaded: func() {
+			if !loaded {
+				loaded = true
+				close(s.loaded)
+			}
+		},
+		Viewed: func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return s.viewers > 0
+		},
+	})
+	switch {
+	case err == nil:
+		s.Ended()
+	case errors.Is(err, ErrOrphaned):
+		r.takeOver(ctx, s, proceed)
+	case errors.Is(err, typewriter.ErrFull):
+		s.forget()
+		s.Log.End(r.Full)
+		s.Ended()
+	default:
+		// Nobody looks on, or the process ends: who does look on finds the stream at
+		// another replica.
+		s.forget()
+		s.Log.End()
+		s.Ended()
+	}
+}
+
+// takeOver goes on with a stream that this replica has become the writer of.
+func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
+	n, _ := s.Log.Len()
+	events, source := proceed(ctx, s.Log.Seen(n))
+	r.mu.Lock()
+	s.remote, s.taken = false, source
+	stopping := s.stopping
+	r.mu.Unlock()
+	r.write(s)
+	if stopping {
+		source.Cancel(ctx)
+	}
+	_ = typewriter.Record(events, s.Log, r.Full) // the log tells
+	s.Ended()
+}
+
+// borrowed is the source of a stream that another replica has, or had.
+func (s *Stream) borrowed(logID string, stop func()) Source {
+	taken := func() Source {
+		s.registry.mu.Lock()
+		defer s.registry.mu.Unlock()
+		return s.taken
+	}
+	return Source{
+		LogID: logID,
+		Stop:  stop,
+		Cancel: func(ctx context.Context) {
+			if own := taken(); own.Cancel != nil {
+				own.Cancel(ctx)
+				return
+			}
+			s.registry.mu.Lock()
+			s.stopping = true
+			s.registry.mu.Unlock()
+			_ = s.ask(ctx, AskStop) // if it fails, the viewers go on
+		},
+		Failure: func() string {
+			if own := taken(); own.Failure != nil {
+				return own.Failure()
+			}
+			return ""
+		},
+	}
+}
+
+// forget has nobody find the stream here any more.
+func (s *Stream) forget() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	if s.registry.streams[s.ID] == s {
+		delete(s.registry.streams, s.ID)
+	}
+	s.forgotten = true
+}
+
+// Await waits until the stream has come to a position where a viewer was, which another
+// replica may have shown it, but not for long. It reports whether it has, or has ended.
+func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
+	ready := make(chan struct{}, 1)
+	defer s.Log.Subscribe(ready)()
+	timer := time.NewTimer(catchUp)
+	defer timer.Stop()
+	for {
+		n, ended := s.Log.Len()
+		if ended || !s.shared || p.Entry < n || p.Entry == n && p.Offset == 0 {
+			return true
+		}
+		select {
+		case <-ready:
+		case <-timer.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Skip has the players of the stream, of all replicas, type what waits at once.
+func (s *Stream) Skip(ctx context.Context) {
+	s.Log.Skip()
+	_ = s.ask(ctx, AskSkip) // those of this replica have been told
+}
+
+// ask asks those that have the stream elsewhere.
+func (s *Stream) ask(ctx context.Context, ask Ask) error {
+	if !s.shared {
+		return nil
+	}
+	return s.registry.Store.Ask(ctx, s.ID, ask)
+}
+
+// Stop gives up the streams of other replicas: their viewers' streams break off, and
+// can be resumed elsewhere.
+func (r *Registry) Stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stop()
+}
+
+// Close is Stop, and waits until what is to be written to the store is. Streams must
+// have ended.
+func (r *Registry) Close() {
+	r.Stop()
+	r.work.Wait()
+}

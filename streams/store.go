@@ -1,0 +1,92 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sse-typewriter/typewriter"
+)
+
+// Store shares streams between replicas. Of each stream one replica at a time is the
+// writer; any number read. It is safe for concurrent use.
+//
+// The methods return [ErrUnavailable] when the store cannot be reached. Create, Find and
+// Ask then do so within a second or two; Write and Read wait until it is back.
+type Store interface {
+	// Create makes a stream known, and this replica its writer.
+	Create(ctx context.Context, id string, about About) error
+
+	// Find returns what Create was given, for a stream that is running or was within
+	// the retention; else [ErrGone].
+	Find(ctx context.Context, id string) (About, error)
+
+	// Write writes a stream's log as it grows, and has entries pass the gate once they
+	// are in the store. While that cannot be reached the gate is open, and what has
+	// come meanwhile is written when it is back, also if the store has lost everything.
+	// It returns when the log has ended and all is written, or is freed, or when another
+	// replica has become the writer; the gate is then open. When ctx is done it takes
+	// no longer than two seconds.
+	Write(ctx context.Context, id string, feed Feed) error
+
+	// Read appends a stream to the feed's log as it grows, and ends the log when the
+	// stream has. It returns nil then; ctx's error when that is done; [ErrOrphaned] when
+	// the writer is gone without an end, all that it wrote is in the log, and this
+	// replica is the writer now; and [typewriter.ErrFull].
+	Read(ctx context.Context, id string, feed Feed) error
+
+	// Ask has all replicas that write or read the stream do something, within a
+	// second or two.
+	Ask(ctx context.Context, id string, ask Ask) error
+}
+
+// Errors of a [Store] and of [Registry.Find].
+var (
+	ErrGone        = errors.New("no such stream")
+	ErrUnavailable = errors.New("streams of other replicas cannot be reached")
+	ErrOrphaned    = errors.New("the stream's writer is gone")
+)
+
+// About is what a store knows of a stream besides its events.
+type About struct {
+	// Seal is the owner's credential, as a hash that is another for each stream.
+	Seal []byte
+
+	// LogID is [Source.LogID].
+	LogID string
+
+	// Started is when the log was begun.
+	Started time.Time
+}
+
+// Feed is a stream on its way to or from a store. The functions must not block.
+type Feed struct {
+	About About
+
+	// Log is what Read fills.
+	Log *typewriter.Log
+
+	// Gate is the gate of the log that Write reads.
+	Gate *typewriter.Gate
+
+	// Asked is called with what [Store.Ask] asks, here or elsewhere; more than once, it
+	// may be.
+	Asked func(Ask)
+
+	// Loaded is called when all that the store held at the beginning of Read is in
+	// the log; more than once, it may be.
+	Loaded func()
+
+	// Viewed tells Read whether somebody looks on. It tells the writer so.
+	Viewed func() bool
+}
+
+// Ask is what replicas ask of those that have the same stream.
+type Ask string
+
+// What can be asked.
+const (
+	AskSkip Ask = "skip" // have the players type what waits
+	AskStop Ask = "stop" // have the upstream stop; for the writer
+	AskView Ask = "view" // somebody looks on elsewhere; for the writer
+)
