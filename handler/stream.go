@@ -30,7 +30,9 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 			canceled.Store(true)
 			r.cancel()
 			s.Log.Skip() // nobody wants to wait for what is left
-			_ = ctx
+			if chatID, conversationID := reply.Chat(); chatID != "" {
+				_ = h.Upstream.Cancel(ctx, r.header, chatID, conversationID) // it may be over by now
+			}
 		},
 		Failure: func() string {
 			if failed := failure(); failed != nil && !canceled.Load() {
@@ -45,7 +47,7 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 		err := typewriter.Record(func(yield func(typewriter.Event) bool) {
 			for e := range events {
 				if canceled.Load() {
-					yield(typewriter.Event{Frame: &typewriter.Frame{Name: "done", Head: `"[DONE]"`}})
+					yield(upstream.DoneEvent())
 					return
 				}
 				if !yield(e) {
