@@ -146,6 +146,7 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	c := upstream.NewClient(base, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
 	c.IdleTimeout = conf.UpstreamIdleTimeout
 	c.MaxEventBytes = int(conf.MaxEventBytes)
+	c.RecoveryTimeout = conf.RecoveryTimeout
 	c.KeepStudioDone = conf.StudioDone == "keep"
 	return c
 }

@@ -46,6 +46,7 @@ type Config struct {
 	UpstreamConnectTimeout time.Duration `default:"10s" help:"How long connecting to the upstream may take."`
 	UpstreamHeaderTimeout  time.Duration `default:"60s" help:"How long the upstream may take to begin its answer."`
 	UpstreamIdleTimeout    time.Duration `default:"120s" help:"How long the upstream may be silent in the middle of one."`
+	RecoveryTimeout        time.Duration `default:"1m" help:"How long the rest of an answer is waited for whose stream was cut; 0: not at all."`
 	StudioDone             string        `default:"normalize" enum:"normalize,keep" help:"coze-studio's ending: normalize writes it as Coze's, keep leaves it."`
 	MaxEventBytes          size          `default:"8MiB" help:"Largest event of the upstream."`
 	MaxBodyBytes           size          `default:"4MiB" help:"Largest body of a chat request."`
@@ -181,6 +182,9 @@ func (c *Config) validate() error {
 		if d <= 0 {
 			return fmt.Errorf("--%s %v: want more than 0", name, d)
 		}
+	}
+	if c.RecoveryTimeout < 0 {
+		return fmt.Errorf("--recovery-timeout %v: want 0 or more", c.RecoveryTimeout)
 	}
 	if c.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: want 0 or more", c.DrainTimeout)

@@ -16,6 +16,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
+	"sse-typewriter/streams"
 )
 
 // seen is an event with its id.
@@ -254,55 +255,6 @@ func TestGraceAndRetention(t *testing.T) {
 	}
 }
 
-// Skip types what waits at once, for every viewer, and what comes later as it comes.
-func TestSkip(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const long = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"abcdefghij\"}\n\n"
-		_, engine := newTestHandler(t, streaming(nil, part{0, long}, part{time.Second, long}, part{time.Second, done}))
-		ended := make(chan answer)
-		id := startAsync(t, engine, "x")
-		go func() {
-			a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
-			ended <- a
-		}()
-		time.Sleep(250 * time.Millisecond)
-		if a, _ := serve(t.Context(), t, engine, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
-			t.Errorf("got %d %s", a.status, a.body)
-		}
-		a := <-ended
-		want := []string{"0 a", "100 b", "200 c", "250 defghij", "1000 abcdefghij", `2000 "[DONE]"`}
-		if got := times(t, a); !slices.Equal(got, want) {
-			t.Errorf("got  %q\nwant %q", got, want)
-		}
-	})
-}
-
-// Stop cancels the chat at the upstream and ends every viewer's stream in order.
-func TestStop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
-		answers := make(chan answer)
-		id := startAsync(t, engine, "x")
-		for range 2 {
-			go func() {
-				a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
-				answers <- a
-			}()
-			time.Sleep(25 * time.Millisecond)
-		}
-		if a, _ := serve(t.Context(), t, engine, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
-			t.Errorf("got %d %s", a.status, a.body)
-		}
-		for range 2 {
-			a := <-answers
-			if got := times(t, a); !slices.Equal(got, []string{"0 a", "50 b", `50 "[DONE]"`}) && !slices.Equal(got, []string{"0 a", "25 b", `25 "[DONE]"`}) {
-				t.Errorf("got %q", got)
-			}
-		}
-		h.live.Wait()
-	})
-}
-
 // startAsync starts a chat without a reader and returns its stream's id.
 func startAsync(t *testing.T, engine *route.Engine, message string) string {
 	t.Helper()
@@ -362,6 +314,51 @@ func TestMalformedIDs(t *testing.T) {
 			method: "GET", url: streamsPath + strings.Repeat("a", 26) + "?lastEventId=" + id + ":1.0",
 		}); got.status != http.StatusBadRequest {
 			t.Errorf("another stream's id: got %d", got.status)
+		}
+	})
+}
+
+// A fetch client resumes by POST; without event ids it asks for a new chat.
+func TestResumeByPost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		chats := 0
+		standIn := mock.New(3)
+		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			chats++
+			return standIn.RoundTrip(r)
+		}))
+		r := question("hello")
+		r.header = map[string]string{"Typewriter-Event-Ids": "on", "Typewriter-Mode": "raw"}
+		whole, _ := serve(t.Context(), t, engine, r)
+		events := readIDs(t, whole.text())
+		r.header["Last-Event-ID"] = events[4].id
+		rest, _ := serve(t.Context(), t, engine, r)
+		checkRest(t, events[4].id, runs(plain(readIDs(t, rest.text()))), restOf(events)(4))
+		if chats != 1 {
+			t.Errorf("%d chats were started", chats)
+		}
+		delete(r.header, "Typewriter-Event-Ids")
+		serve(t.Context(), t, engine, r)
+		if chats != 2 {
+			t.Errorf("%d chats were started", chats)
+		}
+	})
+}
+
+// A stream for which there is no room ends with an error that says so.
+func TestAnswerLargerThanTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(3))
+		h.Streams = streams.NewRegistry(100 << 10)
+		a, _ := serve(t.Context(), t, engine, getChat("/long-line", "&mode=raw"))
+		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
+		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {
+			t.Errorf("ends with %.200q", events[len(events)-1])
+		}
+		h.live.Wait()
+		b, _ := serve(t.Context(), t, engine, getChat("hello", "&mode=raw"))
+		if !strings.Contains(b.text(), "event:done") {
+			t.Errorf("then: %.300q", b.text())
 		}
 	})
 }

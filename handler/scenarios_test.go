@@ -65,7 +65,7 @@ func direct(t *testing.T, scenario string) []string {
 	}
 	switch scenario {
 	case "cut", "cut-early", "no-done":
-		events = append(events, event{"error", `{"code":5023,"msg":"upstream ended in the middle of its answer"}`})
+		return nil // the proxy's stream is not cut: see TestCutAnswersAreCompleted
 	case "hang":
 		events = append(events, event{"error", `{"code":5042,"msg":"upstream fell silent in the middle of its answer"}`})
 	case "studio":

@@ -31,6 +31,9 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 			canceled.Store(true)
 			r.cancel()
 			s.Skip(ctx) // nobody wants to wait for what is left
+			if chatID, conversationID := reply.Chat(); chatID != "" {
+				_ = h.Upstream.Cancel(ctx, r.header, chatID, conversationID) // it may be over by now
+			}
 		},
 		Failure: func() string {
 			if failed := failure(); failed != nil && !canceled.Load() {
@@ -58,7 +61,7 @@ func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool) ite
 	return func(yield func(typewriter.Event) bool) {
 		for e := range events {
 			if canceled.Load() {
-				yield(typewriter.Event{Frame: &typewriter.Frame{Name: "done", Head: `"[DONE]"`}})
+				yield(upstream.DoneEvent())
 				return
 			}
 			if !yield(e) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"resty.dev/v3"
@@ -24,6 +25,10 @@ type Client struct {
 
 	// MaxEventBytes is the size of the largest event that is read.
 	MaxEventBytes int
+
+	// RecoveryTimeout is how long the rest of an answer is waited for whose stream was
+	// cut; 0: not at all.
+	RecoveryTimeout time.Duration
 
 	// KeepStudioDone leaves coze-studio's ending as it is; otherwise it is written
 	// as Coze's, because @coze/api breaks on it.
@@ -62,10 +67,11 @@ func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	clear(rc.ContentDecompressers())
 	rc.SetLogger(quiet{})
 	return &Client{
-		BaseURL:       strings.TrimRight(baseURL, "/"),
-		IdleTimeout:   DefaultIdleTimeout,
-		MaxEventBytes: DefaultMaxEventBytes,
-		resty:         rc,
+		BaseURL:         strings.TrimRight(baseURL, "/"),
+		IdleTimeout:     DefaultIdleTimeout,
+		MaxEventBytes:   DefaultMaxEventBytes,
+		RecoveryTimeout: DefaultRecoveryTimeout,
+		resty:           rc,
 	}
 }
 
@@ -79,8 +85,9 @@ func (quiet) Debugf(string, ...any) {}
 
 // Defaults of [Client].
 const (
-	DefaultIdleTimeout   = 2 * time.Minute
-	DefaultMaxEventBytes = 8 << 20
+	DefaultIdleTimeout     = 2 * time.Minute
+	DefaultMaxEventBytes   = 8 << 20
+	DefaultRecoveryTimeout = time.Minute
 )
 
 // Close closes connections that are idle.
@@ -114,15 +121,24 @@ type Reply struct {
 	Header http.Header
 	Body   io.ReadCloser
 
-	client *Client
+	client      *Client
+	credentials http.Header
+
+	// ctx is the connection's, and ends with life, which is the reply's: a stream
+	// whose connection was dropped may go on. See recovery.go.
 	ctx    context.Context
+	drop   context.CancelCauseFunc
+	life   context.Context
 	cancel context.CancelCauseFunc
+
+	chat atomic.Pointer[chatName] // nil: not yet named
 }
 
 // Do sends a request and returns the reply as soon as its header is there. The
 // error is an [*Error]. When ctx is done, so is the reply's body.
 func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
+	life, cancel := context.WithCancelCause(ctx)
+	ctx, drop := context.WithCancelCause(life)
 	url := c.BaseURL + req.Path
 	if req.Query != "" {
 		url += "?" + req.Query
@@ -130,6 +146,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	if req.Header == nil {
 		req.Header = http.Header{}
 	}
+	secrets := credentials(req.Header)
 	// Compressed, a stream would come in blocks.
 	req.Header.Set("Accept-Encoding", "identity")
 	for _, name := range []string{"Content-Type", "User-Agent"} {
@@ -148,15 +165,19 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	res, err := r.Execute(req.Method, url)
 	if err != nil {
 		defer cancel(err)
+		defer drop(err)
 		return nil, openError(ctx, err)
 	}
 	reply := &Reply{
-		Status: res.StatusCode(),
-		Header: res.Header(),
-		Body:   res.Body,
-		client: c,
-		ctx:    ctx,
-		cancel: cancel,
+		Status:      res.StatusCode(),
+		Header:      res.Header(),
+		Body:        res.Body,
+		client:      c,
+		credentials: secrets,
+		ctx:         ctx,
+		drop:        drop,
+		life:        life,
+		cancel:      cancel,
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
 		reply.Close()
@@ -170,6 +191,15 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 func (r *Reply) IsStream() bool {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && mediaType == "text/event-stream" && r.Status == http.StatusOK
+}
+
+// Chat tells which chat a stream is of, once an event of it has; empty until then.
+// It may be called while the events are read.
+func (r *Reply) Chat() (chatID, conversationID string) {
+	if name := r.chat.Load(); name != nil {
+		return name.id, name.conversation
+	}
+	return "", ""
 }
 
 // Close ends the reply, also while it is being read.

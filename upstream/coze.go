@@ -3,6 +3,8 @@ package upstream
 import (
 	"crypto/rand"
 	"encoding/json"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +17,8 @@ import (
 // The names of Coze's events that mean something to us; all others pass.
 const (
 	eventDelta          = "conversation.message.delta"
+	eventCompleted      = "conversation.message.completed"
+	eventChatCreated    = "conversation.chat.created"
 	eventChatCompleted  = "conversation.chat.completed"
 	eventChatFailed     = "conversation.chat.failed"
 	eventRequiresAction = "conversation.chat.requires_action"
@@ -25,6 +29,10 @@ const (
 
 // doneData is the data of Coze's done event: a JSON string.
 const doneData = `"[DONE]"`
+
+// chatEvents is how the names of those events begin that hold a chat; all others
+// that tell of one hold a message, or a part of it.
+const chatEvents = "conversation.chat."
 
 // phase is how far an event shows a stream to be.
 type phase int
@@ -40,8 +48,8 @@ const (
 type cozeDecoder struct {
 	keepStudioDone bool
 
-	random string               // ends the ids that this stream's bare objects get
-	frames [2]*typewriter.Frame // the last one of each kind of text, to be shared
+	random string                        // ends the ids that this stream's bare objects get
+	frames [textFields]*typewriter.Frame // the last one of each kind of text, to be shared
 }
 
 // event turns an event into one to be typed, or passed on, and tells the stream's
@@ -76,6 +84,9 @@ func whole(name, data string) typewriter.Event {
 	return typewriter.Event{Frame: &typewriter.Frame{Name: name, Head: data}}
 }
 
+// DoneEvent returns the event that ends a stream.
+func DoneEvent() typewriter.Event { return whole(eventDone, doneData) }
+
 // ErrorEvent tells a client in mid-stream what went wrong.
 func ErrorEvent(err *Error) typewriter.Event {
 	msg, _ := json.Marshal(err.Msg) // a string always can be
@@ -83,12 +94,14 @@ func ErrorEvent(err *Error) typewriter.Event {
 }
 
 // portable writes valid JSON so that every SDK reads it as one line: white space
-// between tokens that is a line feed becomes a space (it stands for several data
+// between tokens that ends a line becomes a space (it would stand for several data
 // lines, which JS, Go and Python break on), and the characters that Python's
 // splitlines takes for line ends become escapes.
 func portable(data string) string {
-	if strings.IndexByte(data, '\n') >= 0 {
-		data = strings.ReplaceAll(data, "\n", " ")
+	for _, end := range []string{"\n", "\r"} {
+		if strings.Contains(data, end) {
+			data = strings.ReplaceAll(data, end, " ")
+		}
 	}
 	for _, separator := range []struct{ char, escape string }{
 		{"\u0085", `\u0085`}, {"\u2028", `\u2028`}, {"\u2029", `\u2029`},
@@ -133,6 +146,31 @@ func readDelta(data string) deltaFields {
 	return f
 }
 
+func (f deltaFields) isAnswer() bool { return !f.kind.Exists() || f.kind.Str == "answer" }
+
+// isPlain reports whether the content is running text, and no card or the like.
+func (f deltaFields) isPlain() bool { return !f.contentType.Exists() || f.contentType.Str == "text" }
+
+// textField is a field of a message that holds text.
+type textField int
+
+const (
+	fieldContent textField = iota
+	fieldReasoning
+	textFields // their number
+)
+
+// reasoningChannel is how the channels of reasoning begin.
+const reasoningChannel = "reasoning "
+
+// fieldOf tells which field the text of a delta is.
+func fieldOf(f *typewriter.Frame) textField {
+	if strings.HasPrefix(f.Channel, reasoningChannel) {
+		return fieldReasoning
+	}
+	return fieldContent
+}
+
 // delta turns a delta into text, if that is what it is: an answer's text or its
 // reasoning, not a card or a tool's call, and one field only.
 func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
@@ -142,10 +180,10 @@ func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
 	if content == reasoning || f.repeated {
 		return typewriter.Event{}, false
 	}
-	field, kind, channel := f.content, 0, "content "+f.id.Raw
+	field, kind, channel := f.content, fieldContent, "content "+f.id.Raw
 	if reasoning {
-		field, kind, channel = f.reasoning, 1, "reasoning "+f.id.Raw
-	} else if f.kind.Exists() && f.kind.Str != "answer" || f.contentType.Exists() && f.contentType.Str != "text" {
+		field, kind, channel = f.reasoning, fieldReasoning, reasoningChannel+f.id.Raw
+	} else if !f.isAnswer() || !f.isPlain() {
 		return typewriter.Event{}, false
 	}
 	begin, end := field.Index+1, field.Index+len(field.Raw)-1
@@ -184,4 +222,122 @@ func (d *cozeDecoder) complete(frame *typewriter.Frame, f deltaFields) {
 		last := strings.LastIndexByte(frame.Tail, '}')
 		frame.Tail = frame.Tail[:last] + `,"created_at":` + strconv.FormatInt(time.Now().UnixMilli(), 10) + frame.Tail[last:]
 	}
+}
+
+// The paths that a chat is asked about at.
+const (
+	pathRetrieve = "/v3/chat/retrieve"
+	pathMessages = "/v3/chat/message/list"
+	pathCancel   = "/v3/chat/cancel"
+)
+
+// statusCompleted is the state of a chat that ended well.
+const statusCompleted = "completed"
+
+// chatEndings are the states that a chat ends in, each with the event that tells so;
+// none tells of a chat that was canceled. A chat of any other state goes on.
+var chatEndings = map[string]string{
+	statusCompleted:   eventChatCompleted,
+	"failed":          eventChatFailed,
+	"requires_action": eventRequiresAction,
+	"canceled":        "",
+}
+
+// chatName is what a chat is found by.
+type chatName struct{ id, conversation string }
+
+func (n chatName) isKnown() bool { return n.id != "" && n.conversation != "" }
+
+func (n chatName) query() string {
+	return "conversation_id=" + url.QueryEscape(n.conversation) + "&chat_id=" + url.QueryEscape(n.id)
+}
+
+func (n chatName) body() []byte {
+	body, _ := json.Marshal(struct { // strings always can be
+		Conversation string `json:"conversation_id"`
+		Chat         string `json:"chat_id"`
+	}{n.conversation, n.id})
+	return body
+}
+
+// credentials returns those headers of a request which say who asks, and how: other
+// requests about the same chat need them.
+func credentials(header http.Header) http.Header {
+	kept := http.Header{}
+	for name, values := range header {
+		if name := http.CanonicalHeaderKey(name); name == "Authorization" || strings.HasPrefix(name, "X-Coze-") {
+			kept[name] = append(kept[name], values...)
+		}
+	}
+	return kept
+}
+
+// subject tells which message and which chat an event's payload is about; what it
+// does not tell is empty.
+func subject(name, data string) (message string, chat chatName) {
+	found := gjson.GetMany(data, "id", "chat_id", "conversation_id")
+	// Copies, so that they do not keep the payload.
+	id, chatID, conversation := strings.Clone(found[0].String()), strings.Clone(found[1].String()), strings.Clone(found[2].String())
+	if strings.HasPrefix(name, chatEvents) {
+		return "", chatName{id, conversation}
+	}
+	return id, chatName{chatID, conversation}
+}
+
+// listedMessage is a message of a chat's list.
+type listedMessage struct {
+	id, data string
+	texts    [textFields]string // those that come in deltas, without quotes; empty: none
+}
+
+func readListed(data string) listedMessage {
+	f := readDelta(data)
+	m := listedMessage{id: f.id.String(), data: data}
+	if !f.isAnswer() || f.repeated {
+		return m
+	}
+	m.texts[fieldReasoning] = inside(f.reasoning)
+	if f.isPlain() {
+		m.texts[fieldContent] = inside(f.content)
+	}
+	return m
+}
+
+// inside is what stands between the quotes of a JSON string; empty if it is none.
+func inside(v gjson.Result) string {
+	if v.Type != gjson.String {
+		return ""
+	}
+	return v.Raw[1 : len(v.Raw)-1]
+}
+
+// isQuestion reports whether a message is the user's, which no stream repeats.
+func (m listedMessage) isQuestion() bool {
+	return gjson.Get(m.data, "type").Str == "question" || gjson.Get(m.data, "role").Str == "user"
+}
+
+// delta writes a listed message as its deltas are written, with a text in one field.
+// They have no times, and the field of the reasoning only if they are of it.
+func (m listedMessage) delta(field textField, text string) string {
+	var b strings.Builder
+	put := func(key, value string) {
+		if b.Len() > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(key + ":" + value)
+	}
+	gjson.Parse(m.data).ForEach(func(key, value gjson.Result) bool {
+		switch {
+		case key.Str == "created_at", key.Str == "updated_at":
+		case key.Str == "content" && field == fieldContent, key.Str == "reasoning_content" && field == fieldReasoning:
+			put(key.Raw, `"`+text+`"`)
+		case key.Str == "content":
+			put(key.Raw, `""`)
+		case key.Str == "reasoning_content":
+		default:
+			put(key.Raw, value.Raw)
+		}
+		return true
+	})
+	return "{" + b.String() + "}"
 }

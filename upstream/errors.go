@@ -54,7 +54,7 @@ func openError(ctx context.Context, err error) *Error {
 		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no error for it
 	switch {
 	case ctx.Err() != nil:
-		return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", err}
+		return canceled(err)
 	case timedOut && connecting:
 		return &Error{"connect_timeout", http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
 	case timedOut:
@@ -64,17 +64,37 @@ func openError(ctx context.Context, err error) *Error {
 	}
 }
 
+// canceled is how a stream ends that was given up.
+func canceled(cause error) *Error {
+	return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", cause}
+}
+
+// cut is how a stream ends that has no end. The chat goes on without it.
+func cut(cause error) *Error {
+	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", cause}
+}
+
+const (
+	reasonCut  = "cut"
+	reasonIdle = "idle_timeout"
+)
+
+// isRecoverable reports whether it is only the stream that failed.
+func (e *Error) isRecoverable() bool {
+	return e != nil && (e.Reason == reasonCut || e.Reason == reasonIdle)
+}
+
 // readError tells why a stream ended before its end; err is nil if it just did.
 func readError(ctx context.Context, err error, maxEventBytes int) *Error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errIdle):
-		return &Error{"idle_timeout", http.StatusGatewayTimeout, 5042, "upstream fell silent in the middle of its answer", nil}
+		return &Error{reasonIdle, http.StatusGatewayTimeout, 5042, "upstream fell silent in the middle of its answer", nil}
 	case cause != nil:
-		return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", cause}
+		return canceled(cause)
 	case errors.Is(err, bufio.ErrTooLong):
 		msg := fmt.Sprintf("upstream sent an event of more than %d bytes", maxEventBytes)
 		return &Error{"event_too_large", http.StatusBadGateway, 5022, msg, nil}
 	default:
-		return &Error{"cut", http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", err}
+		return cut(err)
 	}
 }

@@ -16,11 +16,14 @@ import (
 
 // bareReply returns a reply whose stream is a body, without a request.
 func bareReply(body io.ReadCloser) *Reply {
-	ctx, cancel := context.WithCancelCause(context.Background())
+	life, cancel := context.WithCancelCause(context.Background())
+	ctx, drop := context.WithCancelCause(life)
 	return &Reply{
 		Body:   body,
 		client: &Client{IdleTimeout: DefaultIdleTimeout, MaxEventBytes: DefaultMaxEventBytes},
 		ctx:    ctx,
+		drop:   drop,
+		life:   life,
 		cancel: cancel,
 	}
 }

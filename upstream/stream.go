@@ -15,15 +15,37 @@ import (
 )
 
 // Events reads a reply that is a stream and yields its events, the last of which
-// is the one that ends it. If the stream ends otherwise, an error event is yielded
-// last. The returned function tells why that was, or nil; it is to be called when
-// the sequence is over.
+// is the one that ends it. If the stream ends otherwise, the rest of the answer is
+// fetched and yielded as if nothing had happened; where that fails, an error event is
+// yielded last. The returned function tells why that was, or nil; it is to be called
+// when the sequence is over.
 //
 // The sequence can be read once. It stops when the reply is closed.
 func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Error) {
+	return ending(func(yield func(typewriter.Event) bool) *Error {
+		seen := &progress{}
+		err := r.read(func(e typewriter.Event) bool {
+			if seen.add(e) {
+				name := seen.chat
+				r.chat.Store(&name)
+			}
+			return yield(e)
+		})
+		if !err.isRecoverable() {
+			return err
+		}
+		_ = r.Body.Close() // nothing more is wanted of the connection
+		rec := recovery{client: r.client, header: r.credentials, seen: seen}
+		return rec.run(r.life, err, yield)
+	})
+}
+
+// ending returns the events that run yields and, if it fails, an event that tells so;
+// and a function that returns what it returned.
+func ending(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq[typewriter.Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(typewriter.Event) bool) {
-		if failed = r.read(yield); failed != nil && failed != ErrRefused {
+		if failed = run(yield); failed != nil && failed != ErrRefused {
 			yield(ErrorEvent(failed))
 		}
 	}, func() *Error { return failed }
@@ -32,7 +54,7 @@ func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Err
 // read yields the events of the stream and returns why it ended, if not well.
 func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	decoder := cozeDecoder{keepStudioDone: r.client.KeepStudioDone}
-	idle := time.AfterFunc(r.client.IdleTimeout, func() { r.cancel(errIdle) })
+	idle := time.AfterFunc(r.client.IdleTimeout, func() { r.drop(errIdle) })
 	defer idle.Stop()
 	body := &endReader{r: &watchedReader{r: r.Body, timer: idle, timeout: r.client.IdleTimeout}}
 	reached := running

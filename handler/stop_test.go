@@ -1,0 +1,100 @@
+package handler
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/mock"
+)
+
+// Skip types what waits at once, for every viewer, and what comes later as it comes.
+func TestSkip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const long = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"abcdefghij\"}\n\n"
+		_, engine := newTestHandler(t, streaming(nil, part{0, long}, part{time.Second, long}, part{time.Second, done}))
+		ended := make(chan answer)
+		id := startAsync(t, engine, "x")
+		go func() {
+			a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+			ended <- a
+		}()
+		time.Sleep(250 * time.Millisecond)
+		if a, _ := serve(t.Context(), t, engine, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		a := <-ended
+		want := []string{"0 a", "100 b", "200 c", "250 defghij", "1000 abcdefghij", `2000 "[DONE]"`}
+		if got := times(t, a); !slices.Equal(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	})
+}
+
+// Stop cancels the chat at the upstream and ends every viewer's stream in order.
+func TestStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		answers := make(chan answer)
+		id := startAsync(t, engine, "x")
+		for range 2 {
+			go func() {
+				a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+				answers <- a
+			}()
+			time.Sleep(25 * time.Millisecond)
+		}
+		if a, _ := serve(t.Context(), t, engine, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		for range 2 {
+			a := <-answers
+			if got := times(t, a); !slices.Equal(got, []string{"0 a", "50 b", `50 "[DONE]"`}) && !slices.Equal(got, []string{"0 a", "25 b", `25 "[DONE]"`}) {
+				t.Errorf("got %q", got)
+			}
+		}
+		h.live.Wait()
+	})
+}
+
+// Stop tells the upstream's API, with the client's credentials.
+func TestStopCancelsTheChat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var canceled []string
+		standIn := mock.New(3)
+		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/v3/chat/cancel" {
+				body, _ := io.ReadAll(r.Body)
+				canceled = append(canceled, r.Header.Get("Authorization")+" "+string(body))
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+			}
+			return standIn.RoundTrip(r)
+		}))
+		r := question("/slow")
+		r.header = map[string]string{"Authorization": "Bearer mine", "Prefer": "respond-async"}
+		a, _ := serve(t.Context(), t, engine, r)
+		time.Sleep(5 * time.Second)
+		at := request{method: "GET", url: a.header("Location") + "?mode=raw", header: map[string]string{"Authorization": "Bearer mine"}}
+		stop := at
+		stop.method = "DELETE"
+		serve(t.Context(), t, engine, stop)
+		h.live.Wait()
+		seen, _ := serve(t.Context(), t, engine, at)
+		events := readIDs(t, seen.text())
+		chat := gjson.Parse(events[0].data)
+		want := fmt.Sprintf(`Bearer mine {"conversation_id":%q,"chat_id":%q}`, chat.Get("conversation_id").Str, chat.Get("id").Str)
+		if !slices.Equal(canceled, []string{want}) {
+			t.Errorf("canceled %q, want %q", canceled, want)
+		}
+		if last := events[len(events)-1]; last.event != (event{"done", `"[DONE]"`}) {
+			t.Errorf("ends with %q", last)
+		}
+	})
+}

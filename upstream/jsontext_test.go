@@ -1,0 +1,157 @@
+package upstream
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+func TestUnescape(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"empty", ``, ""},
+		{"plain", `你好, world`, "你好, world"},
+		{"short escapes", `\"\\\/\b\f\n\r\t`, "\"\\/\b\f\n\r\t"},
+		{"between text", `a\nb\\nc`, "a\nb\\nc"},
+		{"first plane", `\u0000\u0041\u4f60\u2028\uffff`, "\x00A你\u2028\uffff"},
+		{"hexadecimal of both cases", `\uAbCd`, "\uabcd"},
+		{"a pair", `\ud83d\ude00!`, "😀!"},
+		{"a first half", `\ud83d`, "\xed\xa0\xbd"},
+		{"a first half before text", `\ud83da`, "\xed\xa0\xbda"},
+		{"a first half before an escape", `\ud83d\n`, "\xed\xa0\xbd\n"},
+		{"two first halves and a second", `\ud83d\ud83d\ude00`, "\xed\xa0\xbd😀"},
+		{"a second half", `\ude00\u0041`, "\xed\xb8\x80A"},
+		{"halves the wrong way round", `\ude00\ud83d`, "\xed\xb8\x80\xed\xa0\xbd"},
+		{"no UTF-8", "\xff\xe4\xbd", "\xff\xe4\xbd"},
+		{"no JSON", `\x\u12\u12g4\`, `\x\u12\u12g4\`},
+	} {
+		for cut := range len(test.text) + 1 {
+			if strings.Contains(test.text[max(0, cut-5):cut], `\`) {
+				continue // within an escape, perhaps
+			}
+			got, high := unescape(nil, test.text[:cut], 0)
+			got, high = unescape(got, test.text[cut:], high)
+			if got = appendHalf(got, high); string(got) != test.want {
+				t.Errorf("%s, cut at %d: got %q, want %q", test.name, cut, got, test.want)
+			}
+		}
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"empty", "", ``},
+		{"plain", "你好 👨‍👩‍👧 <a&b> / \u007f", "你好 👨‍👩‍👧 <a&b> / \u007f"},
+		{"must be escaped", "\"\\\n\r\t", `\"\\\n\r\t`},
+		{"control characters", "\x00\x08\x0c\x1f", `\u0000\u0008\u000c\u001f`},
+		{"separators", "\u0085\u2028\u2029", `\u0085\u2028\u2029`},
+		{"neighbours", "\u0084\u0086\u2027\u202a\ud7ff\ue000\ufffd", "\u0084\u0086\u2027\u202a\ud7ff\ue000\ufffd"},
+		{"halves of pairs", "\xed\xa0\xbda\xed\xb8\x80", `\ud83da\ude00`},
+		{"no UTF-8", "\xff\xed\xa0\xe4\xbd", "\xff\xed\xa0\xe4\xbd"},
+	} {
+		if got := quote([]byte(test.text)); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// spell writes text as the inside of a JSON string, each character in one of the ways
+// that there are, and cuts it in pieces. A surrogate pair may be cut in two.
+func spell(rng *rand.Rand, text string) []string {
+	pieces := []string{""}
+	put := func(s string) {
+		if rng.IntN(4) == 0 {
+			pieces = append(pieces, "")
+		}
+		pieces[len(pieces)-1] += s
+	}
+	for _, r := range text {
+		if short := quote([]byte(string(r))); rng.IntN(3) > 0 {
+			put(short)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			put(fmt.Sprintf(`\u%04X`, unit))
+		}
+	}
+	return pieces
+}
+
+// checkTally gives a text in pieces to a tally and asks for the rest of a whole.
+func checkTally(t *testing.T, pieces []string, typed, whole string) {
+	t.Helper()
+	tally := &tally{}
+	for _, p := range pieces {
+		tally.add(p)
+	}
+	rest, ok := tally.rest([]byte(whole))
+	if want := strings.HasPrefix(whole, typed); ok != want {
+		t.Fatalf("typed %q in %q of %q: got %t, want %t", typed, pieces, whole, ok, want)
+	}
+	if !ok {
+		return
+	}
+	var got string
+	if err := json.Unmarshal([]byte(`"`+strings.Join(pieces, "")+rest+`"`), &got); err != nil || got != whole {
+		t.Errorf("typed %q: got %q with the rest %q (%v), want %q", pieces, got, rest, err, whole)
+	}
+}
+
+// A tally, which keeps no text, tells the same as the text would.
+func FuzzTally(f *testing.F) {
+	for _, text := range []string{"", "a", "你好，世界", "😀😃👨‍👩‍👧", "\"\\\n\x00\u2028", strings.Repeat("long 长 ", 100)} {
+		for seed := range uint64(8) {
+			f.Add(text, seed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string, seed uint64) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		rng := rand.New(rand.NewPCG(seed, 1))
+		runes := []rune(text)
+		cut := rng.IntN(len(runes) + 1)
+		typed := string(runes[:cut])
+		pieces := spell(rng, typed)
+		checkTally(t, pieces, typed, text)
+		checkTally(t, pieces, typed, typed)
+		checkTally(t, pieces, typed, text+"x")
+		checkTally(t, pieces, typed, "x"+text)
+		if other := []byte(text); len(other) > 0 {
+			i := rng.IntN(len(other))
+			if other[i] ^= 1; utf8.Valid(other) {
+				checkTally(t, pieces, typed, string(other))
+			}
+		}
+		if cut < len(runes) && runes[cut] > 0xFFFF {
+			checkHalf(t, pieces, runes, cut)
+		}
+	})
+}
+
+// checkHalf cuts between the halves of a surrogate pair.
+func checkHalf(t *testing.T, pieces []string, runes []rune, cut int) {
+	t.Helper()
+	high, low := utf16.EncodeRune(runes[cut])
+	typed := append(append([]string{}, pieces...), fmt.Sprintf(`\u%04x`, high))
+	checkTally(t, typed, string(runes[:cut]), string(runes))
+	half := &tally{}
+	for _, p := range typed {
+		half.add(p)
+	}
+	if rest, _ := half.rest([]byte(string(runes))); !strings.HasPrefix(rest, fmt.Sprintf(`\u%04x`, low)) {
+		t.Errorf("got the rest %q, want it to begin with the second half %x", rest, low)
+	}
+	for _, other := range []string{"", "x", string(runes[cut] ^ 0x400)} {
+		if rest, ok := half.rest([]byte(string(runes[:cut]) + other)); ok {
+			t.Errorf("got the rest %q of a text that goes on with %q", rest, other)
+		}
+	}
+	alone := appendUnit([]byte(string(runes[:cut])), high)
+	if rest, ok := half.rest(append(alone, "x"...)); !ok || rest != "x" {
+		t.Errorf("got the rest %q, %t where the half stands alone, want x", rest, ok)
+	}
+}
