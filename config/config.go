@@ -172,7 +172,11 @@ func (c *Config) validate() error {
 		}
 	}
 	if !c.InMemory() && !strings.HasPrefix(c.Store, "redis://") && !strings.HasPrefix(c.Store, "rediss://") {
-		return errors.New("--store: want memory or redis://host:port/db") // it may hold a password
+		shown := c.Store
+		if strings.Contains(shown, "@") {
+			shown = "..." // it may hold a password
+		}
+		return fmt.Errorf("--store %q: want memory or redis://host:port/db", shown)
 	}
 	for name, d := range map[string]time.Duration{
 		"heartbeat": c.Heartbeat, "upstream-connect-timeout": c.UpstreamConnectTimeout,

@@ -150,7 +150,7 @@ func (h *Handler) skip(ctx context.Context, c *app.RequestContext) {
 // cancel serves DELETE /typewriter/streams/{id}: the upstream stops to answer, and
 // every viewer's stream ends in order.
 func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
-	h.act(ctx, c, func(s *streams.Stream) { s.Source.Cancel(ctx) })
+	h.act(ctx, c, func(s *streams.Stream) { s.Cancel(ctx) })
 }
 
 // act does something with a stream.

@@ -23,14 +23,12 @@ type recording struct {
 func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 	events, failure := reply.Events()
 	canceled := &atomic.Bool{}
-	var s *streams.Stream
-	s = h.Streams.Open(r.owner, r.kept, streams.Source{
+	s := h.Streams.Open(r.owner, r.kept, streams.Source{
 		LogID: reply.Header.Get(headerLogID),
 		Stop:  r.cancel,
 		Cancel: func(ctx context.Context) {
 			canceled.Store(true)
 			r.cancel()
-			s.Skip(ctx) // nobody wants to wait for what is left
 			if chatID, conversationID := reply.Chat(); chatID != "" {
 				_ = h.Upstream.Cancel(ctx, r.header, chatID, conversationID) // it may be over by now
 			}

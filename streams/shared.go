@@ -55,7 +55,7 @@ func (s *Stream) asked(ask Ask) {
 		s.registry.mu.Unlock()
 		if stop {
 			// It may take as long as the upstream takes.
-			s.registry.work.Go(func() { s.Source.Cancel(s.registry.ctx) })
+			s.registry.work.Go(func() { s.Cancel(s.registry.ctx) })
 		}
 	case AskView:
 		s.registry.mu.Lock()
@@ -254,6 +254,13 @@ func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
 func (s *Stream) Skip(ctx context.Context) {
 	s.Log.Skip()
 	_ = s.ask(ctx, AskSkip) // those of this replica have been told
+}
+
+// Cancel has the upstream stop the answer, whichever replica has it, and the players
+// type what waits.
+func (s *Stream) Cancel(ctx context.Context) {
+	s.Source.Cancel(ctx)
+	s.Skip(ctx) // nobody wants to wait for what is left
 }
 
 // ask asks those that have the stream elsewhere.

@@ -138,7 +138,7 @@ func (l *Log) Skip() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.skipped = true
-	l.wake()
+	l.wakeReaders()
 }
 
 // Free lets go of all the log holds. It must have ended, and nobody may read it

@@ -1,0 +1,86 @@
+// Package redistest runs a redis-server for tests.
+package redistest
+
+import (
+	"context"
+	"io"
+	"net"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// patience bounds the wait for the server to serve.
+const patience = 20 * time.Second
+
+// Server is a redis-server that keeps nothing on disk.
+type Server struct {
+	// Addr is where it serves.
+	Addr string
+
+	t   testing.TB
+	cmd *exec.Cmd
+}
+
+// New starts a server on a free port of the loopback, until the test's end. If none is
+// installed the test is skipped.
+func New(t testing.TB) *Server {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("redis-server is not installed: run scripts/install-test-deps")
+	}
+	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, Addr: free.Addr().String()}
+	_ = free.Close() // the port is what was wanted
+	t.Cleanup(s.Kill)
+	s.Start()
+	return s
+}
+
+// URL is what clients are given.
+func (s *Server) URL() string { return "redis://" + s.Addr + "/0" }
+
+// Start starts a server that was killed; it is empty.
+func (s *Server) Start() {
+	s.t.Helper()
+	host, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server",
+		"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); !s.serves(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("redis-server does not serve")
+		}
+	}
+}
+
+func (s *Server) serves() bool {
+	conn, err := (&net.Dialer{}).DialContext(context.WithoutCancel(s.t.Context()), "tcp", s.Addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close() //nolint:errcheck // it is only a look
+	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+		return false
+	}
+	answer := make([]byte, 5)
+	_, err = io.ReadFull(conn, answer)
+	return err == nil && string(answer) == "+PONG"
+}
+
+// Kill ends the server with all it holds.
+func (s *Server) Kill() {
+	if s.cmd != nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		s.cmd = nil
+	}
+}
