@@ -250,6 +250,8 @@ func TestStartErrors(t *testing.T) {
 		{"unreachable upstream", []string{"--addr=127.0.0.1:0", "--upstream", closed.URL}, "cannot reach upstream " + closed.URL},
 		{"unknown upstream", []string{"--addr=127.0.0.1:0", "--upstream", "http://nowhere.invalid"}, "cannot reach upstream http://nowhere.invalid"},
 		{"upstream is no URL", []string{"--upstream", "api.coze.com"}, `--upstream "api.coze.com": want a URL`},
+		{"unreachable store", []string{"--addr=127.0.0.1:0", "--store", "redis://u:PASSWORD@" + strings.TrimPrefix(closed.URL, "http://")}, "--store: cannot use Redis at " + strings.TrimPrefix(closed.URL, "http://")},
+		{"bad store", []string{"--addr=127.0.0.1:0", "--store", "redis://u:PASSWORD@h:1/x y"}, "--store: cannot read the Redis URL"},
 		{"missing file", []string{"--config", "/nowhere.yaml"}, "/nowhere.yaml"},
 	}
 	for _, test := range tests {
@@ -262,7 +264,7 @@ func TestStartErrors(t *testing.T) {
 			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
 				t.Errorf("ended with %v", err)
 			}
-			if got := stderr.String(); !strings.HasPrefix(got, "sse-typewriter: ") || strings.Count(got, "\n") != 1 || !strings.Contains(got, test.want) {
+			if got := stderr.String(); strings.Contains(got, "PASSWORD") || !strings.HasPrefix(got, "sse-typewriter: ") || strings.Count(got, "\n") != 1 || !strings.Contains(got, test.want) {
 				t.Errorf("said %q, want one line with %q", got, test.want)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"sse-typewriter/internal/redistest"
@@ -182,16 +183,33 @@ func TestHopping(t *testing.T) {
 	}
 }
 
-// The replica that has the upstream is killed: the other completes the answer.
-func TestOwnerIsKilled(t *testing.T) {
+// The replica that has the upstream is killed, or told to end: the other completes the
+// answer.
+func TestOwnerIsLost(t *testing.T) {
 	_, replicas := shared(t)
+	third := startReplica(t, replicas[0].cmd.Args[3:]...)
 	want := poem(t)
-	h := &hopper{t: t}
-	h.read(replicas[0].base, poemQuestion+"&mode=raw", 12)
-	h.read(replicas[1].base, "mode=raw", 3)
-	replicas[0].kill()
-	h.read(replicas[1].base, "mode=raw", 0)
-	h.check(want)
+	for _, test := range []struct {
+		name string
+		end  func(*replica)
+	}{
+		{"killed", (*replica).kill},
+		{"told to end", func(r *replica) { _ = r.cmd.Process.Signal(syscall.SIGTERM) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			owner := replicas[0]
+			replicas[0] = third
+			h := &hopper{t: t}
+			h.read(owner.base, poemQuestion+"&mode=raw", 10)
+			h.read(replicas[1].base, "mode=raw", 3)
+			if h.over {
+				t.Fatal("over too early")
+			}
+			test.end(owner)
+			h.read(replicas[1].base, "mode=raw", 0)
+			h.check(want)
+		})
+	}
 }
 
 // Redis is lost in mid-answer, and comes back empty: attached clients see nothing of

@@ -75,8 +75,8 @@ func (h *Handler) Register(r *route.Engine) {
 // Shutdown waits until all streams have ended. When ctx is done it ends them.
 func (h *Handler) Shutdown(ctx context.Context) {
 	stop := context.AfterFunc(ctx, func() {
+		h.Streams.Stop() // first, so that other replicas do not take the end for the answer's
 		h.end()
-		h.Streams.Stop()
 	})
 	defer stop()
 	h.live.Wait()

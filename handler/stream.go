@@ -73,7 +73,6 @@ func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool) ite
 // [streams.Continue].
 func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 	ctx, cancel := context.WithCancel(ctx)
-	context.AfterFunc(h.draining, cancel)
 	events, failure := h.Upstream.Continue(ctx, header, seen)
 	canceled := &atomic.Bool{}
 	return untilCanceled(events, canceled), streams.Source{

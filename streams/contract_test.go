@@ -283,7 +283,10 @@ func TestTakeOver(t *testing.T) {
 				n++
 			}
 			return func(yield func(typewriter.Event) bool) {
-				for i := n; i < 20 && yield(event(i)); i++ {
+				for i := n; i < 20; i++ {
+					if !yield(event(i)) {
+						return
+					}
 				}
 			}, streams.Source{Stop: func() {}, Cancel: func(context.Context) {}, Failure: func() string { return "" }}
 		})

@@ -25,7 +25,7 @@ func (r *Registry) share(s *Stream) {
 		return
 	}
 	s.shared = true
-	s.Unshared = r.Store.Create(r.ctx, s.ID, s.about()) != nil
+	s.Unshared = r.Store.Create(r.writing, s.ID, s.about()) != nil
 	r.write(s)
 }
 
@@ -37,9 +37,9 @@ func (s *Stream) about() About {
 // written, at the latest with the registry.
 func (r *Registry) write(s *Stream) {
 	feed := Feed{About: s.about(), Gate: s.Log.Gate(), Asked: s.asked}
-	r.work.Go(func() {
-		_ = r.Store.Write(r.ctx, s.ID, feed) // the store tells of its troubles itself
-		s.Ended()                            // which could not be seen before
+	r.writers.Go(func() {
+		_ = r.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
+		s.Ended()                                // which could not be seen before
 	})
 }
 
@@ -49,14 +49,14 @@ func (s *Stream) asked(ask Ask) {
 	case AskSkip:
 		s.Log.Skip()
 	case AskStop:
-		s.registry.mu.Lock()
-		stop := !s.stopping && !s.remote
-		s.stopping = true
-		s.registry.mu.Unlock()
-		if stop {
+		r := s.registry
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if !s.stopping && !s.remote && r.sharing.Err() == nil {
 			// It may take as long as the upstream takes.
-			s.registry.work.Go(func() { s.Cancel(s.registry.ctx) })
+			r.work.Go(func() { s.Cancel(r.sharing) })
 		}
+		s.stopping = true
 	case AskView:
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
@@ -85,7 +85,7 @@ func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue)
 	if subtle.ConstantTimeCompare(about.Seal, sealed) != 1 {
 		return nil, ErrGone
 	}
-	s, err := r.adopt(id, about, proceed)
+	s, err := r.adopt(id, about, proceed) //nolint:contextcheck // the stream outlives its first viewer
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +102,10 @@ func (r *Registry) adopt(id string, about About, proceed Continue) (*Stream, err
 		s.settle()
 		return s, nil
 	}
-	if r.ctx.Err() != nil {
+	if r.writing.Err() != nil {
 		return nil, ErrUnavailable
 	}
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
 		ID: id, Log: typewriter.NewLogSince(about.Started, r.budget),
 		registry: r, owner: about.Seal, kept: true, shared: true, remote: true,
@@ -180,8 +180,10 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	r.mu.Lock()
 	s.remote, s.taken = false, source
 	stopping := s.stopping
+	if r.writing.Err() == nil {
+		r.write(s)
+	}
 	r.mu.Unlock()
-	r.write(s)
 	if stopping {
 		source.Cancel(ctx)
 	}
@@ -271,16 +273,19 @@ func (s *Stream) ask(ctx context.Context, ask Ask) error {
 	return s.registry.Store.Ask(ctx, s.ID, ask)
 }
 
-// Stop gives up the streams of other replicas: their viewers' streams break off, and
-// can be resumed elsewhere.
+// Stop leaves what is shared to the other replicas: streams that run here go on there,
+// and viewers of theirs can go on there, too. It takes two seconds at most.
 func (r *Registry) Stop() {
 	r.mu.Lock()
+	r.endWriting()
+	r.mu.Unlock()
+	r.writers.Wait()
+	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.stop()
+	r.endSharing()
 }
 
-// Close is Stop, and waits until what is to be written to the store is. Streams must
-// have ended.
+// Close is Stop, and waits for all that the registry has begun.
 func (r *Registry) Close() {
 	r.Stop()
 	r.work.Wait()

@@ -25,8 +25,9 @@ type Store interface {
 	// are in the store. While that cannot be reached the gate is open, and what has
 	// come meanwhile is written when it is back, also if the store has lost everything.
 	// It returns when the log has ended and all is written, or is freed, or when another
-	// replica has become the writer; the gate is then open. When ctx is done it takes
-	// no longer than two seconds.
+	// replica has become the writer; the gate is then open. When ctx is done it writes
+	// what there is, which takes no longer than two seconds; another replica can then
+	// become the writer.
 	Write(ctx context.Context, id string, feed Feed) error
 
 	// Read appends a stream to the feed's log as it grows, and ends the log when the

@@ -30,9 +30,10 @@ type Registry struct {
 	// Full ends a stream of another replica that there is no memory for.
 	Full typewriter.Event
 
-	ctx  context.Context // of what is shared
-	stop context.CancelFunc
-	work sync.WaitGroup
+	// What is written to the store ends before all else that is shared does.
+	writing, sharing       context.Context
+	endWriting, endSharing context.CancelFunc
+	writers, work          sync.WaitGroup
 
 	budget *typewriter.Budget
 
@@ -45,7 +46,8 @@ type Registry struct {
 // they would hold more, finished ones without a viewer are evicted.
 func NewRegistry(maxBytes int64) *Registry {
 	r := &Registry{streams: map[string]*Stream{}}
-	r.ctx, r.stop = context.WithCancel(context.Background())
+	r.writing, r.endWriting = context.WithCancel(context.Background())
+	r.sharing, r.endSharing = context.WithCancel(context.Background())
 	r.budget = typewriter.NewBudget(maxBytes, r.evict)
 	return r
 }

@@ -17,9 +17,9 @@ func newsChannel(k keys) string { return k.events + ":news" }
 func askChannel(k keys) string  { return k.events + ":ask" }
 
 // listen opens the connection. The goroutine ends when it is closed.
-func (s *Store) listen() {
+func (s *Store) listen(ctx context.Context) {
 	// With a channel that nothing is sent on it is always in use, and is looked after.
-	s.asks = s.client.Subscribe(context.Background(), s.Prefix+"replicas")
+	s.asks = s.client.Subscribe(ctx, s.Prefix+"replicas")
 	messages := s.asks.Channel()
 	s.pump.Go(func() {
 		for m := range messages {

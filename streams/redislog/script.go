@@ -3,6 +3,7 @@ package redislog
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -69,6 +70,7 @@ type batch struct {
 	before  int     // number of the entry before the first
 	entries [][]any // fields and values of each
 	ended   bool    // the last one is the log's end
+	leave   bool    // the writer leaves
 	bytes   int     // what the stream takes with them, about
 }
 
@@ -83,14 +85,17 @@ var errFenced = errors.New("another replica has become the writer")
 
 // append writes a batch.
 func (s *Store) append(ctx context.Context, id string, about streams.About, b batch) (p progress, err error) {
-	life := s.runningTTL()
+	life, lease := s.runningTTL(), leaseTime
+	if b.leave {
+		lease = time.Millisecond
+	}
 	ended := 0
 	if b.ended {
 		life, ended = s.Retention, 1
 	}
 	k := s.keys(id)
 	args := []any{
-		s.replica, leaseTime.Milliseconds(), life.Milliseconds(), newsChannel(k),
+		s.replica, lease.Milliseconds(), life.Milliseconds(), newsChannel(k),
 		about.Seal, about.Started.UnixMilli(), about.LogID, ended, b.before,
 	}
 	for _, fields := range b.entries {

@@ -86,7 +86,7 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		_ = s.client.Close() // it never worked
 		return nil, fmt.Errorf("cannot use Redis at %s: %w", o.Addr, err)
 	}
-	s.listen()
+	s.listen(context.WithoutCancel(ctx))
 	return s, nil
 }
 

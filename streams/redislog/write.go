@@ -128,19 +128,14 @@ func (w *writer) batch() (batch, error) {
 	return b, nil
 }
 
-// finish writes what is left when the process ends.
+// finish writes what is there when the process ends, and leaves the rest to another.
 func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*timeout)
 	defer cancel()
-	for {
-		over, err := w.write(ctx)
-		if over || err != nil {
-			return err
-		}
-		select {
-		case <-w.feed.Gate.Ready():
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	over, err := w.write(ctx)
+	if over || err != nil {
+		return err
 	}
+	_, err = w.store.append(ctx, w.id, w.feed.About, batch{before: w.next, leave: true})
+	return err
 }
