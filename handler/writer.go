@@ -105,6 +105,10 @@ func (h *Handler) newBody(c *app.RequestContext, size int) *body {
 		return &body{w: w} // set by a test
 	}
 	b := &body{conn: c.GetConn(), timeout: h.WriteTimeout}
+	if c.Request.Header.ConnectionClose() {
+		// Hertz closes the connection but would say so too late: the header has left.
+		c.SetConnectionClose()
+	}
 	switch {
 	case size == noBody:
 		b.w = &plainBody{header: &c.Response.Header, w: c.GetWriter()}
