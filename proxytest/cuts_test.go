@@ -193,11 +193,11 @@ func TestPostResumes(t *testing.T) {
 			lines := bufio.NewReader(res.Body)
 			page.read(strings.NewReader(readTo(t, lines, "id:") + readTo(t, lines, "\n")))
 			page.read(strings.NewReader(readTo(t, lines, "id:") + readTo(t, lines, "\n")))
-			_ = res.Body.Close() // which closes the connection
 			close(goOn)
 		} else {
 			page.read(res.Body)
 		}
+		_ = res.Body.Close() // which closes the first one's connection
 		last = page.lastID
 		got.WriteString(page.said())
 	}

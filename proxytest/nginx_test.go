@@ -21,7 +21,7 @@ import (
 )
 
 // ask sends a request and returns the answer, which ends with the test, or after a long
-// time, and is closed then.
+// time.
 func ask(t *testing.T, client *http.Client, method, url, body string, header ...string) *http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -37,7 +37,6 @@ func ask(t *testing.T, client *http.Client, method, url, body string, header ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = res.Body.Close() })
 	return res
 }
 
@@ -119,6 +118,7 @@ func TestUnbuffered(t *testing.T) {
 			message := strings.ReplaceAll(test.name, " ", "-")
 			res := ask(t, test.client, test.method, test.base+"/v3/chat?message="+message, "",
 				"Accept-Encoding", "gzip", "Authorization", "Bearer t", "X-Forwarded-For", "10.0.0.1")
+			defer res.Body.Close()
 			lines := bufio.NewReader(res.Body)
 			readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"一"`)
 			send(t, next)
@@ -200,6 +200,7 @@ func TestForwardedStreamUnbuffered(t *testing.T) {
 	})
 	n := startNginx(t, start(t, "--upstream="+u.URL))
 	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
+	defer res.Body.Close()
 	buf := make([]byte, 100)
 	for _, want := range parts {
 		got, err := io.ReadAtLeast(res.Body, buf, len(want))
@@ -224,6 +225,7 @@ func TestHeartbeatsOutliveTheTimeout(t *testing.T) {
 	}, nil)
 	n := startNginx(t, start(t, "--upstream="+u.URL, "--heartbeat=100ms"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 2s;"})
 	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
+	defer res.Body.Close()
 	lines := bufio.NewReader(res.Body)
 	readTo(t, lines, "data:")
 	for began := time.Now(); time.Since(began) < 3*time.Second; {

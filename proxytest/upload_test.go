@@ -104,6 +104,7 @@ func TestDownloadWaits(t *testing.T) {
 	})
 	n := startNginx(t, start(t, "--upstream="+u.URL))
 	res := ask(t, http.DefaultClient, http.MethodGet, n.base+"/v1/files/content", "")
+	defer res.Body.Close()
 	for range 10 {
 		time.Sleep(20 * time.Millisecond) // so that nginx could read ahead
 		if files := n.keptOnDisk(); len(files) > 0 {
@@ -122,7 +123,9 @@ func TestTargetsAreNotChanged(t *testing.T) {
 	n := startNginx(t, start(t, "--upstream="+u.URL))
 	for _, target := range []string{"/v1/x/%E4%BD%A0%20%2b", "/v1/a%2Fb?a=%2f&b=+%20&a=", "/open_api/x/?"} {
 		res := ask(t, http.DefaultClient, http.MethodGet, n.base+target, "")
-		if got, err := io.ReadAll(res.Body); string(got) != strings.TrimSuffix(target, "?") || err != nil {
+		got, err := io.ReadAll(res.Body)
+		_ = res.Body.Close() // it was read
+		if string(got) != strings.TrimSuffix(target, "?") || err != nil {
 			t.Errorf("upstream got %q, %v, want %q", got, err, target)
 		}
 	}

@@ -32,10 +32,13 @@ type chat struct {
 	sent strings.Builder
 }
 
-// newUpstream serves chats, each by a call of answer, and by others what it is not
-// asked for as chats.
+// newUpstream serves chats, each by a call of answer, and by others all else, which it
+// has not got if others is nil.
 func newUpstream(t *testing.T, answer func(*chat), others http.HandlerFunc) *upstream {
 	t.Helper()
+	if others == nil {
+		others = http.NotFound
+	}
 	u := &upstream{}
 	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/v3/chat" {
