@@ -12,7 +12,7 @@ run: build ## serve on 127.0.0.1:8380 against the stand-in
 	./sse-typewriter
 
 test: ## all tests, with the race detector where there is a C compiler
-	scripts/install-test-deps
+	@scripts/install-test-deps
 	go test $(shell command -v cc gcc >/dev/null 2>&1 && echo -race) ./...
 
 check: ## format and linters

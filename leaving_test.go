@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -117,4 +119,36 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapInuse)
+}
+
+// A client that does not read is dropped, and its upstream freed.
+func TestClientThatDoesNotReadIsDropped(t *testing.T) {
+	up := &busyUpstream{}
+	up.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		up.mu.Lock()
+		up.open++
+		up.mu.Unlock()
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 32 << 10 { // more than the kernel takes, less than the store holds
+			_, _ = fmt.Fprintf(w, "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"%01000d\"}\n\n", 0)
+		}
+		<-r.Context().Done()
+		up.mu.Lock()
+		up.ended = append(up.ended, time.Now())
+		up.mu.Unlock()
+	}))
+	defer up.Close()
+	base := start(t, "--upstream="+up.URL, "--bot-id=1", "--write-timeout=200ms")
+	conn := dial(t, base)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "upstream is given up", func() bool { _, ended := up.state(); return ended == 1 })
+	if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("connection: %v", err)
+	}
+	if status, _ := get(t, "GET", base+"/nothing"); status != http.StatusNotFound {
+		t.Errorf("then got %d", status)
+	}
 }

@@ -123,7 +123,12 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 	defer s.Detach()
 	started := time.Now()
 	w := h.newEventWriter(c, s, v.withIDs)
-	err := w.open()
+	var err error
+	if v.withIDs && c.IsGet() {
+		err = w.openAt(v.from)
+	} else {
+		err = w.open() // official SDKs break on an id alone
+	}
 	if err == nil {
 		player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
 		err = player.Play(ctx, w)

@@ -55,6 +55,17 @@ func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withI
 // open sends the response's header.
 func (w *eventWriter) open() error { return w.body.open() }
 
+// openAt sends the response's header and the id of the position where the stream
+// begins: a browser that is cut off before the first event comes back to this stream
+// (HTML, section 9.2.6: an id counts even without data), and not with a new chat.
+func (w *eventWriter) openAt(from typewriter.Position) error {
+	if err := w.open(); err != nil {
+		return err
+	}
+	_, _ = w.body.WriteString("id:" + w.idPrefix + from.String() + "\n\n") // an error shows below
+	return w.body.Flush()
+}
+
 // Write implements [typewriter.Writer].
 func (w *eventWriter) Write(o typewriter.Output) error {
 	w.clusters += o.Clusters
@@ -108,6 +119,10 @@ func (h *Handler) newBody(c *app.RequestContext, size int) *body {
 		return &body{w: w} // set by a test
 	}
 	b := &body{conn: c.GetConn(), timeout: h.WriteTimeout}
+	if c.Request.Header.ConnectionClose() {
+		// Hertz closes the connection but would say so too late: the header has left.
+		c.SetConnectionClose()
+	}
 	switch {
 	case size == noBody:
 		b.w = &plainBody{header: &c.Response.Header, w: c.GetWriter()}

@@ -20,25 +20,6 @@ import (
 // business.
 const patience = 2 * time.Minute
 
-// install has npm fetch the SDKs, if they are not there as package-lock.json has them.
-func install(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{"npm", "node"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("%s is not installed: the SDKs of JavaScript are not tested", name)
-		}
-	}
-	lock, err := os.Stat("package-lock.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done, err := os.Stat("node_modules/.package-lock.json")
-	if err == nil && !done.ModTime().Before(lock.ModTime()) {
-		return
-	}
-	run(t, exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"))
-}
-
 // build compiles the program and returns its path.
 func build(t *testing.T) string {
 	t.Helper()

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/npm"
 )
 
 // The servers that the scripts talk to.
@@ -96,7 +98,7 @@ var expectations = map[string]map[string]expectation{
 }
 
 func TestSDKs(t *testing.T) {
-	install(t)
+	npm.Install(t, ".")
 	binary := build(t)
 	standIn := start(t, binary)
 	upstream := standIn.base + "/upstream"

@@ -1,0 +1,215 @@
+package proxytest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// nginx is a master process with its workers, run by deploy/nginx.conf.
+type nginx struct {
+	t       *testing.T
+	program string
+	prefix  string // its folder
+	port    int
+	base    string
+	cmd     *exec.Cmd
+	log     output
+}
+
+// mainConf is the main part of the configuration, which is the administrator's. This
+// one would compress all, and lets no stream hold up the end of an old worker.
+const mainConf = `user root;
+daemon off;
+worker_processes 2;
+worker_shutdown_timeout 100ms;
+pid nginx.pid;
+error_log stderr warn;
+events {}
+http {
+	access_log off;
+	client_body_temp_path body;
+	proxy_temp_path proxy;
+	fastcgi_temp_path fastcgi;
+	uwsgi_temp_path uwsgi;
+	scgi_temp_path scgi;
+	gzip on;
+	gzip_types *;
+	gzip_proxied any;
+	include site.conf;
+}
+`
+
+// startNginx runs nginx in front of a server to the end of the test, by the
+// configuration that we recommend. Each change is a line of it and what stands there
+// instead.
+func startNginx(t *testing.T, s *server, changes ...[2]string) *nginx {
+	t.Helper()
+	program := findNginx(t)
+	recommended, err := os.ReadFile("../deploy/nginx.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &nginx{t: t, program: program, prefix: t.TempDir(), port: freePort(t)}
+	n.base = fmt.Sprintf("http://127.0.0.1:%d", n.port)
+	site := string(recommended)
+	for _, c := range append(changes,
+		[2]string{"listen 80;", fmt.Sprintf("listen 127.0.0.1:%d;", n.port)},
+		[2]string{"server 127.0.0.1:8380;", "server " + s.address() + ";"},
+	) {
+		if strings.Count(site, c[0]) != 1 {
+			t.Fatalf("deploy/nginx.conf has not one line %q", c[0])
+		}
+		site = strings.Replace(site, c[0], c[1], 1)
+	}
+	for name, text := range map[string]string{"site.conf": site, "nginx.conf": mainConf} {
+		if err := os.WriteFile(filepath.Join(n.prefix, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.start()
+	t.Cleanup(func() {
+		n.stop()
+		if log := n.log.String(); strings.Contains(log, "[emerg]") || strings.Contains(log, "temporary file") || n.t.Failed() {
+			t.Errorf("nginx said: %s", log)
+		}
+	})
+	return n
+}
+
+// findNginx returns the path of nginx, or skips the test.
+func findNginx(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip("nginx is not installed: scripts/install-test-deps does that")
+	return ""
+}
+
+// freePort returns a port that nobody listens at, and that the system does not give to
+// clients: it is still free when nginx starts again.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = listener.Close() // it was never used
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
+}
+
+// start runs the master process and waits until it listens.
+func (n *nginx) start() {
+	n.t.Helper()
+	n.cmd = exec.Command(n.program, "-e", "stderr", "-p", n.prefix, "-c", "nginx.conf")
+	n.cmd.Stderr = &n.log
+	if err := n.cmd.Start(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.awaitReady()
+}
+
+// awaitReady waits until nginx listens and has workers.
+func (n *nginx) awaitReady() {
+	n.t.Helper()
+	eventually(n.t, "nginx listens", func() bool {
+		conn, err := (&net.Dialer{}).DialContext(n.t.Context(), "tcp", strings.TrimPrefix(n.base, "http://"))
+		if err != nil {
+			return false
+		}
+		_ = conn.Close() // it was never used
+		return len(n.workers()) > 0
+	})
+}
+
+// stop ends nginx at once, as "nginx -s stop" does: all its connections are cut.
+func (n *nginx) stop() {
+	n.signal(n.cmd.Process.Pid, syscall.SIGTERM)
+	if err := n.cmd.Wait(); err != nil {
+		n.t.Errorf("nginx ended with %v: %s", err, n.log.String())
+	}
+}
+
+// restart stops nginx and starts it again at the same port.
+func (n *nginx) restart() {
+	n.t.Helper()
+	n.stop()
+	n.start()
+}
+
+// reload has nginx read its configuration again, as "nginx -s reload" does: new workers
+// take over, and the old ones end.
+func (n *nginx) reload() {
+	n.t.Helper()
+	old := n.workers()
+	n.signal(n.cmd.Process.Pid, syscall.SIGHUP)
+	eventually(n.t, "the old workers have ended", func() bool { return !n.anyRuns(old) })
+}
+
+// endWorkers ends all workers at once; the master starts new ones.
+func (n *nginx) endWorkers(signal syscall.Signal) {
+	n.t.Helper()
+	old := n.workers()
+	for _, pid := range old {
+		n.signal(pid, signal)
+	}
+	eventually(n.t, "the workers have ended", func() bool { return !n.anyRuns(old) })
+	n.awaitReady()
+}
+
+// workers are the process ids of the master's children.
+func (n *nginx) workers() []int {
+	pid := n.cmd.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil // it has not started, or has ended
+	}
+	var out []int
+	for field := range strings.FieldsSeq(string(children)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// anyRuns reports whether a process of some is still a worker.
+func (n *nginx) anyRuns(pids []int) bool {
+	return slices.ContainsFunc(n.workers(), func(pid int) bool { return slices.Contains(pids, pid) })
+}
+
+func (n *nginx) signal(pid int, signal syscall.Signal) {
+	n.t.Helper()
+	if err := syscall.Kill(pid, signal); err != nil {
+		n.t.Errorf("cannot send %v to %d: %v", signal, pid, err)
+	}
+}
+
+// keptOnDisk are the files in which nginx keeps bodies for now.
+func (n *nginx) keptOnDisk() []string {
+	n.t.Helper()
+	var out []string
+	for _, pattern := range []string{"body/*", "proxy/*"} {
+		names, err := filepath.Glob(filepath.Join(n.prefix, pattern))
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		out = append(out, names...)
+	}
+	return out
+}
