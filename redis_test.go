@@ -222,6 +222,14 @@ func TestRedisIsLost(t *testing.T) {
 	if first.Get("Typewriter-Resume") != "" {
 		t.Errorf("said %q", first.Get("Typewriter-Resume"))
 	}
+	elsewhere, done := &hopper{t: t, last: attached.last}, make(chan struct{})
+	elsewhere.read(replicas[1].base, "", 3)
+	elsewhere.text.Reset()
+	elsewhere.last = attached.last
+	go func() {
+		defer close(done)
+		elsewhere.read(replicas[1].base, "", 0)
+	}()
 	server.Kill()
 	attached.read(replicas[0].base, "", 5) // its own replica knows it
 
@@ -239,6 +247,11 @@ func TestRedisIsLost(t *testing.T) {
 		status, _ := get(t, "POST", replicas[1].base+"/typewriter/streams/"+streamOf(fresh)+"/skip", "Authorization", token)
 		return status == http.StatusNoContent
 	})
+	<-done // who was attached to the other replica has waited
+	seen := strings.TrimSuffix(want, elsewhere.text.String())
+	if !elsewhere.over || seen == want || !strings.HasPrefix(want, seen) {
+		t.Errorf("at the other replica: over %v, got %q", elsewhere.over, elsewhere.text.String())
+	}
 	fresh.read(replicas[1].base, "", 0)
 	fresh.check(want)
 	attached.read(replicas[1].base, "", 0)

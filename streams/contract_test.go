@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -296,4 +297,28 @@ func TestTakeOver(t *testing.T) {
 	defer other.Detach()
 	await(t, other.Log, 20, true)
 	checkLog(t, other, 20)
+}
+
+// A stream goes on while somebody looks on, at whichever replica, and stops a grace
+// after.
+func TestViewerElsewhere(t *testing.T) {
+	r := inRedis(t)
+	const grace = 4 * time.Second // a viewer elsewhere is heard of every second
+	r.here.Grace, r.there.Grace = grace, grace
+	stopped := make(chan struct{})
+	s := open(t, r.here, streams.Source{Stop: sync.OnceFunc(func() { close(stopped) })})
+	other := find(t, r.there, s.ID)
+	s.Detach()
+	select {
+	case <-stopped:
+		t.Fatal("stopped while somebody looks on")
+	case <-time.After(grace + 2*time.Second):
+	}
+	other.Detach()
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Fatal("not stopped")
+	}
+	end(s)
 }

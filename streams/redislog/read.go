@@ -79,6 +79,8 @@ func (r *reader) read(ctx context.Context) error {
 		return nil
 	case time.Since(r.absent) < orphanTime:
 		return nil
+	case r.decoder.n == 0:
+		return streams.ErrGone // nobody knows what it was, or Redis has let it go
 	}
 	taken, err := r.store.take(ctx, r.id)
 	if err != nil || !taken {

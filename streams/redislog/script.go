@@ -65,6 +65,15 @@ redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1
 `)
 
+// askScript tells all that have a stream what is asked of it. Who misses that finds it
+// written, but for a look, which comes again.
+var askScript = redis.NewScript(`
+if ARGV[2] ~= 'view' and redis.call('HEXISTS', KEYS[2], 'seal') == 1 then
+  redis.call('HSET', KEYS[2], ARGV[2], '1')
+end
+return redis.call('PUBLISH', ARGV[1], ARGV[2])
+`)
+
 // batch is what is written at once.
 type batch struct {
 	before  int     // number of the entry before the first

@@ -186,15 +186,6 @@ func (s *Store) Find(ctx context.Context, id string) (about streams.About, err e
 func (s *Store) Ask(ctx context.Context, id string, ask streams.Ask) error {
 	k := s.keys(id)
 	return s.do(ctx, func(ctx context.Context) error {
-		// Who misses the message finds it written.
-		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-			if ask != streams.AskView {
-				p.HSet(ctx, k.about, string(ask), "1")
-				p.ExpireNX(ctx, k.about, s.runningTTL())
-			}
-			p.Publish(ctx, askChannel(k), string(ask))
-			return nil
-		})
-		return err
+		return askScript.Run(ctx, s.client, k.all(), askChannel(k), string(ask)).Err()
 	})
 }
