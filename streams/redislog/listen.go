@@ -16,54 +16,97 @@ type listener struct{ hear func(message string) }
 func newsChannel(k keys) string { return k.events + ":news" }
 func askChannel(k keys) string  { return k.events + ":ask" }
 
-// listen opens the connection. The goroutine ends when it is closed.
+// listen opens the connection. Its goroutines end when it is closed.
 func (s *Store) listen(ctx context.Context) {
 	// With a channel that nothing is sent on it is always in use, and is looked after.
 	s.asks = s.client.Subscribe(ctx, s.Prefix+"replicas")
 	messages := s.asks.Channel()
 	s.pump.Go(func() {
+		defer close(s.closed)
 		for m := range messages {
-			s.mu.Lock()
-			listeners := make([]*listener, 0, len(s.hearing[m.Channel]))
-			for l := range s.hearing[m.Channel] {
-				listeners = append(listeners, l)
-			}
-			s.mu.Unlock()
-			for _, l := range listeners {
+			for _, l := range s.listeners(m.Channel) {
 				l.hear(m.Payload)
+			}
+		}
+	})
+	s.pump.Go(func() {
+		for {
+			select {
+			case <-s.changed:
+				s.subscribe(ctx)
+			case <-s.closed:
+				return
 			}
 		}
 	})
 }
 
+func (s *Store) listeners(channel string) (all []*listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.hearing[channel] {
+		all = append(all, l)
+	}
+	return all
+}
+
+// subscribe asks Redis for the channels that there are listeners of, and no others. It
+// may take a while if that is lost, so nobody waits for it.
+func (s *Store) subscribe(ctx context.Context) {
+	var more, fewer []string
+	s.mu.Lock()
+	for channel := range s.hearing {
+		if !s.subscribed[channel] {
+			more = append(more, channel)
+			s.subscribed[channel] = true
+		}
+	}
+	for channel := range s.subscribed {
+		if s.hearing[channel] == nil {
+			fewer = append(fewer, channel)
+			delete(s.subscribed, channel)
+		}
+	}
+	s.mu.Unlock()
+	// What fails is done when the connection is back.
+	if len(more) > 0 {
+		_ = s.asks.Subscribe(ctx, more...)
+	}
+	if len(fewer) > 0 {
+		_ = s.asks.Unsubscribe(ctx, fewer...)
+	}
+}
+
 // hear has what comes on a channel told, until stop is called.
-func (s *Store) hear(ctx context.Context, channel string, hear func(string)) (stop func()) {
+func (s *Store) hear(channel string, hear func(string)) (stop func()) {
 	l := &listener{hear}
 	s.mu.Lock()
-	first := len(s.hearing[channel]) == 0
-	if first {
+	defer s.mu.Unlock()
+	if s.hearing[channel] == nil {
 		s.hearing[channel] = map[*listener]bool{}
+		s.change()
 	}
 	s.hearing[channel][l] = true
-	s.mu.Unlock()
-	if first {
-		_ = s.asks.Subscribe(ctx, channel) // done again when the connection is back
-	}
 	return func() {
 		s.mu.Lock()
+		defer s.mu.Unlock()
 		delete(s.hearing[channel], l)
-		last := len(s.hearing[channel]) == 0
-		if last {
+		if len(s.hearing[channel]) == 0 {
 			delete(s.hearing, channel)
-		}
-		s.mu.Unlock()
-		if last {
-			_ = s.asks.Unsubscribe(context.WithoutCancel(ctx), channel)
+			s.change()
 		}
 	}
 }
 
+// change has the channels looked through.
+func (s *Store) change() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
 // hearAsks has a feed told what is asked of its stream.
-func (s *Store) hearAsks(ctx context.Context, id string, feed streams.Feed) (stop func()) {
-	return s.hear(ctx, askChannel(s.keys(id)), func(m string) { feed.Asked(streams.Ask(m)) })
+func (s *Store) hearAsks(id string, feed streams.Feed) (stop func()) {
+	return s.hear(askChannel(s.keys(id)), func(m string) { feed.Asked(streams.Ask(m)) })
 }

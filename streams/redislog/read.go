@@ -14,9 +14,9 @@ import (
 // Read implements [streams.Store].
 func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
 	r := reader{store: s, id: id, feed: feed}
-	defer s.hearAsks(ctx, id, feed)()
+	defer s.hearAsks(id, feed)()
 	news := make(chan struct{}, 1)
-	defer s.hear(ctx, newsChannel(s.keys(id)), func(string) {
+	defer s.hear(newsChannel(s.keys(id)), func(string) {
 		select {
 		case news <- struct{}{}:
 		default:

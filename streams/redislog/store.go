@@ -62,7 +62,11 @@ type Store struct {
 	tried   time.Time // when it was last, if it is lost
 	asks    *redis.PubSub
 	hearing map[string]map[*listener]bool // by channel
-	pump    sync.WaitGroup
+
+	subscribed map[string]bool // channels, of the goroutine that does so
+	changed    chan struct{}   // hearing has other channels
+	closed     chan struct{}
+	pump       sync.WaitGroup
 }
 
 // Open connects to Redis. The error is fit for a person, and holds no password.
@@ -81,6 +85,10 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		client:  redis.NewClient(o),
 		replica: strings.ToLower(rand.Text()),
 		hearing: map[string]map[*listener]bool{},
+
+		subscribed: map[string]bool{},
+		changed:    make(chan struct{}, 1),
+		closed:     make(chan struct{}),
 	}
 	if err := s.client.Ping(ctx).Err(); err != nil {
 		_ = s.client.Close() // it never worked

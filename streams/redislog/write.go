@@ -15,7 +15,7 @@ var errTooLarge = errors.New("the stream is larger than one may be in Redis")
 // Write implements [streams.Store].
 func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 	defer feed.Gate.Open()
-	defer s.hearAsks(ctx, id, feed)()
+	defer s.hearAsks(id, feed)()
 	w := writer{store: s, id: id, feed: feed}
 	refresh := time.NewTicker(leaseRefresh)
 	defer refresh.Stop()
