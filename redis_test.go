@@ -258,6 +258,29 @@ func TestRedisIsLost(t *testing.T) {
 	attached.check(want)
 }
 
+// A Redis that answers nothing is like one that is lost, and loses nothing.
+func TestRedisHangs(t *testing.T) {
+	server, replicas := shared(t)
+	want := poem(t)
+	h := &hopper{t: t}
+	h.read(replicas[0].base, poemQuestion, 3)
+	server.Pause()
+	h.read(replicas[0].base, "", 20)
+	fresh := &hopper{t: t}
+	if header := fresh.read(replicas[0].base, poemQuestion, 3); header.Get("Typewriter-Resume") != "unavailable" {
+		t.Errorf("a new stream says %q", header.Get("Typewriter-Resume"))
+	}
+	server.Resume()
+	for _, h := range []*hopper{h, fresh} {
+		eventually(t, "it can be found elsewhere", func() bool {
+			status, _ := get(t, "POST", replicas[1].base+"/typewriter/streams/"+streamOf(h)+"/skip", "Authorization", token)
+			return status == http.StatusNoContent
+		})
+		h.read(replicas[1].base, "", 0)
+		h.check(want)
+	}
+}
+
 func streamOf(h *hopper) string {
 	id, _, _ := strings.Cut(h.last, ":")
 	return id
