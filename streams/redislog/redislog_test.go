@@ -196,3 +196,36 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// What anybody can have seen is in Redis, so that another replica can go on from there.
+func TestShownIsWritten(t *testing.T) {
+	s := open(t, redistest.New(t))
+	log := typewriter.NewLog(0)
+	feed := streams.Feed{About: about, Gate: log.Gate(), Asked: func(streams.Ask) {}}
+	written := make(chan error)
+	go func() { written <- s.Write(t.Context(), "id", feed) }()
+	ready := make(chan struct{}, 1)
+	defer log.Subscribe(ready)()
+	timer := time.NewTimer(patience)
+	const n = 300
+	for shown := 0; shown < n; {
+		for range 3 {
+			if err := log.Append(typewriter.Event{Frame: frame, Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case <-ready:
+		case <-timer.C:
+			t.Fatalf("only %d are shown", shown)
+		}
+		shown, _ = log.Len()
+		if there := s.client.XLen(t.Context(), s.keys("id").events).Val(); int(there) < shown {
+			t.Fatalf("%d are shown, but only %d are written", shown, there)
+		}
+	}
+	log.End()
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
