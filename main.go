@@ -88,6 +88,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
 	defer cancel()
 	logger.Info("ending", "timeout", conf.DrainTimeout)
+	_ = listener.Close() // nobody new
 	h.Shutdown(drain)
 	return nil
 }

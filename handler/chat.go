@@ -65,6 +65,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []byte) {
 	h.live.Add(1)
 	defer h.live.Done()
+	defer watchLeaving(c)()
 	s, ok := h.openChat(ctx, c, body, true)
 	if !ok {
 		return
@@ -94,12 +95,11 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []by
 	// The stream's life is its own: it may be read to its end when the client has
 	// gone, and be kept for a client that comes back.
 	upCtx, cancel := context.WithCancel(h.draining)
-	here := context.AfterFunc(ctx, cancel)
+	defer context.AfterFunc(ctx, cancel)()
 	reply, err := h.Upstream.Do(upCtx, req) //nolint:contextcheck // see above
-	here()
 	if err != nil {
 		cancel()
-		failOpen(c, err)
+		h.failOpen(c, err)
 		return nil, false
 	}
 	if !reply.IsStream() {
@@ -121,6 +121,7 @@ type viewing struct {
 // detaches it.
 func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.Stream, v viewing) {
 	defer s.Detach()
+	defer context.AfterFunc(h.draining, s.Log.Skip)() // no time is left to type it
 	started := time.Now()
 	w := h.newEventWriter(c, s, v.withIDs)
 	var err error

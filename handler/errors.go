@@ -2,10 +2,14 @@ package handler
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"runtime/debug"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -49,6 +53,7 @@ func (h *Handler) refuse(c *app.RequestContext, status, code int, msg string) {
 	if conn := c.GetConn(); conn != nil && c.Request.IsBodyStream() {
 		c.SetConnectionClose()
 		_ = conn.SetReadTimeout(linger) // an error: it is closed already
+		_, _ = io.Copy(io.Discard, c.RequestBodyStream())
 	}
 	fail(c, status, code, msg)
 }
@@ -59,14 +64,39 @@ func (h *Handler) refuseLarge(c *app.RequestContext, limit int64) {
 	h.refuse(c, http.StatusRequestEntityTooLarge, codeBadRequest, msg)
 }
 
-// failOpen answers when the upstream gave no reply.
-func failOpen(c *app.RequestContext, err error) {
-	var failure *upstream.Error
-	if !errors.As(err, &failure) {
-		failure = &upstream.Error{Status: http.StatusInternalServerError, Code: codeInternal, Msg: "internal error"}
+// failOpen answers when the upstream gave no reply, and logs why.
+func (h *Handler) failOpen(c *app.RequestContext, err error) {
+	failure := &upstream.Error{Reason: "internal", Status: http.StatusInternalServerError, Code: codeInternal, Msg: "internal error", Err: err}
+	_ = errors.As(err, &failure)
+	cause := failure.Err
+	if u := (*url.Error)(nil); errors.As(cause, &u) {
+		cause = u.Err // a URL holds what the client asks
 	}
 	fail(c, failure.Status, failure.Code, failure.Msg)
+	h.Logger.Warn("no reply from upstream",
+		"route", string(c.Method())+" "+c.FullPath(), "logid", c.Response.Header.Get(headerLogID), "reason", failure.Reason, "error", cause)
 }
+
+// recovering has a panic end its request alone: with an error, or, if a reply has
+// begun, with the connection, so that a part is not taken for the whole.
+func (h *Handler) recovering(ctx context.Context, c *app.RequestContext) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		h.Logger.Error("panic", "route", string(c.Method())+" "+c.FullPath(), "cause", cause, "stack", string(debug.Stack()))
+		c.SetConnectionClose()
+		if begun, ok := c.Response.GetHijackWriter().(*body); ok {
+			begun.err = errPanic
+			return
+		}
+		fail(c, http.StatusInternalServerError, codeInternal, "internal error")
+	}()
+	c.Next(ctx)
+}
+
+var errPanic = errors.New("the handler has panicked")
 
 // marshal writes JSON in one line and as it is, without escapes for HTML.
 func marshal(v any) []byte {

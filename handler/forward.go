@@ -92,11 +92,13 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		h.refuseLarge(c, h.MaxUploadBytes)
 		return
 	case err != nil:
-		failOpen(c, err)
+		h.failOpen(c, err)
 		return
 	}
 	if up.isRead() {
 		defer watchLeaving(c)()
+	} else {
+		c.SetConnectionClose() // and say so: what is left of the body is not read
 	}
 	h.passReply(c, reply)
 }
@@ -118,7 +120,7 @@ func (h *Handler) forwardOrGet(ctx context.Context, c *app.RequestContext, req u
 		reply, err = h.Upstream.Do(ctx, get)
 	}
 	if err != nil {
-		failOpen(c, err)
+		h.failOpen(c, err)
 		return
 	}
 	h.passReply(c, reply)

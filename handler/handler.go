@@ -61,6 +61,7 @@ const chatPath = "/v3/chat"
 func (h *Handler) Register(r *route.Engine) {
 	h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
 	h.draining, h.end = context.WithCancel(context.Background())
+	r.Use(h.recovering)
 	r.POST(chatPath, h.chat)
 	r.GET(chatPath, h.chatGet)
 	r.POST("/v3/chat/submit_tool_outputs", h.chat)

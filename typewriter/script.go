@@ -137,6 +137,9 @@ func (s *script) pass(e Event, at time.Duration) error {
 		return err
 	}
 	if e.Frame.Number > 0 {
+		if s.typed == 0 {
+			s.typed = s.clustersBefore(s.player.From)
+		}
 		s.typed++
 	}
 	s.data = e.Frame.appendHead(s.data[:0], s.typed)
