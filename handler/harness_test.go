@@ -3,6 +3,7 @@ package handler
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -163,3 +164,6 @@ func serveTo(ctx context.Context, t *testing.T, engine *route.Engine, r request,
 		body:   string(c.Response.Body()) + noted.buf.String(),
 	}
 }
+
+// testLogger logs as text.
+func testLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

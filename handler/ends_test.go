@@ -1,0 +1,99 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+)
+
+// A panic ends its request with an error that says no more than that.
+func TestPanic(t *testing.T) {
+	h, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }))
+	var log strings.Builder
+	h.Logger = testLogger(&log)
+	a, _ := serve(t.Context(), t, engine, question("x"))
+	if a.status != http.StatusInternalServerError || !strings.Contains(a.body, `"msg":"internal error"`) || strings.Contains(a.body, "boom") {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if !strings.Contains(log.String(), "cause=boom") {
+		t.Errorf("log is %s", log.String())
+	}
+}
+
+// A panic in the middle of a reply ends it with the connection.
+func TestPanicInMidReply(t *testing.T) {
+	h, engine := newTestHandler(t, transportFunc(nil))
+	c := app.NewContext(0)
+	b := &body{w: &flushes{}}
+	engine.GET("/panic", func(context.Context, *app.RequestContext) {
+		c.Response.HijackWriter(b)
+		panic("boom")
+	})
+	c.Request.SetRequestURI("/panic")
+	c.Request.Header.SetMethod(http.MethodGet)
+	engine.ServeHTTP(t.Context(), c)
+	if err := b.Finalize(); err == nil || h == nil {
+		t.Error("the reply is ended as if it were whole")
+	}
+}
+
+// A client that leaves in the middle of a reply that is no stream frees its upstream.
+func TestLeavingAReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var closed atomic.Bool
+		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			parts := []part{{0, `{"code":`}, {time.Hour, `0}`}}
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
+				Body: &slowBody{ctx: r.Context(), parts: parts, closed: func() { closed.Store(true) }},
+			}, nil
+		}))
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		serve(ctx, t, engine, question("x"))
+		if took := time.Since(start); took != 50*time.Millisecond || !closed.Load() {
+			t.Errorf("ended after %v, upstream closed: %v", took, closed.Load())
+		}
+	})
+}
+
+// Why there is no reply is logged.
+func TestFailureIsLogged(t *testing.T) {
+	h, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }))
+	var log strings.Builder
+	h.Logger = testLogger(&log)
+	a, _ := serve(t.Context(), t, engine, getChat("SECRET", ""))
+	if a.status != http.StatusBadGateway || !strings.Contains(log.String(), "reason=unreachable") ||
+		!strings.Contains(log.String(), "logid="+a.header("X-Tt-Logid")) || strings.Contains(log.String(), "SECRET") {
+		t.Errorf("got %d; log is %s", a.status, log.String())
+	}
+}
+
+// A drain that is over leaves nothing to be typed.
+func TestShutdownTypesTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil,
+			part{0, "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"" + strings.Repeat("x", 1000) + "\"}\n\n" + done}))
+		var text atomic.Int64
+		go func() {
+			a, _ := serve(t.Context(), t, engine, request{method: "POST", url: "/v3/chat?max_lag=0", body: question("x").body})
+			text.Store(int64(strings.Count(a.text(), "x")))
+		}()
+		synctest.Wait()
+		start := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		h.Shutdown(ctx)
+		synctest.Wait()
+		if took := time.Since(start); took != 5*time.Second || text.Load() != 1000 {
+			t.Errorf("took %v, %d characters were typed", took, text.Load())
+		}
+	})
+}
