@@ -121,7 +121,7 @@ type viewing struct {
 // detaches it.
 func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.Stream, v viewing) {
 	defer s.Detach()
-	defer context.AfterFunc(h.draining, s.Log.Skip)() // no time is left to type it
+	defer context.AfterFunc(h.draining, s.Log.Skip)() //nolint:contextcheck // the server ends: no time is left to type it
 	started := time.Now()
 	w := h.newEventWriter(c, s, v.withIDs)
 	var err error

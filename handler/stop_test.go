@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
+	"sse-typewriter/typewriter"
 )
 
 // Skip types what waits at once, for every viewer, and what comes later as it comes.
@@ -95,6 +96,27 @@ func TestStopCancelsTheChat(t *testing.T) {
 		}
 		if last := events[len(events)-1]; last.event != (event{"done", `"[DONE]"`}) {
 			t.Errorf("ends with %q", last)
+		}
+	})
+}
+
+// A chat that was taken over from a replica that is gone is cancelled, too.
+func TestStopAfterTakeOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		h, _ := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			body, _ := io.ReadAll(r.Body)
+			asked = append(asked, r.Header.Get("Authorization")+" "+r.URL.Path+" "+string(body))
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+		}))
+		created := typewriter.Event{Frame: &typewriter.Frame{
+			Name: "conversation.chat.created", Head: `{"id":"1","conversation_id":"2","status":"created"}`,
+		}}
+		header := http.Header{"Authorization": {"Bearer mine"}}
+		_, source := h.proceed(t.Context(), header, slices.Values([]typewriter.Event{created}))
+		source.Cancel(t.Context())
+		if want := `Bearer mine /v3/chat/cancel {"conversation_id":"2","chat_id":"1"}`; !slices.Equal(asked, []string{want}) {
+			t.Errorf("upstream was asked %q, want %q", asked, want)
 		}
 	})
 }

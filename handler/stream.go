@@ -29,9 +29,8 @@ func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 		Cancel: func(ctx context.Context) {
 			canceled.Store(true)
 			r.cancel()
-			if chatID, conversationID := reply.Chat(); chatID != "" {
-				_ = h.Upstream.Cancel(ctx, r.header, chatID, conversationID) // it may be over by now
-			}
+			chatID, conversationID := reply.Chat()
+			h.cancelChat(ctx, r.header, chatID, conversationID)
 		},
 		Failure: func() string {
 			if failed := failure(); failed != nil && !canceled.Load() {
@@ -69,17 +68,26 @@ func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool) ite
 	}
 }
 
+// cancelChat has the upstream stop a chat, if it is known.
+func (h *Handler) cancelChat(ctx context.Context, header http.Header, chatID, conversationID string) {
+	if chatID != "" {
+		_ = h.Upstream.Cancel(ctx, header, chatID, conversationID) // it may be over by now
+	}
+}
+
 // proceed goes on with a chat that another replica has lost. It is a
 // [streams.Continue].
 func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 	ctx, cancel := context.WithCancel(ctx)
 	events, failure := h.Upstream.Continue(ctx, header, seen)
+	chatID, conversationID := upstream.ChatOf(seen)
 	canceled := &atomic.Bool{}
 	return untilCanceled(events, canceled), streams.Source{
 		Stop: cancel,
-		Cancel: func(context.Context) {
+		Cancel: func(ctx context.Context) {
 			canceled.Store(true)
 			cancel()
+			h.cancelChat(ctx, header, chatID, conversationID)
 		},
 		Failure: func() string {
 			if failed := failure(); failed != nil && !canceled.Load() {

@@ -49,6 +49,17 @@ func (c *Client) Continue(ctx context.Context, header http.Header, seen iter.Seq
 	})
 }
 
+// ChatOf tells which chat events are of, as [Reply.Chat] does.
+func ChatOf(events iter.Seq[typewriter.Event]) (chatID, conversationID string) {
+	seen := &progress{}
+	for e := range events {
+		if seen.add(e) {
+			break
+		}
+	}
+	return seen.chat.id, seen.chat.conversation
+}
+
 // recovery finds the rest of a stream that was cut.
 type recovery struct {
 	client *Client
