@@ -81,9 +81,8 @@ func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 	return nil, false
 }
 
-// ownQuery are the parameters that are for us: those that defaultBody reads, and
-// the tempo's. The upstream gets none of the latter, and none of the former if a
-// body was made of them.
+// ownQuery are the parameters that defaultBody reads. The upstream gets none of them
+// if a body was made of them.
 var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
 // upstreamQuery returns a query as it goes upstream: byte for byte, but without some

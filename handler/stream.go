@@ -22,23 +22,9 @@ type recording struct {
 // record starts to read a reply into a stream.
 func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
 	events, failure := reply.Events()
-	canceled := &atomic.Bool{}
-	s := h.Streams.Open(r.owner, r.kept, streams.Source{
-		LogID: reply.Header.Get(headerLogID),
-		Stop:  r.cancel,
-		Cancel: func(ctx context.Context) {
-			canceled.Store(true)
-			r.cancel()
-			chatID, conversationID := reply.Chat()
-			h.cancelChat(ctx, r.header, chatID, conversationID)
-		},
-		Failure: func() string {
-			if failed := failure(); failed != nil && !canceled.Load() {
-				return failed.Reason
-			}
-			return ""
-		},
-	})
+	source, canceled := h.source(r.header, reply.Chat, failure, r.cancel)
+	source.LogID = reply.Header.Get(headerLogID)
+	s := h.Streams.Open(r.owner, r.kept, source)
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
 		defer r.cancel()
@@ -68,26 +54,18 @@ func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool) ite
 	}
 }
 
-// cancelChat has the upstream stop a chat, if it is known.
-func (h *Handler) cancelChat(ctx context.Context, header http.Header, chatID, conversationID string) {
-	if chatID != "" {
-		_ = h.Upstream.Cancel(ctx, header, chatID, conversationID) // it may be over by now
-	}
-}
-
-// proceed goes on with a chat that another replica has lost. It is a
-// [streams.Continue].
-func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-	ctx, cancel := context.WithCancel(ctx)
-	events, failure := h.Upstream.Continue(ctx, header, seen)
-	chatID, conversationID := upstream.ChatOf(seen)
+// source is where a chat's events come from: what stops them and what became of them.
+// It reports whether they were cancelled, too.
+func (h *Handler) source(header http.Header, chat func() (id, conversationID string), failure func() *upstream.Error, stop context.CancelFunc) (streams.Source, *atomic.Bool) {
 	canceled := &atomic.Bool{}
-	return untilCanceled(events, canceled), streams.Source{
-		Stop: cancel,
+	return streams.Source{
+		Stop: stop,
 		Cancel: func(ctx context.Context) {
 			canceled.Store(true)
-			cancel()
-			h.cancelChat(ctx, header, chatID, conversationID)
+			stop()
+			if id, conversationID := chat(); id != "" {
+				_ = h.Upstream.Cancel(ctx, header, id, conversationID) // it may be over by now
+			}
 		},
 		Failure: func() string {
 			if failed := failure(); failed != nil && !canceled.Load() {
@@ -95,5 +73,16 @@ func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq
 			}
 			return ""
 		},
-	}
+	}, canceled
+}
+
+// proceed goes on with a chat that another replica has lost. It is a
+// [streams.Continue].
+func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	ctx, cancel := context.WithCancel(ctx)
+	events, failure := h.Upstream.Continue(ctx, header, seen)
+	id, conversationID := upstream.ChatOf(seen)
+	chat := func() (string, string) { return id, conversationID }
+	source, canceled := h.source(header, chat, failure, cancel)
+	return untilCanceled(events, canceled), source
 }

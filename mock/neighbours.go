@@ -42,18 +42,16 @@ func (c *call) noPage() Reply {
 
 // retrieve serves /v3/chat/retrieve: the chat as it stands.
 func (c *call) retrieve() Reply {
-	found, ok := c.find()
-	switch {
-	case c.isRefusedByStudio(found):
-		return c.noPage()
-	case !ok:
-		return c.noSuchChat()
-	}
-	return c.deliver(found.chat)
+	return c.show(func(found state) any { return found.chat })
 }
 
 // listMessages serves /v3/chat/message/list: the messages completed so far.
 func (c *call) listMessages() Reply {
+	return c.show(func(found state) any { return found.messages })
+}
+
+// show replies with a part of the chat that is asked about.
+func (c *call) show(part func(state) any) Reply {
 	found, ok := c.find()
 	switch {
 	case c.isRefusedByStudio(found):
@@ -61,7 +59,7 @@ func (c *call) listMessages() Reply {
 	case !ok:
 		return c.noSuchChat()
 	}
-	return c.deliver(found.messages)
+	return c.deliver(part(found))
 }
 
 // cancel serves POST /v3/chat/cancel. As with the real service, a stream of the
