@@ -173,8 +173,12 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		WriteTimeout:   conf.WriteTimeout,
 		MaxBodyBytes:   int(conf.MaxBodyBytes),
 		MaxUploadBytes: int64(conf.MaxUploadBytes),
-		Streams:        registry,
-		Logger:         logger,
+
+		SummarizeTimeout:  conf.SummarizeTimeout,
+		MaxSummarizeBytes: int(conf.SummarizeMaxBytes),
+
+		Streams: registry,
+		Logger:  logger,
 	}, nil
 }
 

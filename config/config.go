@@ -15,6 +15,7 @@ import (
 	kongyaml "github.com/alecthomas/kong-yaml"
 	"gopkg.in/yaml.v3"
 
+	"sse-typewriter/summary"
 	"sse-typewriter/typewriter"
 )
 
@@ -51,6 +52,8 @@ type Config struct {
 	MaxEventBytes          size          `default:"8MiB" help:"Largest event of the upstream."`
 	MaxBodyBytes           size          `default:"4MiB" help:"Largest body of a chat request."`
 	MaxUploadBytes         size          `default:"512MiB" help:"Largest body of any other request that is forwarded."`
+	SummarizeTimeout       time.Duration `default:"60s" help:"How long a summary may take, at most 10m; then its chat is cancelled."`
+	SummarizeMaxBytes      size          `default:"256KiB" help:"Largest text that is summarized."`
 	WriteTimeout           time.Duration `default:"30s" help:"How long a client may not read before it is dropped."`
 	DrainTimeout           time.Duration `default:"30s" help:"How long streams may go on after a signal to end."`
 
@@ -186,6 +189,9 @@ func (c *Config) validate() error {
 		if d <= 0 {
 			return fmt.Errorf("--%s %v: want more than 0", name, d)
 		}
+	}
+	if c.SummarizeTimeout <= 0 || c.SummarizeTimeout > summary.MaxTimeout {
+		return fmt.Errorf("--summarize-timeout %v: want more than 0 and at most %v", c.SummarizeTimeout, summary.MaxTimeout)
 	}
 	if c.RecoveryTimeout < 0 {
 		return fmt.Errorf("--recovery-timeout %v: want 0 or more", c.RecoveryTimeout)

@@ -70,6 +70,11 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	if !ok {
 		return
 	}
+	tellAddress(c, s)
+}
+
+// tellAddress answers with where a stream can be read, and leaves it.
+func tellAddress(c *app.RequestContext, s *streams.Stream) {
 	defer s.Detach()
 	url := streamsPath + s.ID
 	c.Response.Header.Set("Location", url)
@@ -107,7 +112,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []by
 		h.passReply(c, reply)
 		return nil, false
 	}
-	return h.record(reply, recording{owner: owner(c), header: header, kept: kept, cancel: cancel}), true
+	return h.recordChat(c, opened{reply, header, cancel}, kept), true
 }
 
 // viewing is how a client sees a stream.

@@ -43,6 +43,11 @@ type Handler struct {
 	// MaxUploadBytes bounds the body of a request that is forwarded.
 	MaxUploadBytes int64
 
+	// SummarizeTimeout is how long a summary may take, and MaxSummarizeBytes how large
+	// its text may be.
+	SummarizeTimeout  time.Duration
+	MaxSummarizeBytes int
+
 	// Streams are those that are running, and those that can be resumed.
 	Streams *streams.Registry
 
@@ -66,6 +71,8 @@ func (h *Handler) Register(r *route.Engine) {
 	r.GET(chatPath, h.chatGet)
 	r.POST("/v3/chat/submit_tool_outputs", h.chat)
 	r.POST("/v1/workflows/chat", h.chat)
+	r.POST(summarizePath, h.summarize)
+	r.GET(summarizePath, h.summarizeGet)
 	r.GET(streamsPath+":id", h.attach)
 	r.DELETE(streamsPath+":id", h.cancel)
 	r.POST(streamsPath+":id/skip", h.skip)

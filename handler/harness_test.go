@@ -57,7 +57,11 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		Streams:        streams.NewRegistry(1 << 30),
 		MaxBodyBytes:   1 << 20,
 		MaxUploadBytes: 1 << 20,
-		Logger:         slog.New(slog.DiscardHandler),
+
+		SummarizeTimeout:  50 * time.Second,
+		MaxSummarizeBytes: 1 << 10,
+
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	h.Streams.Grace, h.Streams.Retention = 30*time.Second, 5*time.Minute
 	options := config.NewOptions([]config.Option{})

@@ -31,13 +31,12 @@ type chatMessage struct {
 	ContentType string `json:"content_type"`
 }
 
-// defaultBody makes the body of a request that brings none: its query may hold
-// message (or q), bot_id and user_id.
-func (h *Handler) defaultBody(c *app.RequestContext) ([]byte, error) {
-	message := first(c.Query("message"), c.Query("q"), DefaultMessage)
+// newChatBody makes the body of a request that asks one thing. Defaults stand for
+// the ids that are empty.
+func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
 	body := chatBody{
-		BotID:           first(c.Query("bot_id"), h.BotID),
-		UserID:          first(c.Query("user_id"), h.UserID),
+		BotID:           first(botID, h.BotID),
+		UserID:          first(userID, h.UserID),
 		Stream:          true,
 		AutoSaveHistory: true, // a conversation that goes on needs it
 		AdditionalMessages: []chatMessage{
@@ -45,7 +44,18 @@ func (h *Handler) defaultBody(c *app.RequestContext) ([]byte, error) {
 		},
 	}
 	if body.BotID == "" {
-		return nil, errors.New("bot_id is missing: pass bot_id in the query or start the server with --bot-id")
+		return body, errors.New("bot_id is missing: pass bot_id or start the server with --bot-id")
+	}
+	return body, nil
+}
+
+// defaultBody makes the body of a request that brings none: its query may hold
+// message (or q), bot_id and user_id.
+func (h *Handler) defaultBody(c *app.RequestContext) ([]byte, error) {
+	message := first(c.Query("message"), c.Query("q"), DefaultMessage)
+	body, err := h.newChatBody(c.Query("bot_id"), c.Query("user_id"), message)
+	if err != nil {
+		return nil, err
 	}
 	return marshal(body), nil
 }

@@ -6,45 +6,71 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/cloudwego/hertz/pkg/app"
+
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
 
-// recording is what a stream needs to know of the request that it answers.
+// recording is a stream that is to be read, and what it needs to know of the request
+// that it answers.
 type recording struct {
-	owner  string             // whom it belongs to
-	header http.Header        // that went upstream
-	kept   bool               // whether a viewer can come back
-	cancel context.CancelFunc // ends the reply's context
+	events iter.Seq[typewriter.Event]
+	source streams.Source
+	owner  string // whom it belongs to
+	kept   bool   // whether a viewer can come back
+
+	// release is called when the log has ended, with the error of recording.
+	release func(error)
 }
 
-// record starts to read a reply into a stream.
-func (h *Handler) record(reply *upstream.Reply, r recording) *streams.Stream {
-	events, failure := reply.Events()
-	source, canceled := h.source(r.header, reply.Chat, failure, r.cancel)
-	source.LogID = reply.Header.Get(headerLogID)
-	s := h.Streams.Open(r.owner, r.kept, source)
+// record starts to read a stream.
+func (h *Handler) record(r recording) *streams.Stream {
+	s := h.Streams.Open(r.owner, r.kept, r.source)
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
-		defer r.cancel()
-		err := typewriter.Record(untilCanceled(events, canceled), s.Log, upstream.ErrorEvent(upstream.ErrRefused))
+		err := typewriter.Record(r.events, s.Log, upstream.ErrorEvent(upstream.ErrRefused))
 		s.Ended()
-		if err != nil {
-			reply.Close()
-			return
-		}
-		reply.Drain()
+		r.release(err)
 	})
 	return s
 }
 
-// untilCanceled has a stream end in order when it is cancelled.
-func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool) iter.Seq[typewriter.Event] {
+// opened is a chat that the upstream has begun to answer.
+type opened struct {
+	reply  *upstream.Reply
+	header http.Header        // that went upstream
+	cancel context.CancelFunc // ends the reply's context
+}
+
+// recordChat starts to read a chat's reply into a stream.
+func (h *Handler) recordChat(c *app.RequestContext, o opened, kept bool) *streams.Stream {
+	events, failure := o.reply.Events()
+	source, canceled := h.source(o.header, o.reply.Chat, failure, o.cancel)
+	source.LogID = o.reply.Header.Get(headerLogID)
+	return h.record(recording{
+		events: untilCanceled(events, canceled, upstream.DoneEvent),
+		source: source,
+		owner:  owner(c),
+		kept:   kept,
+		release: func(err error) {
+			defer o.cancel()
+			if err != nil {
+				o.reply.Close()
+				return
+			}
+			o.reply.Drain()
+		},
+	})
+}
+
+// untilCanceled has a stream end in order when it is cancelled: with a last event.
+func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool, last func() typewriter.Event) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		for e := range events {
 			if canceled.Load() {
-				yield(upstream.DoneEvent())
+				yield(last())
 				return
 			}
 			if !yield(e) {
@@ -64,7 +90,7 @@ func (h *Handler) source(header http.Header, chat func() (id, conversationID str
 			canceled.Store(true)
 			stop()
 			if id, conversationID := chat(); id != "" {
-				_ = h.Upstream.Cancel(ctx, header, id, conversationID) // it may be over by now
+				h.cancelChat(header)(ctx, id, conversationID)
 			}
 		},
 		Failure: func() string {
@@ -76,13 +102,16 @@ func (h *Handler) source(header http.Header, chat func() (id, conversationID str
 	}, canceled
 }
 
-// proceed goes on with a chat that another replica has lost. It is a
+// proceed goes on with a stream that another replica has lost. It is a
 // [streams.Continue].
 func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	if events, source, ok := h.proceedSummary(ctx, header, seen); ok {
+		return events, source
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	events, failure := h.Upstream.Continue(ctx, header, seen)
 	id, conversationID := upstream.ChatOf(seen)
 	chat := func() (string, string) { return id, conversationID }
 	source, canceled := h.source(header, chat, failure, cancel)
-	return untilCanceled(events, canceled), source
+	return untilCanceled(events, canceled, upstream.DoneEvent), source
 }

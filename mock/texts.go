@@ -39,6 +39,7 @@ type writer struct {
 
 // writers are asked in this order.
 var writers = []writer{
+	{[]string{"summarize", "总结"}, writeSummary},
 	{[]string{"poem", "诗"}, func(string) string { return poem }},
 	{[]string{"markdown", "article", "文章"}, writeArticle},
 	{nil, writeEcho},
@@ -86,10 +87,31 @@ func writeEcho(question string) string {
 	return "You said: " + said + "\n\nThis is the stand-in: no model is thinking here, but every character is typed for you with care. For a longer answer, ask for an article."
 }
 
+// writeSummary sums up what stands below the question's first line: how it begins, and
+// the beginnings of some of its sentences.
+func writeSummary(question string) string {
+	_, text, _ := strings.Cut(question, "\n\n")
+	sentences := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune("。！？!?.\n", r) })
+	var points strings.Builder
+	for i, sentence := range sentences[:min(len(sentences), 3)] {
+		fmt.Fprintf(&points, "\n%d. %s", i+1, clipTo(strings.TrimSpace(sentence), 20))
+	}
+	form := "In short: %d characters about “%s”.\n\nMain points:%s"
+	if isChinese(question) {
+		form = "一句话概括：这段 %d 字的文字说的是“%s”。\n\n要点：%s\n\n（这是替身服务写的，没有真正的模型读过原文。）"
+	}
+	return fmt.Sprintf(form, len([]rune(text)), clipTo(strings.TrimSpace(text), 16), &points)
+}
+
 // clip bounds what is repeated of a message, so that a huge message does not
 // make an endless answer.
 func clip(text string) string {
 	const most = 500
+	return clipTo(text, most)
+}
+
+// clipTo returns so many characters of a text.
+func clipTo(text string, most int) string {
 	runes := []rune(text)
 	if len(runes) <= most {
 		return text

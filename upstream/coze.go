@@ -19,6 +19,7 @@ const (
 	eventDelta          = "conversation.message.delta"
 	eventCompleted      = "conversation.message.completed"
 	eventChatCreated    = "conversation.chat.created"
+	eventChatInProgress = "conversation.chat.in_progress"
 	eventChatCompleted  = "conversation.chat.completed"
 	eventChatFailed     = "conversation.chat.failed"
 	eventRequiresAction = "conversation.chat.requires_action"
@@ -160,8 +161,11 @@ const (
 	textFields // their number
 )
 
-// reasoningChannel is how the channels of reasoning begin.
-const reasoningChannel = "reasoning "
+// How the channels of the two begin; the message's id follows, as it stands in JSON.
+const (
+	contentChannel   = "content "
+	reasoningChannel = "reasoning "
+)
 
 // fieldOf tells which field the text of a delta is.
 func fieldOf(f *typewriter.Frame) textField {
@@ -180,7 +184,7 @@ func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
 	if content == reasoning || f.repeated {
 		return typewriter.Event{}, false
 	}
-	field, kind, channel := f.content, fieldContent, "content "+f.id.Raw
+	field, kind, channel := f.content, fieldContent, contentChannel+f.id.Raw
 	if reasoning {
 		field, kind, channel = f.reasoning, fieldReasoning, reasoningChannel+f.id.Raw
 	} else if !f.isAnswer() || !f.isPlain() {

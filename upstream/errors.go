@@ -43,7 +43,7 @@ var errIdle = errors.New("nothing came from the upstream for too long")
 
 // ErrRefused is how a stream ended whose events were not wanted to the end, since
 // there was no room for them.
-var ErrRefused = &Error{"too_large", http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
+var ErrRefused = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
 
 // openError tells why no reply came.
 func openError(ctx context.Context, err error) *Error {
@@ -66,7 +66,7 @@ func openError(ctx context.Context, err error) *Error {
 
 // canceled is how a stream ends that was given up.
 func canceled(cause error) *Error {
-	return &Error{"canceled", http.StatusBadGateway, 5020, "request was given up", cause}
+	return &Error{reasonCanceled, http.StatusBadGateway, 5020, "request was given up", cause}
 }
 
 // cut is how a stream ends that has no end. The chat goes on without it.
@@ -74,9 +74,13 @@ func cut(cause error) *Error {
 	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", cause}
 }
 
+// Reasons of the failures that come in the middle of a stream.
 const (
-	reasonCut  = "cut"
-	reasonIdle = "idle_timeout"
+	reasonCanceled  = "canceled"
+	reasonCut       = "cut"
+	reasonEventSize = "event_too_large"
+	reasonIdle      = "idle_timeout"
+	reasonTooLarge  = "too_large"
 )
 
 // isRecoverable reports whether it is only the stream that failed.
@@ -93,7 +97,7 @@ func readError(ctx context.Context, err error, maxEventBytes int) *Error {
 		return canceled(cause)
 	case errors.Is(err, bufio.ErrTooLong):
 		msg := fmt.Sprintf("upstream sent an event of more than %d bytes", maxEventBytes)
-		return &Error{"event_too_large", http.StatusBadGateway, 5022, msg, nil}
+		return &Error{reasonEventSize, http.StatusBadGateway, 5022, msg, nil}
 	default:
 		return cut(err)
 	}

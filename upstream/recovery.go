@@ -49,6 +49,13 @@ func (c *Client) Continue(ctx context.Context, header http.Header, seen iter.Seq
 	})
 }
 
+// ContinueChat is [Client.Continue] for a chat of which only the name is known: it yields
+// all of it but its beginning.
+func (c *Client) ContinueChat(ctx context.Context, header http.Header, chatID, conversationID string) (events iter.Seq[typewriter.Event], failure func() *Error) {
+	r := recovery{client: c, header: credentials(header), seen: &progress{chat: chatName{chatID, conversationID}}}
+	return ending(func(yield func(typewriter.Event) bool) *Error { return r.run(ctx, cut(nil), yield) })
+}
+
 // ChatOf tells which chat events are of, as [Reply.Chat] does.
 func ChatOf(events iter.Seq[typewriter.Event]) (chatID, conversationID string) {
 	seen := &progress{}

@@ -1,0 +1,424 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/route"
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/mock"
+	"sse-typewriter/typewriter"
+)
+
+func getSummary(text, query string) request {
+	return request{method: "GET", url: "/ai/summarize?text=" + url.QueryEscape(text) + query}
+}
+
+// updates reads a progress stream: when each update came, and what it said.
+func updates(t *testing.T, a answer) (out []string) {
+	t.Helper()
+	for _, c := range a.chunks {
+		for block := range strings.SplitSeq(c.data, "\n\n") {
+			if _, data, ok := strings.Cut(block, "data:"); ok {
+				u := gjson.Parse(data)
+				out = append(out, strings.TrimSpace(fmt.Sprintf("%d %s %s %s %s", c.at.Milliseconds(),
+					u.Get("status").Str, u.Get("progress").Raw, u.Get("message").Str, u.Get("result").Str)))
+			}
+		}
+	}
+	return out
+}
+
+const (
+	chatCreated   = "event:conversation.chat.created\ndata:{\"id\":\"7\",\"conversation_id\":\"8\",\"status\":\"created\"}\n\n"
+	chatWorking   = "event:conversation.chat.in_progress\ndata:{\"id\":\"7\",\"conversation_id\":\"8\"}\n\n"
+	chatCompleted = "event:conversation.chat.completed\ndata:{\"id\":\"7\",\"conversation_id\":\"8\",\"status\":\"completed\"}\n\n"
+	deltaThought  = "event:conversation.message.delta\ndata:{\"id\":\"9\",\"type\":\"answer\",\"content\":\"\",\"reasoning_content\":\"hm\"}\n\n"
+	deltaText     = "event:conversation.message.delta\ndata:{\"id\":\"9\",\"type\":\"answer\",\"content_type\":\"text\",\"content\":\"It is short.\"}\n\n"
+)
+
+// Every stage is told when it is reached, and without news the progress creeps.
+func TestSummary(t *testing.T) {
+	parts := []part{
+		{100 * time.Millisecond, chatCreated},
+		{100 * time.Millisecond, chatWorking},
+		{3200 * time.Millisecond, deltaThought},
+		{100 * time.Millisecond, deltaText},
+		{100 * time.Millisecond, deltaText},
+		{100 * time.Millisecond, chatCompleted},
+		{100 * time.Millisecond, done},
+	}
+	want := []string{
+		"0 processing 1 Accepted, waiting for the AI",
+		"100 processing 9 The chat has been created",
+		"200 processing 15 The AI is reading the text",
+		"1700 processing 15.26 The AI is reading the text",
+		"3200 processing 15.52 The AI is reading the text",
+		"3400 processing 25 The AI is thinking",
+		"3500 processing 39 Writing the summary: 12 characters so far",
+		"3600 processing 43 Writing the summary: 24 characters so far",
+		"3700 processing 95 Finishing",
+		"3800 done 100 Done It is short.It is short.",
+	}
+	for name, r := range map[string]request{
+		"GET":  getSummary("a text", ""),
+		"POST": {method: "POST", url: "/ai/summarize", body: `{"text":"a text"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, engine := newTestHandler(t, streaming(nil, parts...))
+				a, _ := serve(t.Context(), t, engine, r)
+				if got := updates(t, a); !slices.Equal(got, want) {
+					t.Errorf("got  %q\nwant %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// What is asked of the upstream is a chat with the text in it.
+func TestSummaryAsksTheBot(t *testing.T) {
+	tests := []struct {
+		name, query, accept string
+		want                string // how the question begins
+	}{
+		{"English text", "", "", "Summarize"},
+		{"English text, Chinese reader", "", "zh-CN,zh;q=0.9,en;q=0.8", "请总结"},
+		{"lang wins", "&lang=en", "zh-CN", "Summarize"},
+		{"a language that is not spoken", "", "fr", "Summarize"},
+		{"lang of a country", "&lang=zh-TW", "", "请总结"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var asked []string
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					body, err := io.ReadAll(r.Body)
+					asked = append(asked, string(body))
+					return nil, errors.Join(err, errors.New("that is all"))
+				}))
+				r := getSummary("the text", "&bot_id=theirs"+test.query)
+				r.header = map[string]string{"Accept-Language": test.accept, "Authorization": "Bearer mine"}
+				serve(t.Context(), t, engine, r)
+				if len(asked) != 1 {
+					t.Fatalf("asked %q", asked)
+				}
+				body := gjson.Parse(asked[0])
+				question := body.Get("additional_messages.0.content").Str
+				if !strings.HasPrefix(question, test.want) || !strings.HasSuffix(question, "\n\nthe text") {
+					t.Errorf("question is %q", question)
+				}
+				if body.Get("bot_id").Str != "theirs" || body.Get("user_id").Str != "user" || !body.Get("stream").Bool() {
+					t.Errorf("asked %s", body)
+				}
+			})
+		})
+	}
+}
+
+// Whatever goes wrong is told in words, and then the stream ends.
+func TestSummaryFails(t *testing.T) {
+	refuse := func(status int, contentType, body string) http.RoundTripper {
+		return transportFunc(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
+				Body: io.NopCloser(strings.NewReader(body)), Request: r,
+			}, nil
+		})
+	}
+	begun := func(parts ...part) http.RoundTripper {
+		chat := streaming(nil, append([]part{{0, chatCreated}}, parts...)...)
+		others := refuse(http.StatusBadGateway, "text/html", "")
+		return transportFunc(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == chatPath {
+				return chat.RoundTrip(r)
+			}
+			return others.RoundTrip(r)
+		})
+	}
+	tests := []struct {
+		name     string
+		upstream http.RoundTripper
+		want     string
+	}{
+		{"a refusal", refuse(200, "application/json", `{"code":4101,"msg":"bad token"}`), "0 error 1 The AI service says: bad token (code 4101)"},
+		{"no JSON", refuse(502, "text/html", "<html>"), "0 error 1 The AI service says: it answered with status 502"},
+		{"unreachable", transportFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), "0 error 1 The AI service cannot be reached. Please try again later."},
+		{"error event", begun(part{0, "event:error\ndata:{\"code\":5000,\"msg\":\"busy\"}\n\n"}, part{time.Hour, done}), "0 error 9 The AI service says: busy (code 5000)"},
+		{"chat failed", begun(part{0, "event:conversation.chat.failed\ndata:{\"id\":\"7\",\"last_error\":{\"code\":1,\"msg\":\"bad\"}}\n\n"}), "0 error 9 The AI service says: bad (code 1)"},
+		{"wants a tool", begun(part{0, "event:conversation.chat.requires_action\ndata:{\"id\":\"7\"}\n\n"}), "0 error 9 The AI service says: the bot waits for the result of a tool"},
+		{"cut for good", begun(part{time.Second, deltaText}), "3375 error 40.67 The connection to the AI service was lost, and the rest of the answer could not be fetched. Please try again."},
+		{"no answer", begun(part{0, chatCompleted}, part{0, done}), "0 error 95 The AI gave no answer. Please try again."},
+		{"stopped elsewhere", begun(part{0, deltaText}, part{0, done}), "0 error 39 The AI service stopped the chat."},
+		{"too slow", begun(part{time.Hour, done}), "50000 error 13.86 Not finished within 50s, so it was stopped. A shorter text may help."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, engine := newTestHandler(t, test.upstream)
+				a, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+				got := updates(t, a)
+				if last := got[len(got)-1]; last != test.want {
+					t.Errorf("ends with %q, want %q", got, test.want)
+				}
+				h.live.Wait()
+			})
+		})
+	}
+}
+
+// A job that takes too long is cancelled at the upstream.
+func TestSummaryTimeoutCancels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var canceled []string
+		chat := streaming(nil, part{0, chatCreated}, part{time.Hour, done})
+		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == chatPath {
+				return chat.RoundTrip(r)
+			}
+			body, _ := io.ReadAll(r.Body)
+			canceled = append(canceled, r.URL.Path+" "+string(body))
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+		}))
+		serve(t.Context(), t, engine, getSummary("x", ""))
+		h.live.Wait()
+		if want := `/v3/chat/cancel {"conversation_id":"8","chat_id":"7"}`; !slices.Equal(canceled, []string{want}) {
+			t.Errorf("canceled %q", canceled)
+		}
+	})
+}
+
+// Bad requests are refused before there is a stream.
+func TestBadSummaries(t *testing.T) {
+	post := func(body string) request { return request{method: "POST", url: "/ai/summarize", body: body} }
+	tests := []struct {
+		name string
+		request
+		want string
+	}{
+		{"no text", getSummary("", ""), "text is missing"},
+		{"blank text", getSummary(" \n\t", ""), "text is missing"},
+		{"no text in JSON", post(`{}`), "text is missing"},
+		{"no JSON", post(`text=x`), `want JSON as {"text":"..."}`},
+		{"no body", post(""), `want JSON as {"text":"..."}`},
+		{"text is no string", post(`{"text":1}`), `want JSON as {"text":"..."}`},
+		{"too long", getSummary(strings.Repeat("x", 1025), ""), "text is too long: want at most 1024 bytes"},
+		{"unknown language", getSummary("x", "&lang=klingon"), `lang "klingon" is not known: want zh or en`},
+		{"unknown event", getSummary("x", "&event=done"), `event "done" is not known: want progress, or none`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
+				t.Error("the upstream was asked")
+				return nil, io.EOF
+			}))
+			a, _ := serve(t.Context(), t, engine, test.request)
+			if msg := gjson.Get(a.body, "msg").Str; a.status != http.StatusBadRequest || !strings.Contains(msg, test.want) {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+		})
+	}
+}
+
+func TestSummaryEventName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for query, want := range map[string]string{"": "", "&event=progress": "progress"} {
+			_, engine := newTestHandler(t, mock.New(1))
+			a, _ := serve(t.Context(), t, engine, getSummary("x", query))
+			for _, e := range readIDs(t, a.text()) {
+				if e.name != want {
+					t.Errorf("%q: event is named %q", query, e.name)
+				}
+			}
+		}
+	})
+}
+
+// The stand-in's job takes about 4 s, and its progress never runs backwards.
+func TestStandInSummarizes(t *testing.T) {
+	for _, text := range []string{"秋天来了，树叶黄了。小明去公园散步，看见很多人。", "Go is a language. It is small. It is fast."} {
+		synctest.Test(t, func(t *testing.T) {
+			_, engine := newTestHandler(t, mock.New(1))
+			a, _ := serve(t.Context(), t, engine, getSummary(text, ""))
+			if took := a.chunks[len(a.chunks)-1].at; took < 3*time.Second || took > 6*time.Second {
+				t.Errorf("took %v", took)
+			}
+			checkProgress(t, a)
+		})
+	}
+}
+
+// checkProgress sees that a progress stream only ever moves forward, to 100 with a
+// result.
+func checkProgress(t *testing.T, a answer) {
+	t.Helper()
+	last, lastAt := 0.0, time.Duration(0)
+	result := gjson.Result{}
+	for _, c := range a.chunks {
+		for block := range strings.SplitSeq(c.data, "\n\n") {
+			_, data, ok := strings.Cut(block, "data:")
+			if !ok {
+				continue
+			}
+			progress := gjson.Get(data, "progress").Num
+			if progress <= last || c.at-lastAt > 2*time.Second {
+				t.Errorf("%v at %v after %v at %v", progress, c.at, last, lastAt)
+			}
+			last, lastAt = progress, c.at
+			if result.Exists() {
+				t.Errorf("%s follows the result", data)
+			}
+			result = gjson.Get(data, "result")
+		}
+	}
+	if last != 100 || result.Str == "" {
+		t.Errorf("ends at %v with %q", last, result.Str)
+	}
+}
+
+// Recovery comes first: a chat that is cut is followed to its end.
+func TestSummaryOfACutChat(t *testing.T) {
+	for _, scenario := range []string{"cut", "cut-early", "no-done", "reasoning", "messages", "studio", "slow"} {
+		t.Run(scenario, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				standIn := mock.New(7)
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					r.Header.Set(mock.ScenarioHeader, scenario)
+					return standIn.RoundTrip(r)
+				}))
+				a, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+				checkProgress(t, a)
+			})
+		})
+	}
+}
+
+// A summary is resumed as a chat is; once it is finished and seen, there is nothing.
+func TestResumeSummary(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(1))
+		whole, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+		events := readIDs(t, whole.text())
+		for i, e := range events {
+			byQuery := request{method: "GET", url: "/ai/summarize?text=x&lastEventId=" + e.id}
+			byHeader := request{method: "GET", url: "/ai/summarize?text=x", header: map[string]string{"Last-Event-ID": e.id}}
+			byPost := request{method: "POST", url: "/ai/summarize?event_ids=on", body: `{"text":"x"}`, header: byHeader.header}
+			for _, r := range []request{byQuery, byHeader, byPost} {
+				rest, _ := serve(t.Context(), t, engine, r)
+				if i == len(events)-1 {
+					if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != resumeFinished {
+						t.Errorf("after the end: got %d", rest.status)
+					}
+					continue
+				}
+				if got := readIDs(t, rest.text()); !slices.Equal(got, events[i+1:]) {
+					t.Errorf("%s %s after %s: got %q\nwant %q", r.method, r.url, e.id, got, events[i+1:])
+				}
+			}
+		}
+	})
+}
+
+// An address instead of progress, a viewer there, and a stop.
+func TestStopSummary(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
+		at := startSummary(t, engine)
+		go func() {
+			time.Sleep(2 * time.Second)
+			serve(t.Context(), t, engine, request{method: "DELETE", url: at})
+		}()
+		a, _ := serve(t.Context(), t, engine, request{method: "GET", url: at})
+		got := updates(t, a)
+		if last := got[len(got)-1]; last != "2000 error 9.15 Stopped" {
+			t.Errorf("ends with %q", got)
+		}
+		h.live.Wait()
+	})
+}
+
+func startSummary(t *testing.T, engine *route.Engine) (address string) {
+	t.Helper()
+	a, _ := serve(t.Context(), t, engine, request{
+		method: "POST", url: "/ai/summarize", body: `{"text":"a long one"}`, header: map[string]string{"Prefer": "respond-async"},
+	})
+	if a.status != http.StatusAccepted || a.header("Location") != gjson.Get(a.body, "url").Str {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	return a.header("Location")
+}
+
+// A client that leaves frees the upstream: at once without ids, after the grace with.
+func TestLeavingASummary(t *testing.T) {
+	tests := []struct {
+		name string
+		request
+		want time.Duration
+	}{
+		{"POST", request{method: "POST", url: "/ai/summarize", body: `{"text":"x"}`}, time.Second},
+		{"GET", getSummary("x", ""), 31 * time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				serve(ctx, t, engine, test.request)
+				h.live.Wait()
+				if took := time.Since(began); took != test.want {
+					t.Errorf("the upstream was given up after %v, want %v", took, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A job that another replica has lost goes on from where that one was.
+func TestSummaryIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		standIn := mock.New(1)
+		h, engine := newTestHandler(t, standIn)
+		at := startSummary(t, engine)
+		time.Sleep(2 * time.Second)
+		id := strings.TrimPrefix(at, streamsPath)
+		s, _ := h.Streams.Attach(id, "")
+		n, _ := s.Log.Len()
+		events, source := h.proceed(t.Context(), http.Header{}, s.Log.Seen(n))
+		texts := progressOf(s.Log.Seen(n))
+		texts = append(texts, progressOf(events)...)
+		for i := 1; i < len(texts); i++ {
+			if texts[i].Get("progress").Num < texts[i-1].Get("progress").Num {
+				t.Errorf("%v follows %v", texts[i], texts[i-1])
+			}
+		}
+		if last := texts[len(texts)-1]; last.Get("status").Str != "done" || !strings.Contains(last.Get("result").Str, "a long one") {
+			t.Errorf("ends with %v", last)
+		}
+		if failed := source.Failure(); failed != "" {
+			t.Errorf("failed: %s", failed)
+		}
+		s.Detach()
+		h.live.Wait()
+		time.Sleep(time.Hour) // the retention
+	})
+}
+
+func progressOf(events iter.Seq[typewriter.Event]) (all []gjson.Result) {
+	for e := range events {
+		all = append(all, gjson.Parse(e.Frame.Head))
+	}
+	return all
+}

@@ -1,0 +1,176 @@
+package summary
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// silent is a chat that says so much and then nothing.
+func silent(said ...typewriter.Event) func(context.Context) (iter.Seq[typewriter.Event], func(), error) {
+	return func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
+		return func(yield func(typewriter.Event) bool) {
+			for _, e := range said {
+				if !yield(e) {
+					return
+				}
+			}
+			<-ctx.Done()
+		}, func() {}, nil
+	}
+}
+
+func chatEvent(name string) typewriter.Event {
+	return typewriter.Event{Frame: &typewriter.Frame{Name: name, Head: `{"id":"1","conversation_id":"2"}`}}
+}
+
+func text(s string) typewriter.Event {
+	return typewriter.Event{Frame: &typewriter.Frame{Channel: "content 1"}, Text: s}
+}
+
+// Whatever the stage and however long the job may take, it never stands still for 2 s
+// and never comes to its end by waiting.
+func TestProgressNeverStandsStill(t *testing.T) {
+	created, working := chatEvent("conversation.chat.created"), chatEvent("conversation.chat.in_progress")
+	for name, said := range map[string][]typewriter.Event{
+		"waiting":   nil,
+		"created":   {created},
+		"working":   {created, working},
+		"answering": {created, working, text(strings.Repeat("字", 10))},
+		"long":      {text(strings.Repeat("字", 100_000))},
+	} {
+		for _, timeout := range []time.Duration{3 * time.Second, time.Minute, MaxTimeout} {
+			t.Run(name+" "+timeout.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					j := &Job{Open: silent(said...), Cancel: func(context.Context, string, string) {}, Timeout: timeout}
+					began, last, lastAt := time.Now(), 0.0, time.Now()
+					for e := range j.Events(t.Context()) {
+						u := gjson.Parse(e.Frame.Head)
+						if time.Since(began) == timeout {
+							break
+						}
+						if got := u.Get("progress").Num; got <= last || got >= 100 || time.Since(lastAt) > 2*time.Second {
+							t.Errorf("%v at %v, after %v", got, time.Since(began), last)
+						}
+						last, lastAt = u.Get("progress").Num, time.Now()
+					}
+					if waited := time.Since(lastAt); waited > 2*time.Second {
+						t.Errorf("stood still for %v at the end", waited)
+					}
+					j.Close(t.Context())
+				})
+			})
+		}
+	}
+}
+
+// An answer without an end is cut off.
+func TestEndlessAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		endless := func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
+			return func(yield func(typewriter.Event) bool) {
+				for ctx.Err() == nil && yield(text(strings.Repeat("a", 1000))) { //nolint:revive // it yields
+				}
+			}, func() {}, nil
+		}
+		j := &Job{Open: endless, Timeout: time.Minute}
+		last := ""
+		for e := range j.Events(t.Context()) {
+			last = e.Frame.Head
+		}
+		j.Close(t.Context())
+		if j.Failure() != upstream.ErrRefused || !strings.Contains(last, `"The AI's answer is too large."`) {
+			t.Errorf("ended with %s", last)
+		}
+	})
+}
+
+// Only what a job has told can be resumed, and only before its end.
+func TestResume(t *testing.T) {
+	unnamed := func(data string) typewriter.Event {
+		return typewriter.Event{Frame: &typewriter.Frame{Head: data}}
+	}
+	named := unnamed(`{"status":"processing","progress":1,"message":"已收到，正在等待 AI"}`)
+	named.Frame.Name = NamedEvent
+	created := unnamed(`{"status":"processing","progress":9,"message":"x","chat_id":"1","conversation_id":"2"}`)
+	tests := []struct {
+		name   string
+		seen   []typewriter.Event
+		ok     bool
+		chatID string
+		next   string // what is told next
+	}{
+		{"a chat", []typewriter.Event{chatEvent("conversation.chat.created")}, false, "", ""},
+		{"its text", []typewriter.Event{text("x")}, false, "", ""},
+		{"nothing", nil, false, "", ""},
+		{"the end", []typewriter.Event{created, unnamed(`{"status":"done","progress":100}`)}, false, "", ""},
+		{"the beginning", []typewriter.Event{named}, true, "", `{"status":"processing","progress":1,"message":"已收到，正在等待 AI"}`},
+		{
+			"the middle",
+			[]typewriter.Event{created, unnamed(`{"status":"processing","progress":44.5,"message":"x"}`)},
+			true, "1",
+			`{"status":"processing","progress":44.5,"message":"The chat has been created","chat_id":"1","conversation_id":"2"}`,
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				j := &Job{Open: silent(), Timeout: time.Minute}
+				chatID, conversationID, ok := j.Resume(seq(test.seen))
+				if ok != test.ok || chatID != test.chatID || (conversationID == "2") != (test.chatID != "") {
+					t.Fatalf("got %q %q %v", chatID, conversationID, ok)
+				}
+				if !ok {
+					return
+				}
+				for e := range j.Events(t.Context()) {
+					if e.Frame.Head != test.next || e.Frame.Name != test.seen[0].Frame.Name {
+						t.Errorf("got  %s %s\nwant %s", e.Frame.Name, e.Frame.Head, test.next)
+					}
+					break
+				}
+				j.Close(t.Context())
+			})
+		})
+	}
+}
+
+func seq(events []typewriter.Event) iter.Seq[typewriter.Event] {
+	return func(yield func(typewriter.Event) bool) {
+		for _, e := range events {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+func TestChooseLang(t *testing.T) {
+	tests := []struct {
+		accept, text string
+		want         Lang
+	}{
+		{"", "hello", English},
+		{"", "hello 世界", Chinese},
+		{"en", "世界", English},
+		{"zh", "hello", Chinese},
+		{"en;q=0.5, zh-Hant;q=0.9", "hello", Chinese},
+		{"fr, de", "世界", Chinese},
+		{"fr, en;q=0.1", "世界", English},
+		{"*", "世界", Chinese},
+		{"no such;;", "hello", English},
+	}
+	for _, test := range tests {
+		if got := ChooseLang(test.accept, test.text); got != test.want {
+			t.Errorf("%q %q: got %d", test.accept, test.text, got)
+		}
+	}
+}
