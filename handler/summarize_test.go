@@ -330,6 +330,18 @@ func TestResumeSummary(t *testing.T) {
 	})
 }
 
+// Without ids there is nothing to come back to: it is another job.
+func TestNoResumeWithoutIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, mock.New(1))
+		first, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+		again, _ := serve(t.Context(), t, engine, request{
+			method: "POST", url: "/ai/summarize", body: `{"text":"x"}`, header: map[string]string{"Last-Event-ID": lastIDOf(first.text())},
+		})
+		checkProgress(t, again)
+	})
+}
+
 // An address instead of progress, a viewer there, and a stop.
 func TestStopSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
