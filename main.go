@@ -36,6 +36,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if errors.Is(err, config.ErrHelp) {
 		return nil
 	}
+	if errors.Is(err, config.ErrVersion) {
+		_, err := fmt.Fprintln(stdout, currentVersion())
+		return err
+	}
 	if err != nil {
 		return err
 	}

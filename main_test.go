@@ -271,6 +271,13 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--version"}, &out, io.Discard); err != nil || out.String() != currentVersion()+"\n" || out.Len() < 2 {
+		t.Errorf("printed %q, error %v", out.String(), err)
+	}
+}
+
 // The first log line tells of the stand-in, the address is printed with commands to
 // try, and SIGTERM ends the process with exit code 0.
 func TestProcess(t *testing.T) {

@@ -124,6 +124,7 @@ func TestBadFiles(t *testing.T) {
 		{"key in parts", "max: {lag: 3s}", []string{`"max"`}},
 		{"help", "help: true", []string{`"help"`}},
 		{"another file", "config: x.yaml", []string{`"config"`}},
+		{"version", "version: true", []string{`"version"`}},
 		{"key twice", "addr: :1\naddr: :2\n", []string{"addr", "line 2"}},
 		{"syntax", "addr: :1\nseed: [\n", []string{"yaml", "line 2"}},
 		{"tab", "pauses:\n\tsentence: {}\n", []string{"yaml", "line 2"}},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,8 @@ import (
 
 // Config is the configuration. The tags are what --help prints.
 type Config struct {
-	Config kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
+	Config  kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
+	Version versionFlag     `env:"-" help:"Print the version and end."`
 
 	Addr          string `default:"127.0.0.1:8380" help:"Address to serve on."`
 	Upstream      string `help:"Base URL of the AI service, as https://api.coze.com. Empty: the stand-in at /upstream." placeholder:"URL"`
@@ -63,6 +65,16 @@ type Config struct {
 
 // ErrHelp is returned by [Parse] when help was asked for and printed.
 var ErrHelp = errors.New("help was printed")
+
+// ErrVersion is returned by [Parse] when the version was asked for, which the caller
+// knows.
+var ErrVersion = errors.New("the version was asked for")
+
+// versionFlag is looked at before all other settings, which may be wrong.
+type versionFlag bool
+
+// BeforeReset is called by kong when the flag is given.
+func (versionFlag) BeforeReset() error { return ErrVersion }
 
 const description = `A server that gives AI chat streams the rhythm of a typewriter.
 
@@ -121,7 +133,7 @@ type resolver struct {
 func (r resolver) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	for _, flag := range app.Flags {
-		known[flag.Name] = flag.Name != "help" && flag.Name != "config"
+		known[flag.Name] = !slices.Contains([]string{"help", "config", "version"}, flag.Name)
 	}
 	for key := range r.keys {
 		if !known[key] {

@@ -133,7 +133,7 @@ func env(flag string) string {
 
 // Each setting can be given in each way, and the ways mean the same.
 func TestEverySetting(t *testing.T) {
-	if n := reflect.TypeFor[Config]().NumField() - 2; n != len(settings) { // but for the file and its pauses
+	if n := reflect.TypeFor[Config]().NumField() - 3; n != len(settings) { // but for the file, its pauses and the version
 		t.Errorf("%d settings are tested, but there are %d", len(settings), n)
 	}
 	for _, test := range settings {
@@ -224,6 +224,19 @@ func TestPaces(t *testing.T) {
 		if got != want || got.Pauses == nil {
 			t.Errorf("%s: got %+v, want %+v", mode, got, want)
 		}
+	}
+}
+
+// The version is for whoever asks, also in an environment in which nothing else works
+// and with a variable that another program may have.
+func TestVersion(t *testing.T) {
+	t.Setenv("TYPEWRITER_VERSION", "3")
+	if _, err := parse(); err != nil {
+		t.Errorf("not asked for: %v", err)
+	}
+	t.Setenv("TYPEWRITER_SPEED", "quick")
+	if c, err := parse("--version"); !errors.Is(err, ErrVersion) || c != nil {
+		t.Errorf("got %v, %v; want %v", c, err, ErrVersion)
 	}
 }
 
