@@ -3,10 +3,13 @@
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: build run test check fmt sim bench fuzz
+.PHONY: build dist run test check fmt sim bench fuzz
 
 build: ## the binary
 	go build -trimpath -o sse-typewriter .
+
+dist: ## static binaries for Linux and macOS, and their sums, in dist/
+	scripts/dist
 
 run: build ## serve on 127.0.0.1:8380 against the stand-in
 	./sse-typewriter
