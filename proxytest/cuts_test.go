@@ -37,25 +37,38 @@ func answerWith(signal <-chan struct{}) func(*chat) {
 // the rest of the same answer, and stops when it is told to.
 func TestCut(t *testing.T) {
 	t.Parallel()
+	check := func(t *testing.T, behind func(*testing.T, *server) (base string, cut func())) {
+		t.Parallel()
+		goOn := make(chan struct{})
+		u := newUpstream(t, answerWith(goOn), nil)
+		base, cut := behind(t, start(t, "--upstream="+u.URL))
+		page, ended := open(t, base, "x", "&speed=4")
+		eventually(t, "an event has come", func() bool { return page.connections() == 1 })
+		cut()
+		close(goOn)
+		if err := receive(t, "the page is told to stop", ended); err != nil {
+			t.Fatal(err)
+		}
+		page.check(t, u.sentTo("x"), 2)
+	}
 	for name, cut := range map[string]func(*nginx){
 		"worker killed":     func(n *nginx) { n.endWorkers(syscall.SIGKILL) },
 		"worker terminated": func(n *nginx) { n.endWorkers(syscall.SIGTERM) },
-		"restart":           (*nginx).restart,
 		"reload":            (*nginx).reload,
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			goOn := make(chan struct{})
-			u := newUpstream(t, answerWith(goOn), nil)
-			n := startNginx(t, start(t, "--upstream="+u.URL))
-			page, ended := open(t, n.base, "x", "&speed=4")
-			eventually(t, "an event has come", func() bool { return page.connections() == 1 })
-			cut(n)
-			close(goOn)
-			if err := receive(t, "the page is told to stop", ended); err != nil {
-				t.Fatal(err)
-			}
-			page.check(t, u.sentTo("x"), 2)
+			check(t, func(t *testing.T, s *server) (string, func()) {
+				n := startNginx(t, s)
+				return n.base, func() { cut(n) }
+			})
+		})
+	}
+	for _, front := range fronts {
+		t.Run("restart of "+front.name, func(t *testing.T) {
+			check(t, func(t *testing.T, s *server) (string, func()) {
+				f := front.start(t, s)
+				return f.base, f.restart
+			})
 		})
 	}
 }

@@ -40,13 +40,12 @@ func open(t *testing.T, base, message, query string) (*browser, <-chan error) {
 	t.Helper()
 	b := &browser{
 		url:    base + "/v3/chat?message=" + url.QueryEscape(message) + query,
-		client: &http.Client{Transport: &http.Transport{}},
+		client: newClient(t),
 		retry:  3 * time.Second,
 		ids:    map[string]bool{},
 	}
 	ended := make(chan error, 1)
 	go func() { // ends with the test, at the latest
-		defer b.client.CloseIdleConnections()
 		ended <- b.run(t.Context())
 	}()
 	return b, ended

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if folder, err = os.MkdirTemp("", "proxytest"); err != nil {
 		panic(err)
 	}
+	if err := makeCertificate(); err != nil {
+		panic(err)
+	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", "16"); err != nil { // they mostly wait
 		panic(err)

@@ -1,6 +1,7 @@
 package proxytest
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -14,13 +15,14 @@ import (
 	"testing"
 )
 
-// nginx is a master process with its workers, run by deploy/nginx.conf.
+// nginx is a master process with its workers, run by deploy/nginx.conf and the files
+// that belong to it.
 type nginx struct {
 	t       *testing.T
 	program string
 	prefix  string // its folder
-	port    int
 	base    string
+	secure  string // the base of nginx-tls.conf
 	cmd     *exec.Cmd
 	log     output
 }
@@ -44,34 +46,41 @@ http {
 	gzip on;
 	gzip_types *;
 	gzip_proxied any;
-	include site.conf;
+	include conf.d/*.conf;
 }
 `
 
 // startNginx runs nginx in front of a server to the end of the test, by the
-// configuration that we recommend. Each change is a line of it and what stands there
+// configuration that we recommend. Each change is a part of it and what stands there
 // instead.
 func startNginx(t *testing.T, s *server, changes ...[2]string) *nginx {
 	t.Helper()
-	program := findNginx(t)
-	recommended, err := os.ReadFile("../deploy/nginx.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &nginx{t: t, program: program, prefix: t.TempDir(), port: freePort(t)}
-	n.base = fmt.Sprintf("http://127.0.0.1:%d", n.port)
-	site := string(recommended)
-	for _, c := range append(changes,
-		[2]string{"listen 80;", fmt.Sprintf("listen 127.0.0.1:%d;", n.port)},
-		[2]string{"server 127.0.0.1:8380;", "server " + s.address() + ";"},
-	) {
-		if strings.Count(site, c[0]) != 1 {
-			t.Fatalf("deploy/nginx.conf has not one line %q", c[0])
-		}
-		site = strings.Replace(site, c[0], c[1], 1)
-	}
-	for name, text := range map[string]string{"site.conf": site, "nginx.conf": mainConf} {
-		if err := os.WriteFile(filepath.Join(n.prefix, name), []byte(text), 0o600); err != nil {
+	return runNginx(t, "nginx.conf", append(changes, [2]string{"server 127.0.0.1:8380;", "server " + s.address() + ";"})...)
+}
+
+// runNginx runs nginx by a file of deploy, changed so.
+func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
+	t.Helper()
+	program := findProgram(t, "nginx")
+	plain, secure := freePort(t), freePort(t)
+	n := &nginx{t: t, program: program, prefix: t.TempDir()}
+	n.base, n.secure = fmt.Sprintf("http://127.0.0.1:%d", plain), fmt.Sprintf("https://127.0.0.1:%d", secure)
+	changes = append(changes,
+		[2]string{"listen 80;", fmt.Sprintf("listen 127.0.0.1:%d;", plain)},
+		[2]string{"listen 443 ssl http2;", fmt.Sprintf("listen 127.0.0.1:%d ssl http2;", secure)},
+		[2]string{"/etc/ssl/certs/chat.example.com.pem", certFile()},
+		[2]string{"/etc/ssl/private/chat.example.com.key", keyFile()},
+	)
+	site, tls, location := recommended(t, file), recommended(t, "nginx-tls.conf"), recommended(t, "nginx-location.conf")
+	replaceOnce(t, changes, &site, &tls, &location)
+	for name, text := range map[string]string{
+		"conf.d/site.conf":             site,
+		"conf.d/tls.conf":              tls,
+		"snippets/sse-typewriter.conf": location,
+		"nginx.conf":                   mainConf,
+	} {
+		name = filepath.Join(n.prefix, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,18 +92,6 @@ func startNginx(t *testing.T, s *server, changes ...[2]string) *nginx {
 		}
 	})
 	return n
-}
-
-// findNginx returns the path of nginx, or skips the test.
-func findNginx(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	t.Skip("nginx is not installed: scripts/install-test-deps does that")
-	return ""
 }
 
 // freePort returns a port that nobody listens at, and that the system does not give to

@@ -1,19 +1,12 @@
-// Package proxytest runs the program behind a real nginx, with the configuration that
-// we recommend: deploy/nginx.conf.
+// Package proxytest runs the program behind a real nginx and a real Caddy, with the
+// configurations that we recommend: those of deploy.
 package proxytest
 
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -56,86 +49,68 @@ func readTo(t *testing.T, lines *bufio.Reader, prefix string) string {
 	}
 }
 
-// withTLS are the changes that make the configuration's part on TLS count, and a client
-// that trusts its certificate.
-func withTLS(t *testing.T) (base string, client *http.Client, changes [][2]string) {
-	t.Helper()
-	model := httptest.NewUnstartedServer(nil)
-	model.EnableHTTP2 = true
-	model.StartTLS() // it brings a certificate
-	defer model.Close()
-	pair := model.TLS.Certificates[0]
-	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, port := t.TempDir(), freePort(t)
-	certFile, keyFile := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
-		keyFile:  {Type: "PRIVATE KEY", Bytes: key},
-	} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(model.Certificate())
-	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
-	t.Cleanup(transport.CloseIdleConnections)
-	return fmt.Sprintf("https://127.0.0.1:%d", port), &http.Client{Transport: transport}, [][2]string{
-		{"# listen 443 ssl http2;", fmt.Sprintf("listen 127.0.0.1:%d ssl http2;", port)},
-		{"# ssl_certificate /etc/ssl/certs/chat.example.com.pem;", "ssl_certificate " + certFile + ";"},
-		{"# ssl_certificate_key /etc/ssl/private/chat.example.com.key;", "ssl_certificate_key " + keyFile + ";"},
-		{"# ssl_protocols", "ssl_protocols"},
-	}
-}
-
 // Each event comes as it leaves us: the upstream goes on only when the client has got
 // the first delta, and ends only when it has got heartbeats.
 func TestUnbuffered(t *testing.T) {
 	t.Parallel()
-	next := make(chan struct{})
-	u := newUpstream(t, func(c *chat) {
-		c.say("一")
-		c.await(next)
-		c.say("二")
-		c.await(next)
-		c.end()
-	}, nil)
-	httpsBase, https, changes := withTLS(t)
-	n := startNginx(t, start(t, "--upstream="+u.URL, "--heartbeat=20ms"), changes...)
-	for _, test := range []struct {
-		name, method, base, proto, scheme string
-		client                            *http.Client
-	}{
-		{"POST", http.MethodPost, n.base, "HTTP/1.1", "http", http.DefaultClient},
-		{"GET", http.MethodGet, n.base, "HTTP/1.1", "http", http.DefaultClient},
-		{"POST by HTTP2", http.MethodPost, httpsBase, "HTTP/2.0", "https", https},
-		{"GET by HTTP2", http.MethodGet, httpsBase, "HTTP/2.0", "https", https},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			message := strings.ReplaceAll(test.name, " ", "-")
-			res := ask(t, test.client, test.method, test.base+"/v3/chat?message="+message, "",
-				"Accept-Encoding", "gzip", "Authorization", "Bearer t", "X-Forwarded-For", "10.0.0.1")
-			defer res.Body.Close()
-			lines := bufio.NewReader(res.Body)
-			readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"一"`)
-			send(t, next)
-			readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"二"`)
-			readTo(t, lines, "\n") // the event's end
-			for range 3 {
-				if line, err := lines.ReadString('\n'); line != "\n" || err != nil {
-					t.Errorf("got %q, %v for a heartbeat", line, err)
+	for _, front := range fronts {
+		t.Run(front.name, func(t *testing.T) {
+			t.Parallel()
+			next := make(chan struct{})
+			u := newUpstream(t, func(c *chat) {
+				c.say("一")
+				c.await(next)
+				c.say("二")
+				c.await(next)
+				c.end()
+			}, nil)
+			f := front.start(t, start(t, "--upstream="+u.URL, "--heartbeat=20ms"))
+			forwarded := "127.0.0.1, 127.0.0.1"
+			if front.keepsForwardedFor {
+				forwarded = "10.0.0.1, " + forwarded
+			}
+			scheme, host, _ := strings.Cut(f.base, "://")
+			clients := map[string]*http.Client{"HTTP/1.1": newHTTP1Client(t)}
+			if scheme == "https" {
+				clients["HTTP/2.0"] = newClient(t)
+			}
+			for proto, client := range clients {
+				for _, method := range []string{http.MethodPost, http.MethodGet} {
+					message := method + "-" + strings.ReplaceAll(proto, "/", "")
+					res := ask(t, client, method, f.base+"/v3/chat?message="+message, "",
+						"Accept-Encoding", "gzip", "Authorization", "Bearer t", "X-Forwarded-For", "10.0.0.1")
+					checkUnbuffered(t, res.Body, next, method)
+					checkHeaders(t, res, proto)
+					u.checkAsked(t, message, map[string]string{
+						"Authorization":     "Bearer t",
+						"X-Forwarded-For":   forwarded,
+						"X-Forwarded-Host":  host,
+						"X-Forwarded-Proto": scheme,
+						"Connection":        "",
+					})
 				}
 			}
-			send(t, next)
-			if rest, err := io.ReadAll(lines); !strings.HasSuffix(string(rest), "event:done\ndata:\"[DONE]\"\n\n") && test.method == http.MethodPost || err != nil {
-				t.Errorf("the rest is %q, %v", rest, err)
-			}
-			checkHeaders(t, res, test.proto)
-			checkAsked(t, u, message, test.scheme, strings.TrimPrefix(test.base, test.scheme+"://"))
 		})
+	}
+}
+
+// checkUnbuffered reads an answer, whose upstream waits for what has come.
+func checkUnbuffered(t *testing.T, body io.ReadCloser, next chan<- struct{}, method string) {
+	t.Helper()
+	defer body.Close()
+	lines := bufio.NewReader(body)
+	readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"一"`)
+	send(t, next)
+	readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"二"`)
+	readTo(t, lines, "\n") // the event's end
+	for range 3 {
+		if line, err := lines.ReadString('\n'); line != "\n" || err != nil {
+			t.Errorf("got %q, %v for a heartbeat", line, err)
+		}
+	}
+	send(t, next)
+	if rest, err := io.ReadAll(lines); !strings.HasSuffix(string(rest), "event:done\ndata:\"[DONE]\"\n\n") && method == http.MethodPost || err != nil {
+		t.Errorf("the rest is %q, %v", rest, err)
 	}
 }
 
@@ -146,12 +121,11 @@ func checkHeaders(t *testing.T, res *http.Response, proto string) {
 		t.Errorf("got %s %d, length %d", res.Proto, res.StatusCode, res.ContentLength)
 	}
 	for name, want := range map[string][]string{
-		"Content-Type":      {"text/event-stream; charset=utf-8"},
-		"Cache-Control":     {"no-cache, no-store, must-revalidate"},
-		"Pragma":            {"no-cache"},
-		"X-Tt-Logid":        {"upstream's"},
-		"Content-Encoding":  nil,
-		"X-Accel-Buffering": nil, // it was for nginx
+		"Content-Type":     {"text/event-stream; charset=utf-8"},
+		"Cache-Control":    {"no-cache, no-store, must-revalidate"},
+		"Pragma":           {"no-cache"},
+		"X-Tt-Logid":       {"upstream's"},
+		"Content-Encoding": nil,
 	} {
 		if got := res.Header[name]; !slices.Equal(got, want) {
 			t.Errorf("header %s is %q, want %q", name, got, want)
@@ -162,19 +136,13 @@ func checkHeaders(t *testing.T, res *http.Response, proto string) {
 	}
 }
 
-// checkAsked checks the request for a message as it came to the upstream.
-func checkAsked(t *testing.T, u *upstream, message, scheme, host string) {
+// checkAsked checks the header of the request for a message as it came to the upstream.
+func (u *upstream) checkAsked(t *testing.T, message string, header map[string]string) {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	i := slices.IndexFunc(u.chats, func(c *chat) bool { return c.message == message })
-	for name, want := range map[string]string{
-		"Authorization":     "Bearer t",
-		"X-Forwarded-For":   "10.0.0.1, 127.0.0.1, 127.0.0.1",
-		"X-Forwarded-Host":  host,
-		"X-Forwarded-Proto": scheme,
-		"Connection":        "",
-	} {
+	for name, want := range header {
 		if got := strings.Join(u.chats[i].header[name], "|"); got != want {
 			t.Errorf("upstream got header %s: %q, want %q", name, got, want)
 		}
@@ -186,31 +154,36 @@ func checkAsked(t *testing.T, u *upstream, message, scheme, host string) {
 func TestForwardedStreamUnbuffered(t *testing.T) {
 	t.Parallel()
 	parts := []string{": hello\n\n", "id: 1\r\nevent: Mess", "age\r\ndata: {}\r\n\r\n"}
-	next := make(chan struct{})
-	u := newUpstream(t, nil, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for _, part := range parts {
-			_, _ = io.WriteString(w, part)
-			w.(http.Flusher).Flush()
-			select {
-			case <-next:
-			case <-r.Context().Done():
+	for _, front := range fronts {
+		t.Run(front.name, func(t *testing.T) {
+			t.Parallel()
+			next := make(chan struct{})
+			u := newUpstream(t, nil, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for _, part := range parts {
+					_, _ = io.WriteString(w, part)
+					w.(http.Flusher).Flush()
+					select {
+					case <-next:
+					case <-r.Context().Done():
+					}
+				}
+			})
+			f := front.start(t, start(t, "--upstream="+u.URL))
+			res := ask(t, http.DefaultClient, http.MethodPost, f.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
+			defer res.Body.Close()
+			buf := make([]byte, 100)
+			for _, want := range parts {
+				got, err := io.ReadAtLeast(res.Body, buf, len(want))
+				if err != nil || string(buf[:got]) != want {
+					t.Errorf("got %q, %v, want %q", buf[:got], err, want)
+				}
+				send(t, next)
 			}
-		}
-	})
-	n := startNginx(t, start(t, "--upstream="+u.URL))
-	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
-	defer res.Body.Close()
-	buf := make([]byte, 100)
-	for _, want := range parts {
-		got, err := io.ReadAtLeast(res.Body, buf, len(want))
-		if err != nil || string(buf[:got]) != want {
-			t.Errorf("got %q, %v, want %q", buf[:got], err, want)
-		}
-		send(t, next)
-	}
-	if rest, err := io.ReadAll(res.Body); len(rest) > 0 || err != nil {
-		t.Errorf("got %q, %v at the end", rest, err)
+			if rest, err := io.ReadAll(res.Body); len(rest) > 0 || err != nil {
+				t.Errorf("got %q, %v at the end", rest, err)
+			}
+		})
 	}
 }
 
