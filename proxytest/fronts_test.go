@@ -63,17 +63,17 @@ func TestOneConnection(t *testing.T) {
 				connections.Add(1)
 				return (&net.Dialer{}).DialContext(ctx, network, address)
 			}
-			var bodies []*http.Response
+			var leave []func() error
 			var readers []*bufio.Reader
 			for i := range streams {
 				res := ask(t, client, http.MethodGet, f.base+fmt.Sprint("/v3/chat?message=", i), "")
 				defer res.Body.Close()
-				bodies, readers = append(bodies, res), append(readers, bufio.NewReader(res.Body))
+				leave, readers = append(leave, res.Body.Close), append(readers, bufio.NewReader(res.Body))
 				if got := readTo(t, readers[i], "data:"); !strings.Contains(got, "一") {
 					t.Errorf("stream %d got %q", i, got)
 				}
 			}
-			_ = bodies[7].Body.Close() // it leaves
+			_ = leave[7]() // an error would show below
 			if who := receive(t, "the upstream of one is given up", left); who != "7" {
 				t.Errorf("stream %s was given up", who)
 			}

@@ -79,7 +79,8 @@ func TestUnbuffered(t *testing.T) {
 					message := method + "-" + strings.ReplaceAll(proto, "/", "")
 					res := ask(t, client, method, f.base+"/v3/chat?message="+message, "",
 						"Accept-Encoding", "gzip", "Authorization", "Bearer t", "X-Forwarded-For", "10.0.0.1")
-					checkUnbuffered(t, res.Body, next, method)
+					checkUnbuffered(t, bufio.NewReader(res.Body), next, method)
+					_ = res.Body.Close() // it was read
 					checkHeaders(t, res, proto)
 					u.checkAsked(t, message, map[string]string{
 						"Authorization":     "Bearer t",
@@ -95,10 +96,8 @@ func TestUnbuffered(t *testing.T) {
 }
 
 // checkUnbuffered reads an answer, whose upstream waits for what has come.
-func checkUnbuffered(t *testing.T, body io.ReadCloser, next chan<- struct{}, method string) {
+func checkUnbuffered(t *testing.T, lines *bufio.Reader, next chan<- struct{}, method string) {
 	t.Helper()
-	defer body.Close()
-	lines := bufio.NewReader(body)
 	readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"一"`)
 	send(t, next)
 	readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"二"`)
