@@ -67,7 +67,7 @@ func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
 	n.base, n.secure = fmt.Sprintf("http://127.0.0.1:%d", plain), fmt.Sprintf("https://127.0.0.1:%d", secure)
 	changes = append(changes,
 		[2]string{"listen 80;", fmt.Sprintf("listen 127.0.0.1:%d;", plain)},
-		[2]string{"listen 443 ssl http2;", fmt.Sprintf("listen 127.0.0.1:%d ssl http2;", secure)},
+		[2]string{"\tlisten 443 ", fmt.Sprintf("listen 127.0.0.1:%d ", secure)},
 		[2]string{"/etc/ssl/certs/chat.example.com.pem", certFile()},
 		[2]string{"/etc/ssl/private/chat.example.com.key", keyFile()},
 	)
