@@ -19,6 +19,9 @@ func NewBudget(maxBytes int64, evict func() bool) *Budget {
 // Used returns how many bytes the logs hold.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
+// Max returns how many bytes they may hold.
+func (b *Budget) Max() int64 { return b.max }
+
 // reserve takes bytes out of the budget, and reports whether they were there. The
 // nil budget has no end.
 func (b *Budget) reserve(bytes int) bool {

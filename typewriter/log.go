@@ -274,6 +274,39 @@ func (l *Log) Holds(p Position) bool {
 	return at == p.Offset
 }
 
+// Waiting counts the clusters of text that readers can see and that follow a position,
+// as if no cluster ended before the position and all text were of one channel. A
+// position in what was dropped is taken for the beginning of what is kept.
+func (l *Log) Waiting(from Position) int {
+	var split splitter
+	n := 0
+	for text := l.after(from); text != ""; n++ {
+		text = text[split.first(text).size:]
+	}
+	return n
+}
+
+// after returns all text that readers can see and that follows a position.
+func (l *Log) after(from Position) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shown, _ := l.shown()
+	n := min(shown-l.entries0, len(l.entries))
+	i := max(from.Entry-l.entries0, 0)
+	if i >= n {
+		return ""
+	}
+	begin, end := 0, int(l.entries[n-1].end-l.text0)
+	if i > 0 {
+		begin = int(l.entries[i-1].end - l.text0)
+	}
+	if from.Entry >= l.entries0 {
+		begin = min(begin+from.Offset, int(l.entries[i].end-l.text0))
+	}
+	text := l.text[begin:end]
+	return unsafe.String(unsafe.SliceData(text), len(text)) // as in read
+}
+
 func (l *Log) firstEntry() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
