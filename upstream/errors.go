@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -25,7 +26,8 @@ type Error struct {
 	// nothing of a request.
 	Msg string
 
-	// Err is the cause; nil if there is none but the upstream's behaviour.
+	// Err is the cause; nil if there is none but the upstream's behaviour. It tells
+	// nothing of a request either, and may be logged.
 	Err error
 }
 
@@ -49,6 +51,9 @@ var ErrRefused = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is 
 func openError(ctx context.Context, err error) *Error {
 	var op *net.OpError
 	var timeout net.Error
+	for u := (*url.Error)(nil); errors.As(err, &u); {
+		err = u.Err // a URL holds what the client asks
+	}
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
 	connecting := errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") ||
 		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no error for it
