@@ -19,8 +19,10 @@ import (
 
 	"sse-typewriter/config"
 	"sse-typewriter/handler"
+	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/streams/redislog"
+	"sse-typewriter/summary"
 	"sse-typewriter/upstream"
 )
 
@@ -162,6 +164,9 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 	}
 	registry := streams.NewRegistry(int64(conf.StoreMaxBytes))
 	registry.Grace, registry.Retention = conf.ResumeGrace, conf.ResumeRetention
+	counts := metrics.New(metrics.Options{
+		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: registry.Bytes, StoreMaxBytes: registry.MaxBytes(),
+	})
 	return &handler.Handler{
 		Upstream:       client,
 		Paces:          paces,
@@ -179,6 +184,7 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 
 		Streams: registry,
 		Logger:  logger,
+		Metrics: counts,
 	}, nil
 }
 

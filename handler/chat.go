@@ -1,9 +1,7 @@
 package handler
 
 import (
-	"cmp"
 	"context"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -101,6 +99,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []by
 	// gone, and be kept for a client that comes back.
 	upCtx, cancel := context.WithCancel(h.draining)
 	defer context.AfterFunc(ctx, cancel)()
+	asked := time.Now()
 	reply, err := h.Upstream.Do(upCtx, req) //nolint:contextcheck // see above
 	if err != nil {
 		cancel()
@@ -112,7 +111,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []by
 		h.passReply(c, reply)
 		return nil, false
 	}
-	return h.recordChat(c, opened{reply, header, cancel}, kept), true
+	return h.recordChat(c, opened{reply, header, asked, cancel}, kept), true
 }
 
 // viewing is how a client sees a stream.
@@ -120,6 +119,7 @@ type viewing struct {
 	pace    typewriter.Pace
 	withIDs bool
 	from    typewriter.Position
+	known   int // how many entries were there before the client came
 }
 
 // view plays a stream to a client until it has ended or the client has gone, and
@@ -127,8 +127,9 @@ type viewing struct {
 func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.Stream, v viewing) {
 	defer s.Detach()
 	defer context.AfterFunc(h.draining, s.Log.Skip)() //nolint:contextcheck // the server ends: no time is left to type it
-	started := time.Now()
+	seen := h.see(c, s, v)
 	w := h.newEventWriter(c, s, v.withIDs)
+	w.seen = seen
 	var err error
 	if v.withIDs && c.IsGet() {
 		err = w.openAt(v.from)
@@ -139,17 +140,5 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 		player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
 		err = player.Play(ctx, w)
 	}
-	outcome := "left"
-	if err == nil {
-		outcome = cmp.Or(s.Source.Failure(), "done")
-	}
-	h.Logger.LogAttrs(ctx, slog.LevelInfo, "stream ended",
-		slog.String("stream", s.ID),
-		slog.String("route", string(c.Method())+" "+c.FullPath()),
-		slog.String("mode", string(v.pace.Mode)),
-		slog.String("logid", s.Source.LogID),
-		slog.Int("graphemes", w.clusters),
-		slog.Duration("duration", time.Since(started)),
-		slog.String("outcome", outcome),
-	)
+	seen.end(ctx, s.Source, err)
 }

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/metrics"
 	"sse-typewriter/upstream"
 )
 
@@ -60,6 +60,7 @@ func (h *Handler) refuse(c *app.RequestContext, status, code int, msg string) {
 
 // refuseLarge refuses a body that is larger than a limit.
 func (h *Handler) refuseLarge(c *app.RequestContext, limit int64) {
+	h.Metrics.Rejected(metrics.BodyTooLarge)
 	msg := fmt.Sprintf("request body is too large: want at most %d bytes", limit)
 	h.refuse(c, http.StatusRequestEntityTooLarge, codeBadRequest, msg)
 }
@@ -68,13 +69,10 @@ func (h *Handler) refuseLarge(c *app.RequestContext, limit int64) {
 func (h *Handler) failOpen(c *app.RequestContext, err error) {
 	failure := &upstream.Error{Reason: "internal", Status: http.StatusInternalServerError, Code: codeInternal, Msg: "internal error", Err: err}
 	_ = errors.As(err, &failure)
-	cause := failure.Err
-	if u := (*url.Error)(nil); errors.As(cause, &u) {
-		cause = u.Err // a URL holds what the client asks
-	}
 	fail(c, failure.Status, failure.Code, failure.Msg)
-	h.Logger.Warn("no reply from upstream",
-		"route", string(c.Method())+" "+c.FullPath(), "logid", c.Response.Header.Get(headerLogID), "reason", failure.Reason, "error", cause)
+	h.Metrics.UpstreamFailed(failure.Reason)
+	h.Logger.Warn("no reply from upstream", "route", routeOf(c), "logid", c.Response.Header.Get(headerLogID),
+		"request_id", c.Request.Header.Get(headerRequestID), "reason", failure.Reason, "error", failure.Err)
 }
 
 // recovering has a panic end its request alone: with an error, or, if a reply has
@@ -85,7 +83,7 @@ func (h *Handler) recovering(ctx context.Context, c *app.RequestContext) {
 		if cause == nil {
 			return
 		}
-		h.Logger.Error("panic", "route", string(c.Method())+" "+c.FullPath(), "cause", cause, "stack", string(debug.Stack()))
+		h.Logger.Error("panic", "route", routeOf(c), "request_id", c.Request.Header.Get(headerRequestID), "cause", cause, "stack", string(debug.Stack()))
 		c.SetConnectionClose()
 		if begun, ok := c.Response.GetHijackWriter().(*body); ok {
 			begun.err = errPanic

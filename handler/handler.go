@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -54,6 +56,10 @@ type Handler struct {
 	// Logger gets a line for each stream; never content or tokens.
 	Logger *slog.Logger
 
+	// Metrics count what is done.
+	Metrics *metrics.Metrics
+
+	leaving  atomic.Bool    // the server is about to end
 	live     sync.WaitGroup // of handlers and recorders
 	draining context.Context
 	end      context.CancelFunc
@@ -66,7 +72,8 @@ const chatPath = "/v3/chat"
 func (h *Handler) Register(r *route.Engine) {
 	h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
 	h.draining, h.end = context.WithCancel(context.Background())
-	r.Use(h.recovering)
+	r.Use(h.tagging, h.recovering)
+	h.registerHealth(r)
 	r.POST(chatPath, h.chat)
 	r.GET(chatPath, h.chatGet)
 	r.POST("/v3/chat/submit_tool_outputs", h.chat)
@@ -82,6 +89,8 @@ func (h *Handler) Register(r *route.Engine) {
 
 // Shutdown waits until all streams have ended. When ctx is done it ends them.
 func (h *Handler) Shutdown(ctx context.Context) {
+	h.leaving.Store(true)
+	h.Metrics.Drains()
 	stop := context.AfterFunc(ctx, func() {
 		h.Streams.Stop() // first, so that other replicas do not take the end for the answer's
 		h.end()

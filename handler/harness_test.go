@@ -15,7 +15,9 @@ import (
 	"github.com/cloudwego/hertz/pkg/network"
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
+	"sse-typewriter/summary"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -64,6 +66,9 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		Logger: slog.New(slog.DiscardHandler),
 	}
 	h.Streams.Grace, h.Streams.Retention = 30*time.Second, 5*time.Minute
+	h.Metrics = metrics.New(metrics.Options{
+		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: h.Streams.Bytes, StoreMaxBytes: h.Streams.MaxBytes(),
+	})
 	options := config.NewOptions([]config.Option{})
 	options.HandleMethodNotAllowed = true
 	options.DisablePrintRoute = true

@@ -3,6 +3,7 @@ package handler
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
@@ -17,6 +18,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	dropHopByHop(header)
 	size := replySize(c, reply)
 	header.Del("Content-Length")
+	header.Del(headerRequestID) // ours stands there
 	c.SetStatusCode(reply.Status)
 	for name, values := range header {
 		c.Response.Header.Del(name)
@@ -25,6 +27,8 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 		}
 	}
 	h.newBody(c, size).readFrom(reply.Body)
+	h.Logger.Debug("reply passed on", "route", routeOf(c), "logid", header.Get(headerLogID),
+		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(keyArrived)))
 }
 
 // replySize returns the size of a reply's body. A reply to HEAD, or one with a status

@@ -10,6 +10,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 )
@@ -82,14 +83,16 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	s, err := h.find(ctx, c, id)
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
-		unavailable(c)
+		h.Metrics.Resumed(resumeUnavailable)
+		h.unavailable(c)
 		return
 	case err != nil:
-		nothingToResume(c, resumeGone)
+		h.nothingToResume(c, resumeGone)
 		return
 	case !s.Await(ctx, from):
 		s.Detach()
-		unavailable(c)
+		h.Metrics.Resumed(resumeUnavailable)
+		h.unavailable(c)
 		return
 	}
 	n, ended := s.Log.Len()
@@ -99,25 +102,28 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
 	case ended && from.Entry == n:
 		s.Detach()
-		nothingToResume(c, resumeFinished)
+		h.nothingToResume(c, resumeFinished)
 	default:
+		h.Metrics.Resumed("resumed")
 		h.live.Add(1)
 		defer h.live.Done()
 		defer watchLeaving(c)()
-		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from})
+		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from, known: n})
 	}
 }
 
 // nothingToResume tells an EventSource to stop (HTML, section 9.2.3: 204 does), and
 // others why.
-func nothingToResume(c *app.RequestContext, why string) {
+func (h *Handler) nothingToResume(c *app.RequestContext, why string) {
+	h.Metrics.Resumed(why)
 	c.Response.Header.Set("Typewriter-Resume", why)
 	c.SetStatusCode(http.StatusNoContent)
 }
 
 // unavailable answers when the streams of other replicas cannot be reached: unlike 204
 // it tells nobody to stop.
-func unavailable(c *app.RequestContext) {
+func (h *Handler) unavailable(c *app.RequestContext) {
+	h.Metrics.Rejected(metrics.Unavailable)
 	c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
 	c.Response.Header.Set("Retry-After", "1")
 	fail(c, http.StatusServiceUnavailable, codeUnavailable, streams.ErrUnavailable.Error())
@@ -158,7 +164,7 @@ func (h *Handler) act(ctx context.Context, c *app.RequestContext, do func(*strea
 	s, err := h.find(ctx, c, c.Param("id"))
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
-		unavailable(c)
+		h.unavailable(c)
 	case err != nil:
 		fail(c, http.StatusNotFound, codeNotFound, "no such stream")
 	default:

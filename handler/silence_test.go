@@ -191,7 +191,7 @@ func TestWhatGoesUpstream(t *testing.T) {
 			"Authorization": "Bearer t", "X-Coze-Client-User-Agent": "{}", "Content-Type": "application/json; charset=x",
 			"Connection": "close, X-Hop", "X-Hop": "1", "Keep-Alive": "1", "Te": "trailers", "Upgrade": "h2c",
 			"Typewriter-Mode": "raw", "Typewriter-Speed": "1", "Typewriter-Max-Lag": "1s", "Typewriter-Event-Ids": "off",
-			"Accept-Encoding": "gzip", "Last-Event-ID": "1",
+			"Accept-Encoding": "gzip", "Last-Event-ID": "1", "X-Request-Id": "id-1",
 		},
 		body: odd,
 	})
@@ -204,7 +204,7 @@ func TestWhatGoesUpstream(t *testing.T) {
 	want := http.Header{
 		"Authorization": {"Bearer t"}, "X-Coze-Client-User-Agent": {"{}"},
 		"Content-Type": {"application/json; charset=x"}, "Accept-Encoding": {"identity"},
-		"X-Forwarded-For": {"0.0.0.0"}, "X-Forwarded-Host": {"localhost"}, "X-Forwarded-Proto": {"http"},
+		"X-Forwarded-For": {"0.0.0.0"}, "X-Forwarded-Host": {"localhost"}, "X-Forwarded-Proto": {"http"}, "X-Request-Id": {"id-1"},
 	}
 	got.Header.Del("User-Agent")
 	if !reflect.DeepEqual(got.Header, want) {

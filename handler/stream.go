@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
@@ -27,10 +28,12 @@ type recording struct {
 
 // record starts to read a stream.
 func (h *Handler) record(r recording) *streams.Stream {
-	s := h.Streams.Open(r.owner, r.kept, r.source)
+	source, gaveUp := h.timed(r.source)
+	s := h.Streams.Open(r.owner, r.kept, source)
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
-		err := typewriter.Record(r.events, s.Log, upstream.ErrorEvent(upstream.ErrRefused))
+		defer gaveUp() // once the upstream has been released
+		err := typewriter.Record(h.counted(r.events, source), s.Log, upstream.ErrorEvent(upstream.ErrRefused))
 		s.Ended()
 		r.release(err)
 	})
@@ -41,6 +44,7 @@ func (h *Handler) record(r recording) *streams.Stream {
 type opened struct {
 	reply  *upstream.Reply
 	header http.Header        // that went upstream
+	asked  time.Time          // when it did
 	cancel context.CancelFunc // ends the reply's context
 }
 
@@ -50,7 +54,7 @@ func (h *Handler) recordChat(c *app.RequestContext, o opened, kept bool) *stream
 	source, canceled := h.source(o.header, o.reply.Chat, failure, o.cancel)
 	source.LogID = o.reply.Header.Get(headerLogID)
 	return h.record(recording{
-		events: untilCanceled(events, canceled, upstream.DoneEvent),
+		events: untilCanceled(h.timedText(events, o.asked), canceled, upstream.DoneEvent),
 		source: source,
 		owner:  owner(c),
 		kept:   kept,
@@ -93,11 +97,11 @@ func (h *Handler) source(header http.Header, chat func() (id, conversationID str
 				h.cancelChat(header)(ctx, id, conversationID)
 			}
 		},
-		Failure: func() string {
+		Failure: func() (reason string, cause error) {
 			if failed := failure(); failed != nil && !canceled.Load() {
-				return failed.Reason
+				return failed.Reason, failed.Err
 			}
-			return ""
+			return "", nil
 		},
 	}, canceled
 }
@@ -106,12 +110,12 @@ func (h *Handler) source(header http.Header, chat func() (id, conversationID str
 // [streams.Continue].
 func (h *Handler) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 	if events, source, ok := h.proceedSummary(ctx, header, seen); ok {
-		return events, source
+		return h.counted(events, source), source
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	events, failure := h.Upstream.Continue(ctx, header, seen)
 	id, conversationID := upstream.ChatOf(seen)
 	chat := func() (string, string) { return id, conversationID }
 	source, canceled := h.source(header, chat, failure, cancel)
-	return untilCanceled(events, canceled, upstream.DoneEvent), source
+	return h.counted(untilCanceled(events, canceled, upstream.DoneEvent), source), source
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
@@ -120,6 +121,7 @@ func (h *Handler) recordSummary(owner string, kept bool, j chatJob) *streams.Str
 	ctx, cancel := context.WithCancel(h.draining)
 	var reply atomic.Pointer[upstream.Reply] // nil: there is none yet
 	j.job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
+		asked := time.Now()
 		r, err := h.Upstream.Do(ctx, upstream.Request{
 			Method: http.MethodPost, Path: chatPath, Header: j.header.Clone(), Body: marshal(j.body),
 		})
@@ -132,7 +134,7 @@ func (h *Handler) recordSummary(owner string, kept bool, j chatJob) *streams.Str
 		}
 		reply.Store(r)
 		events, _ := r.Events() // how it failed is the last event
-		return events, r.Drain, nil
+		return h.timedText(events, asked), r.Drain, nil
 	}
 	chat := func() (chatID, conversationID string) {
 		if r := reply.Load(); r != nil {

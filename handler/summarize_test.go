@@ -419,7 +419,7 @@ func TestSummaryIsTakenOver(t *testing.T) {
 		if last := texts[len(texts)-1]; last.Get("status").Str != "done" || !strings.Contains(last.Get("result").Str, "a long one") {
 			t.Errorf("ends with %v", last)
 		}
-		if failed := source.Failure(); failed != "" {
+		if failed, _ := source.Failure(); failed != "" {
 			t.Errorf("failed: %s", failed)
 		}
 		s.Detach()

@@ -24,7 +24,7 @@ type eventWriter struct {
 	event sse.Event // used again for each
 
 	idPrefix string // the stream's id and a colon; empty: without ids
-	clusters int    // sent so far
+	seen     *sight
 }
 
 // newEventWriter takes over the response.
@@ -68,7 +68,7 @@ func (w *eventWriter) openAt(from typewriter.Position) error {
 
 // Write implements [typewriter.Writer].
 func (w *eventWriter) Write(o typewriter.Output) error {
-	w.clusters += o.Clusters
+	w.seen.sent(o)
 	w.event.Event, w.event.Data = o.Name, o.Data
 	if w.idPrefix != "" {
 		w.event.ID = w.idPrefix + o.Next.String()

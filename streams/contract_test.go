@@ -289,7 +289,7 @@ func TestTakeOver(t *testing.T) {
 						return
 					}
 				}
-			}, streams.Source{Stop: func() {}, Cancel: func(context.Context) {}, Failure: func() string { return "" }}
+			}, streams.Source{Stop: func() {}, Cancel: func(context.Context) {}, Failure: func() (string, error) { return "", nil }}
 		})
 	if err != nil {
 		t.Fatal(err)

@@ -211,11 +211,11 @@ func (s *Stream) borrowed(logID string, stop func()) Source {
 			s.registry.mu.Unlock()
 			_ = s.ask(ctx, AskStop) // if it fails, the viewers go on
 		},
-		Failure: func() string {
+		Failure: func() (reason string, cause error) {
 			if own := taken(); own.Failure != nil {
 				return own.Failure()
 			}
-			return ""
+			return "", nil
 		},
 	}
 }

@@ -36,6 +36,10 @@ type Store interface {
 	// replica is the writer now; and [typewriter.ErrFull].
 	Read(ctx context.Context, id string, feed Feed) error
 
+	// Ping returns an error when the store cannot be reached. It returns at the latest
+	// when ctx is done.
+	Ping(ctx context.Context) error
+
 	// Ask has all replicas that write or read the stream do something, within a
 	// second or two.
 	Ask(ctx context.Context, id string, ask Ask) error

@@ -55,6 +55,24 @@ func NewRegistry(maxBytes int64) *Registry {
 // Bytes returns how much memory the streams hold.
 func (r *Registry) Bytes() int64 { return r.budget.Used() }
 
+// MaxBytes returns how much they may hold.
+func (r *Registry) MaxBytes() int64 { return r.budget.Max() }
+
+// probeTime is how long the store may take to answer when it is only asked whether it
+// does: less than anybody's health check waits.
+const probeTime = 300 * time.Millisecond
+
+// Reachable reports whether streams of other replicas can be found now, if they are
+// shared at all.
+func (r *Registry) Reachable(ctx context.Context) bool {
+	if r.Store == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	return r.Store.Ping(ctx) == nil
+}
+
 // Stream is an answer on its way into a log, or one that has ended.
 type Stream struct {
 	// ID is 128 random bits as text.
@@ -99,9 +117,9 @@ type Source struct {
 	// Cancel has the upstream stop the answer, and ends the stream in order.
 	Cancel func(context.Context)
 
-	// Failure says in a word how the source failed, or nothing. It is asked when the
-	// log has ended.
-	Failure func() string
+	// Failure says in a word how the source failed, or nothing, and what the cause was,
+	// if one is known. It is asked when the log has ended.
+	Failure func() (reason string, cause error)
 }
 
 // Open starts a stream that belongs to an owner, a credential, and has its opener for

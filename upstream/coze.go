@@ -28,6 +28,14 @@ const (
 	eventStudioDone     = "conversation.stream.done" // how coze-studio ends a stream
 )
 
+// EventTypes returns the names of the events that Coze is known to send.
+func EventTypes() []string {
+	return []string{
+		eventDelta, eventCompleted, eventChatCreated, "conversation.chat.in_progress", eventChatCompleted,
+		eventChatFailed, eventRequiresAction, "conversation.audio.delta", eventError, eventDone, eventStudioDone, "ping",
+	}
+}
+
 // doneData is the data of Coze's done event: a JSON string.
 const doneData = `"[DONE]"`
 

@@ -190,6 +190,11 @@ func (s *Store) Find(ctx context.Context, id string) (about streams.About, err e
 	return streams.About{Seal: []byte(values[fieldSeal]), LogID: values[fieldLogID], Started: time.UnixMilli(started)}, nil
 }
 
+// Ping implements [streams.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	return s.do(ctx, func(ctx context.Context) error { return s.client.Ping(ctx).Err() })
+}
+
 // Ask implements [streams.Store].
 func (s *Store) Ask(ctx context.Context, id string, ask streams.Ask) error {
 	k := s.keys(id)

@@ -1,0 +1,44 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/cloudwego/hertz/pkg/common/adaptor"
+	"github.com/cloudwego/hertz/pkg/route"
+)
+
+// registerHealth adds the routes for those who run the server.
+func (h *Handler) registerHealth(r *route.Engine) {
+	r.GET("/healthz", h.healthz)
+	r.HEAD("/healthz", h.healthz)
+	r.GET("/readyz", h.readyz)
+	r.HEAD("/readyz", h.readyz)
+	r.GET("/metrics", adaptor.HertzHandler(h.Metrics.Handler()))
+}
+
+// healthz serves /healthz: who answers lives.
+func (h *Handler) healthz(_ context.Context, c *app.RequestContext) {
+	c.Response.Header.Set("Cache-Control", "no-store")
+	c.Data(http.StatusOK, "text/plain; charset=utf-8", []byte("ok"))
+}
+
+// readyz serves /readyz: whether new streams are welcome. They are without a store,
+// too: all replicas would go at once if they were not ready when Redis is lost. So that
+// is only told.
+func (h *Handler) readyz(ctx context.Context, c *app.RequestContext) {
+	status, readiness := http.StatusOK, "ready"
+	if h.leaving.Load() {
+		status, readiness = http.StatusServiceUnavailable, "draining"
+	}
+	store := "available"
+	if !h.Streams.Reachable(ctx) {
+		store = "unavailable"
+	}
+	c.Response.Header.Set("Cache-Control", "no-store")
+	c.Data(status, "application/json", marshal(struct {
+		Status string `json:"status"`
+		Store  string `json:"store"`
+	}{readiness, store}))
+}

@@ -1,0 +1,289 @@
+package handler
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// series is a line of a scrape: what is counted, without our prefix, and its value.
+var series = regexp.MustCompile(`(?m)^typewriter_(\S+(?:{.*})?) (\S+)$`)
+
+// scrape returns the values of our metrics.
+func scrape(t *testing.T, h *Handler) map[string]float64 {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.Metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	values := map[string]float64{}
+	for _, found := range series.FindAllStringSubmatch(w.Body.String(), -1) {
+		value, err := strconv.ParseFloat(found[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[found[1]] = value
+	}
+	return values
+}
+
+// checkMetrics compares some metrics; one that is not there is 0.
+func checkMetrics(t *testing.T, h *Handler, want map[string]float64) {
+	t.Helper()
+	got := scrape(t, h)
+	for name, value := range want {
+		// Sums of seconds are not exact.
+		if diff := got[name] - value; diff > 1e-9 || diff < -1e-9 {
+			t.Errorf("%s is %v, want %v", name, got[name], value)
+		}
+	}
+}
+
+// A stream whose numbers are known: "ab" arrives after a second and "cd" 20 ms later;
+// the pauses are 100 ms, so that the characters leave 0, 100, 180 and 280 ms after
+// they arrived.
+func TestStreamIsMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(
+			nil,
+			part{time.Second, deltaAB + "event:new\ndata:{}\n\n"},
+			part{20 * time.Millisecond, strings.ReplaceAll(deltaAB, "ab", "cd")},
+			part{time.Second, done},
+		))
+		go serve(t.Context(), t, engine, question("x"))
+		time.Sleep(1010 * time.Millisecond)
+		checkMetrics(t, h, map[string]float64{"streams_active": 1, "backlog_graphemes": 1, "graphemes_total": 1})
+		time.Sleep(20 * time.Millisecond)
+		checkMetrics(t, h, map[string]float64{"streams_active": 1, "backlog_graphemes": 3, "graphemes_total": 1})
+		if got := scrape(t, h)["store_bytes"]; got <= 0 {
+			t.Errorf("the store holds %v bytes", got)
+		}
+		time.Sleep(5 * time.Second)
+		checkMetrics(t, h, map[string]float64{
+			"streams_active":                                  0,
+			"backlog_graphemes":                               0,
+			"store_bytes":                                     0,
+			"store_max_bytes":                                 1 << 30,
+			"graphemes_total":                                 4,
+			"upstream_ttft_seconds_count":                     1,
+			"upstream_ttft_seconds_sum":                       1,
+			"added_latency_seconds_count":                     4,
+			"added_latency_seconds_sum":                       0 + 0.1 + 0.18 + 0.28,
+			"pacing_lateness_seconds_count":                   4,
+			"pacing_lateness_seconds_sum":                     0,
+			"upstream_cancel_seconds_count":                   0,
+			`events_total{type="other"}`:                      1,
+			`events_total{type="done"}`:                       1,
+			"draining":                                        0,
+			`events_total{type="conversation.message.delta"}`: 4,
+			`streams_total{mode="typewriter",outcome="done",route="POST /v3/chat"}`: 1,
+		})
+	})
+}
+
+// What a client that comes later is shown of the past is no latency.
+func TestThePastIsNoLatency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}))
+		h.Streams.Grace = 2 * time.Hour
+		h.Upstream.IdleTimeout = 2 * time.Hour
+		id := startAsync(t, engine, "x")
+		time.Sleep(time.Hour - time.Second)
+		serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+		checkMetrics(t, h, map[string]float64{
+			"graphemes_total":                  4,
+			"added_latency_seconds_count":      2,
+			"added_latency_seconds_sum":        0.1,
+			"pacing_lateness_seconds_count":    2,
+			`resumes_total{outcome="resumed"}`: 1,
+			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id"}`: 1,
+		})
+	})
+}
+
+// How streams end, and what becomes of other requests.
+func TestOutcomesAreCounted(t *testing.T) {
+	tests := []struct {
+		name     string
+		upstream http.RoundTripper
+		request
+		leave time.Duration // 0: the client stays
+		want  map[string]float64
+	}{
+		{"left", streaming(nil, part{0, deltaAB}, part{time.Hour, done}), question("x"), 50 * time.Millisecond, map[string]float64{
+			`streams_total{mode="typewriter",outcome="left",route="POST /v3/chat"}`: 1,
+			`upstream_errors_total{reason="canceled"}`:                              1,
+			"upstream_cancel_seconds_count":                                         1,
+			"upstream_cancel_seconds_sum":                                           0,
+		}},
+		{"cut", streaming(nil, part{0, deltaAB}), question("x"), 0, map[string]float64{
+			`streams_total{mode="typewriter",outcome="cut",route="POST /v3/chat"}`: 1,
+			`upstream_errors_total{reason="cut"}`:                                  1,
+			"upstream_cancel_seconds_count":                                        0,
+		}},
+		{"silent", streaming(nil, part{0, deltaAB}, part{time.Hour, done}), question("x"), 0, map[string]float64{
+			`streams_total{mode="typewriter",outcome="idle_timeout",route="POST /v3/chat"}`: 1,
+			`upstream_errors_total{reason="idle_timeout"}`:                                  1,
+		}},
+		{"no reply", transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), question("x"), 0, map[string]float64{
+			`upstream_errors_total{reason="unreachable"}`: 1,
+		}},
+		{"raw", streaming(nil, part{0, deltaAB + done}), request{method: "GET", url: "/v3/chat?mode=raw"}, 0, map[string]float64{
+			`streams_total{mode="raw",outcome="done",route="GET /v3/chat"}`: 1,
+			"upstream_ttft_seconds_count":                                   1,
+			"added_latency_seconds_count":                                   0,
+			"graphemes_total":                                               0,
+		}},
+		{"gone", nil, resumed(strings.Repeat("a", 26)+":1.0", ""), 0, map[string]float64{`resumes_total{outcome="gone"}`: 1}},
+		{"too large", nil, post(strings.Repeat("x", 1<<20+1)), 0, map[string]float64{`rejected_total{reason="body_too_large"}`: 1}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, engine := newTestHandler(t, test.upstream)
+				ctx, cancel := context.WithCancel(t.Context())
+				if test.leave > 0 {
+					time.AfterFunc(test.leave, cancel)
+				}
+				defer cancel()
+				serve(ctx, t, engine, test.request)
+				synctest.Wait()
+				checkMetrics(t, h, test.want)
+			})
+		})
+	}
+}
+
+// A stream that was stopped has not failed.
+func TestStoppedIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		id := startAsync(t, engine, "x")
+		go serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+		time.Sleep(10 * time.Millisecond)
+		serve(t.Context(), t, engine, request{method: "DELETE", url: streamsPath + id})
+		synctest.Wait()
+		checkMetrics(t, h, map[string]float64{
+			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id"}`: 1,
+			`upstream_errors_total{reason="canceled"}`:                                            0,
+			"upstream_cancel_seconds_count":                                                       1,
+		})
+	})
+}
+
+// Each request has an id, its own if that is fit, which the upstream and the client get.
+func TestRequestID(t *testing.T) {
+	long := strings.Repeat("x", maxRequestID)
+	replies := map[string]http.RoundTripper{
+		"stream": streaming(nil, part{0, done}),
+		"reply": transportFunc(func(r *http.Request) (*http.Response, error) {
+			header := http.Header{headerRequestID: {"upstream"}, "Content-Type": {"application/json"}}
+			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody, Request: r}, nil
+		}),
+		"failure": transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }),
+		"panic":   transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }),
+	}
+	for kind, reply := range replies {
+		for _, test := range []struct {
+			sent string
+			kept bool
+		}{
+			{"", false},
+			{"a", true},
+			{"a-Z_0.9", true},
+			{long, true},
+			{long + "x", false},
+			{"a b", false},
+			{"é", false},
+			{"a,b", false},
+			{`"a"`, false},
+			{"a/b", false},
+		} {
+			for _, target := range []request{question("x"), {method: "GET", url: "/v1/x"}, {method: "GET", url: "/nothing"}, {method: "GET", url: "/healthz"}} {
+				upstream := ""
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					upstream = strings.Join(r.Header.Values(headerRequestID), "|")
+					return reply.RoundTrip(r)
+				}))
+				target.header = map[string]string{headerRequestID: test.sent}
+				a, _ := serve(t.Context(), t, engine, target)
+				got := a.header(headerRequestID)
+				if test.kept && got != test.sent || !test.kept && (len(got) != 26 || got == test.sent) {
+					t.Errorf("%s, %s: sent %q, got %q", kind, target.url, test.sent, got)
+				}
+				if strings.HasPrefix(target.url, "/v") && upstream != got {
+					t.Errorf("%s, %s: upstream got %q, client %q", kind, target.url, upstream, got)
+				}
+			}
+		}
+	}
+}
+
+// One line tells how a stream went.
+func TestStreamIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			res, err := streaming(nil, part{2 * time.Second, deltaAB}).RoundTrip(r)
+			res.Header.Set(headerLogID, "log")
+			return res, err
+		}))
+		var log strings.Builder
+		h.Logger = testLogger(&log)
+		a, _ := serve(t.Context(), t, engine, question("x"))
+		want := "level=INFO msg=\"stream ended\" stream=" + a.header("Typewriter-Stream") + " route=\"POST /v3/chat\" mode=typewriter logid=log request_id=" +
+			a.header(headerRequestID) + " first_byte=3s graphemes=2 duration=3.1s outcome=cut\n"
+		if _, got, _ := strings.Cut(log.String(), " "); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	})
+}
+
+// created is an event that names a chat.
+const created = "event:conversation.chat.created\ndata:{\"id\":\"1\",\"conversation_id\":\"2\"}\n\n"
+
+// Why a stream failed is logged, without what the client asked for.
+func TestCauseIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path != chatPath {
+				return nil, &url.Error{Op: "Get", URL: "http://h/?SECRET", Err: io.ErrClosedPipe}
+			}
+			body := &slowBody{ctx: r.Context(), parts: []part{{0, created + deltaAB}}}
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: body,
+			}, nil
+		}))
+		var log strings.Builder
+		h.Logger = testLogger(&log)
+		serve(t.Context(), t, engine, question("x"))
+		if got := log.String(); !strings.Contains(got, `outcome=cut error="cannot recover the answer: upstream cannot be reached: io: read/write on closed pipe"`) || strings.Contains(got, "SECRET") {
+			t.Errorf("log is %s", got)
+		}
+	})
+}
+
+// Health is told in plain words, and readiness ends when the server begins to.
+func TestHealth(t *testing.T) {
+	h, engine := newTestHandler(t, nil)
+	check := func(path string, status int, body string) {
+		t.Helper()
+		a, _ := serve(t.Context(), t, engine, request{method: "GET", url: path})
+		if a.status != status || a.body != body || a.header("Cache-Control") != "no-store" {
+			t.Errorf("%s: got %d %q, %s", path, a.status, a.body, a.header("Cache-Control"))
+		}
+	}
+	check("/healthz", 200, "ok")
+	check("/readyz", 200, `{"status":"ready","store":"available"}`)
+	checkMetrics(t, h, map[string]float64{"draining": 0})
+	h.Shutdown(t.Context())
+	check("/healthz", 200, "ok")
+	check("/readyz", 503, `{"status":"draining","store":"available"}`)
+	checkMetrics(t, h, map[string]float64{"draining": 1})
+}
