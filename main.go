@@ -79,6 +79,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		source = "the stand-in at " + address + standInPath + ", since none is configured"
 	}
 
+	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, h.Metrics.Handler(), logger)
+	if err != nil {
+		return err
+	}
+	defer stopAdmin()
+
 	failed := make(chan error, 1)
 	go func() { failed <- engine.Run() }() // ends with the process
 	logger.Info("serving", "address", address, "upstream", source)

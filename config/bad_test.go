@@ -30,6 +30,8 @@ func TestBadValues(t *testing.T) {
 		{"addr", "localhost", ""},
 		{"addr", "", ""},
 		{"addr", "a:b:c", ""},
+		{"admin-addr", "9090", ""},
+		{"admin-addr", "a:b:c", ""},
 		{"upstream", "api.coze.com", ""},
 		{"upstream", "ftp://api.coze.com", ""},
 		{"upstream", "https://", ""},

@@ -26,6 +26,7 @@ type Config struct {
 	Version versionFlag     `env:"-" help:"Print the version and end."`
 
 	Addr          string `default:"127.0.0.1:8380" help:"Address to serve on."`
+	AdminAddr     string `help:"Address to serve /metrics and profiles (/debug/pprof/) on, for nobody but operators. Empty: nowhere; /metrics is on the other address, too." placeholder:"ADDR"`
 	Upstream      string `help:"Base URL of the AI service, as https://api.coze.com. Empty: the stand-in at /upstream." placeholder:"URL"`
 	UpstreamToken string `help:"Token that is sent upstream for clients that bring none. Better set by the environment." placeholder:"TOKEN"`
 	BotID         string `help:"bot_id of requests that name none." placeholder:"ID"`
@@ -174,6 +175,9 @@ func (r resolver) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag)
 func (c *Config) validate() error {
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("--addr %q: want host:port", c.Addr)
+	}
+	if _, _, err := net.SplitHostPort(c.AdminAddr); c.AdminAddr != "" && err != nil {
+		return fmt.Errorf("--admin-addr %q: want host:port", c.AdminAddr)
 	}
 	if c.Upstream != "" {
 		u, err := url.Parse(c.Upstream)

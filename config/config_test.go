@@ -94,6 +94,7 @@ type setting struct {
 
 var settings = []setting{
 	{"addr", ":1", func(c *Config) any { return c.Addr }, ":1"},
+	{"admin-addr", "h:2", func(c *Config) any { return c.AdminAddr }, "h:2"},
 	{"upstream", "http://h:1/a/", func(c *Config) any { return c.Upstream }, "http://h:1/a/"},
 	{"upstream-token", "pat_x", func(c *Config) any { return c.UpstreamToken }, "pat_x"},
 	{"bot-id", "7350000000000000001", func(c *Config) any { return c.BotID }, "7350000000000000001"},
