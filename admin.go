@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"sse-typewriter/metrics"
 )
 
 // Bounds of the admin server. A profile takes as long as it is asked to, up to
@@ -21,7 +23,7 @@ const (
 
 // serveAdmin serves metrics and profiles on an address of their own, if there is one,
 // until the returned function is called, which waits for its end.
-func serveAdmin(ctx context.Context, address string, metrics http.Handler, logger *slog.Logger) (stop func(), err error) {
+func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, logger *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
 	}
@@ -30,7 +32,15 @@ func serveAdmin(ctx context.Context, address string, metrics http.Handler, logge
 		return nil, fmt.Errorf("cannot serve metrics on %s: %w", address, err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics)
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		text, err := counts.Text()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", metrics.ContentType)
+		_, _ = w.Write(text) // an error: the client has gone
+	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	// Without its cmdline, which may hold a token.
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		source = "the stand-in at " + address + standInPath + ", since none is configured"
 	}
 
-	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, h.Metrics.Handler(), logger)
+	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, h.Metrics, logger)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func TestOperatorsRoutes(t *testing.T) {
 		want        string // in the body
 	}{
 		{"GET", r.base + "/metrics", 200, "\ntypewriter_streams_active 0\n"},
+		{"HEAD", r.base + "/metrics", 200, ""},
 		{"POST", r.base + "/metrics", 405, `"code":4000`},
 		{"GET", r.base + "/healthz", 200, "ok"},
 		{"HEAD", r.base + "/healthz", 200, ""},

@@ -5,8 +5,9 @@ import (
 	"net/http"
 
 	"github.com/cloudwego/hertz/pkg/app"
-	"github.com/cloudwego/hertz/pkg/common/adaptor"
 	"github.com/cloudwego/hertz/pkg/route"
+
+	"sse-typewriter/metrics"
 )
 
 // registerHealth adds the routes for those who run the server.
@@ -15,7 +16,8 @@ func (h *Handler) registerHealth(r *route.Engine) {
 	r.HEAD("/healthz", h.healthz)
 	r.GET("/readyz", h.readyz)
 	r.HEAD("/readyz", h.readyz)
-	r.GET("/metrics", adaptor.HertzHandler(h.Metrics.Handler()))
+	r.GET("/metrics", h.metrics)
+	r.HEAD("/metrics", h.metrics)
 }
 
 // healthz serves /healthz: who answers lives.
@@ -41,4 +43,15 @@ func (h *Handler) readyz(ctx context.Context, c *app.RequestContext) {
 		Status string `json:"status"`
 		Store  string `json:"store"`
 	}{readiness, store}))
+}
+
+// metrics serves /metrics, for Prometheus.
+func (h *Handler) metrics(_ context.Context, c *app.RequestContext) {
+	text, err := h.Metrics.Text()
+	if err != nil {
+		fail(c, http.StatusInternalServerError, codeInternal, err.Error())
+		return
+	}
+	c.Response.Header.Set("Cache-Control", "no-store")
+	c.Data(http.StatusOK, metrics.ContentType, text)
 }

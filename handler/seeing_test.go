@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -12,6 +11,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sse-typewriter/metrics"
+	"sse-typewriter/mock"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // series is a line of a scrape: what is counted, without our prefix, and its value.
@@ -20,10 +24,12 @@ var series = regexp.MustCompile(`(?m)^typewriter_(\S+(?:{.*})?) (\S+)$`)
 // scrape returns the values of our metrics.
 func scrape(t *testing.T, h *Handler) map[string]float64 {
 	t.Helper()
-	w := httptest.NewRecorder()
-	h.Metrics.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	text, err := h.Metrics.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
 	values := map[string]float64{}
-	for _, found := range series.FindAllStringSubmatch(w.Body.String(), -1) {
+	for _, found := range series.FindAllStringSubmatch(string(text), -1) {
 		value, err := strconv.ParseFloat(found[2], 64)
 		if err != nil {
 			t.Fatal(err)
@@ -206,9 +212,9 @@ func TestRequestID(t *testing.T) {
 			{"a/b", false},
 		} {
 			for _, target := range []request{question("x"), {method: "GET", url: "/v1/x"}, {method: "GET", url: "/nothing"}, {method: "GET", url: "/healthz"}} {
-				upstream := ""
+				forwarded := ""
 				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
-					upstream = strings.Join(r.Header.Values(headerRequestID), "|")
+					forwarded = strings.Join(r.Header.Values(headerRequestID), "|")
 					return reply.RoundTrip(r)
 				}))
 				target.header = map[string]string{headerRequestID: test.sent}
@@ -217,8 +223,8 @@ func TestRequestID(t *testing.T) {
 				if test.kept && got != test.sent || !test.kept && (len(got) != 26 || got == test.sent) {
 					t.Errorf("%s, %s: sent %q, got %q", kind, target.url, test.sent, got)
 				}
-				if strings.HasPrefix(target.url, "/v") && upstream != got {
-					t.Errorf("%s, %s: upstream got %q, client %q", kind, target.url, upstream, got)
+				if strings.HasPrefix(target.url, "/v") && forwarded != got {
+					t.Errorf("%s, %s: upstream got %q, client %q", kind, target.url, forwarded, got)
 				}
 			}
 		}
@@ -286,4 +292,40 @@ func TestHealth(t *testing.T) {
 	check("/healthz", 200, "ok")
 	check("/readyz", 503, `{"status":"draining","store":"available"}`)
 	checkMetrics(t, h, map[string]float64{"draining": 1})
+}
+
+// Whoever scrapes meanwhile disturbs nothing.
+func TestScrapeInMidStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(1))
+		ended := make(chan answer)
+		go func() {
+			a, _ := serve(t.Context(), t, engine, question("hello"))
+			ended <- a
+		}()
+		most := 0.0
+		for {
+			select {
+			case a := <-ended:
+				if got := scrape(t, h); most == 0 || got["backlog_graphemes"] != 0 || !strings.HasSuffix(a.text(), done) {
+					t.Errorf("at most %v waited, then %v; the stream is %q", most, got["backlog_graphemes"], a.text())
+				}
+				return
+			case <-time.After(100 * time.Millisecond):
+				most = max(most, scrape(t, h)["backlog_graphemes"])
+			}
+		}
+	})
+}
+
+// What it costs to see an event of text.
+func BenchmarkSent(b *testing.B) {
+	log := typewriter.NewLog(0)
+	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
+	g := &sight{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
+	o := typewriter.Output{Name: "conversation.message.delta", Clusters: 1, Lag: time.Second, Late: time.Millisecond}
+	b.ReportAllocs()
+	for b.Loop() {
+		g.sent(o)
+	}
 }

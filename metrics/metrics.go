@@ -1,13 +1,14 @@
 package metrics
 
 import (
-	"net/http"
+	"bytes"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 )
 
 // Reasons why a request is refused: the values of the label of
@@ -122,9 +123,22 @@ func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "typewriter_" + name, Help: help}, value)
 }
 
-// Handler serves the metrics.
-func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+// ContentType is the type of what [Metrics.Text] returns.
+const ContentType = "text/plain; version=0.0.4; charset=utf-8"
+
+// Text returns the metrics as Prometheus reads them.
+func (m *Metrics) Text() ([]byte, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("cannot gather metrics: %w", err)
+	}
+	var b bytes.Buffer
+	for _, family := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, family); err != nil {
+			return nil, fmt.Errorf("cannot write metrics: %w", err)
+		}
+	}
+	return b.Bytes(), nil
 }
 
 // FirstText says how long the first text of an answer took.
