@@ -146,6 +146,11 @@ func TestOutcomesAreCounted(t *testing.T) {
 			"added_latency_seconds_count":                                   0,
 			"graphemes_total":                                               0,
 		}},
+		{"clusters that share an event", streaming(nil, part{0, deltaAB + done}), request{method: "GET", url: "/v3/chat?speed=100"}, 0, map[string]float64{
+			"graphemes_total": 2,
+			`events_total{type="conversation.message.delta"}`: 1,
+			"added_latency_seconds_count":                     1,
+		}},
 		{"gone", nil, resumed(strings.Repeat("a", 26)+":1.0", ""), 0, map[string]float64{`resumes_total{outcome="gone"}`: 1}},
 		{"too large", nil, post(strings.Repeat("x", 1<<20+1)), 0, map[string]float64{`rejected_total{reason="body_too_large"}`: 1}},
 	}
@@ -328,4 +333,16 @@ func BenchmarkSent(b *testing.B) {
 	for b.Loop() {
 		g.sent(o)
 	}
+}
+
+// A chat that was another replica's can fail here, too.
+func TestFailureAfterATakeoverIsCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := newTestHandler(t, nil)
+		events, _ := h.proceed(t.Context(), nil, func(func(typewriter.Event) bool) {})
+		for range events {
+			continue
+		}
+		checkMetrics(t, h, map[string]float64{`upstream_errors_total{reason="cut"}`: 1, "upstream_ttft_seconds_count": 0})
+	})
 }
