@@ -146,6 +146,16 @@ func TestOutcomesAreCounted(t *testing.T) {
 			"added_latency_seconds_count":                                   0,
 			"graphemes_total":                                               0,
 		}},
+		{"summary", streaming(nil, part{time.Second, chatCreated}, part{time.Second, deltaText + chatCompleted + done}), getSummary("a text", "&event=progress"), 0, map[string]float64{
+			`streams_total{mode="raw",outcome="done",route="GET /ai/summarize"}`: 1,
+			"upstream_ttft_seconds_count":                                        1,
+			"upstream_ttft_seconds_sum":                                          2,
+			`events_total{type="other"}`:                                         0,
+		}},
+		{"summary that fails", transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), getSummary("a text", ""), 0, map[string]float64{
+			`streams_total{mode="raw",outcome="unreachable",route="GET /ai/summarize"}`: 1,
+			`upstream_errors_total{reason="unreachable"}`:                               1,
+		}},
 		{"clusters that share an event", streaming(nil, part{0, deltaAB + done}), request{method: "GET", url: "/v3/chat?speed=100"}, 0, map[string]float64{
 			"graphemes_total": 2,
 			`events_total{type="conversation.message.delta"}`: 1,
