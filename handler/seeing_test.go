@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -345,14 +346,20 @@ func BenchmarkSent(b *testing.B) {
 	}
 }
 
-// A chat that was another replica's can fail here, too.
+// What was another replica's can fail here, too.
 func TestFailureAfterATakeoverIsCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h, _ := newTestHandler(t, nil)
-		events, _ := h.proceed(t.Context(), nil, func(func(typewriter.Event) bool) {})
-		for range events {
-			continue
-		}
-		checkMetrics(t, h, map[string]float64{`upstream_errors_total{reason="cut"}`: 1, "upstream_ttft_seconds_count": 0})
-	})
+	progress := typewriter.Event{Frame: &typewriter.Frame{Head: `{"status":"processing","progress":1}`}}
+	for name, seen := range map[string][]typewriter.Event{"chat": nil, "summary": {progress}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, _ := newTestHandler(t, nil)
+				events, source := h.proceed(t.Context(), nil, slices.Values(seen))
+				for range events {
+					continue
+				}
+				reason, _ := source.Failure()
+				checkMetrics(t, h, map[string]float64{`upstream_errors_total{reason="` + reason + `"}`: 1, "upstream_ttft_seconds_count": 0})
+			})
+		})
+	}
 }
