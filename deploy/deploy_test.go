@@ -36,7 +36,7 @@ func files(t *testing.T) []string {
 
 // coming are settings that other branches bring.
 var coming = []string{
-	"admin-addr", "allow-anonymous", "api-keys", "cors-origins", "max-connections", "max-streams",
+	"allow-anonymous", "api-keys", "cors-origins", "max-connections", "max-streams",
 	"max-streams-per-client", "rate-limit", "trusted-proxies",
 }
 
