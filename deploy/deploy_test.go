@@ -35,10 +35,7 @@ func files(t *testing.T) []string {
 }
 
 // coming are settings that other branches bring.
-var coming = []string{
-	"allow-anonymous", "api-keys", "cors-origins", "max-connections", "max-streams",
-	"max-streams-per-client", "rate-limit", "trusted-proxies",
-}
+var coming = []string{"max-connections"}
 
 // others are the flags of other programs that are named here.
 var others = []string{"build", "build-arg", "from", "tags", "always", "now", "maxmemory", "maxmemory-policy", "save", "appendonly", "no-deps"}

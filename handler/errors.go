@@ -19,11 +19,14 @@ import (
 
 // Codes of our own errors, as Coze has them where it has one.
 const (
-	codeBadRequest = 4000
-	codeNotFound   = 4200
-	codeInternal   = 5000
+	codeBadRequest   = 4000
+	codeTooMany      = 4013
+	codeUnauthorized = 4100
+	codeNotFound     = 4200
+	codeInternal     = 5000
 
 	codeUnavailable = 5030
+	codeFull        = 5031
 )
 
 // headerLogID names a request for whoever looks into its failure, as at Coze.
