@@ -1,7 +1,10 @@
-// Package npm fetches what tests in JavaScript need.
+// Package npm fetches what tests and benchmarks in JavaScript need.
 package npm
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,36 +12,51 @@ import (
 	"testing"
 )
 
-// Install has npm fetch what a folder's package-lock.json names, if that is not there.
-// Without npm it skips the test. Processes that want the same folder wait for each
-// other, as Go runs the tests of several packages at once.
+// ErrMissing is returned by [Fetch] where npm or Node is not installed.
+var ErrMissing = errors.New("npm or node is not installed")
+
+// Install is [Fetch] for a test, which is skipped without npm.
 func Install(t testing.TB, folder string) {
 	t.Helper()
+	err := Fetch(t.Context(), folder)
+	if errors.Is(err, ErrMissing) {
+		t.Skipf("%v: nothing of JavaScript is tested", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Fetch has npm fetch what a folder's package-lock.json names, if that is not there.
+// Processes that want the same folder wait for each other, as Go runs the tests of
+// several packages at once.
+func Fetch(ctx context.Context, folder string) error {
 	for _, name := range []string{"npm", "node"} {
 		if _, err := exec.LookPath(name); err != nil {
-			t.Skipf("%s is not installed: nothing of JavaScript is tested", name)
+			return ErrMissing
 		}
 	}
 	path := filepath.Join(folder, "package-lock.json")
 	file, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer file.Close() //nolint:errcheck // it is only read; closing unlocks it
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatalf("cannot lock %s: %v", path, err)
+		return fmt.Errorf("cannot lock %s: %w", path, err)
 	}
 	lock, err := file.Stat()
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	done, err := os.Stat(filepath.Join(folder, "node_modules", ".package-lock.json"))
 	if err == nil && !done.ModTime().Before(lock.ModTime()) {
-		return
+		return nil
 	}
-	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = folder
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd, err, out)
+		return fmt.Errorf("%v: %w\n%s", cmd, err, out)
 	}
+	return nil
 }

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// serveFloor is the least that a server of such streams can do: a goroutine for each,
+// which sleeps and writes the same bytes to a bare connection. It asks no upstream and
+// reads a request only so far that it can answer.
+func serveFloor(args []string) error {
+	flags := flag.NewFlagSet("floor", flag.ContinueOnError)
+	fixed := flags.Duration("pause", 0, "the pause after each character; 0: the natural ones")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the process
+	if err != nil {
+		return fmt.Errorf("cannot listen: %w", err)
+	}
+	announce(listener)
+	text := []rune(answer(1600))
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return fmt.Errorf("cannot accept: %w", err)
+		}
+		go typeBare(conn, text, *fixed) // ends when its client has left
+	}
+}
+
+// typeBare types a text over and over.
+func typeBare(conn net.Conn, text []rune, fixed time.Duration) {
+	defer conn.Close() //nolint:errcheck // nothing is lost
+	const header = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+	buf := make([]byte, 1024)
+	if _, err := conn.Read(buf); err != nil {
+		return
+	}
+	if _, err := conn.Write([]byte(header)); err != nil {
+		return
+	}
+	var event []byte
+	for i, due := 0, time.Now(); ; i++ {
+		char := text[i%len(text)]
+		event = appendEvent(event[:0], string(char))
+		buf = strconv.AppendInt(buf[:0], int64(len(event)), 16)
+		buf = append(buf, "\r\n"...)
+		buf = append(buf, event...)
+		buf = append(buf, "\r\n"...)
+		if _, err := conn.Write(buf); err != nil {
+			return
+		}
+		pause := fixed
+		if pause == 0 {
+			pause = pauseAfter(char)
+		}
+		due = due.Add(pause)
+		time.Sleep(time.Until(due))
+	}
+}
