@@ -55,7 +55,7 @@ func BenchmarkSplit(b *testing.B) {
 
 // pacing is a pacer at work: a delta of three units arrives, and they are typed.
 type pacing struct {
-	*pacer
+	pacer
 	now time.Duration
 }
 

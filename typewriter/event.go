@@ -66,8 +66,12 @@ type Position struct {
 }
 
 // String writes the position as "entry.offset".
-func (p Position) String() string {
-	return strconv.Itoa(p.Entry) + "." + strconv.Itoa(p.Offset)
+func (p Position) String() string { return string(p.Append(nil)) }
+
+// Append appends what [Position.String] returns.
+func (p Position) Append(dst []byte) []byte {
+	dst = append(strconv.AppendInt(dst, int64(p.Entry), 10), '.')
+	return strconv.AppendInt(dst, int64(p.Offset), 10)
 }
 
 // ParsePosition reads what [Position.String] wrote and nothing else.

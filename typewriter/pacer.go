@@ -15,7 +15,7 @@ import (
 type pacer struct {
 	pace   Pace
 	pauses *Pauses
-	random *rand.Rand
+	random rand.PCG
 
 	clock  time.Duration // what follows holds at this time
 	rest   time.Duration // natural time from here to the next cluster
@@ -35,8 +35,8 @@ type pacer struct {
 // simulation in internal/sim chose it: see docs/pacing.md.
 const catchUpShare = 3
 
-func newPacer(pace Pace, now time.Duration) *pacer {
-	p := &pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1, char: unknown}
+func newPacer(pace Pace, now time.Duration) pacer {
+	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1, char: unknown}
 	if pace.Mode == Smooth {
 		// All pauses alike and as long as may be: the deadlines alone decide.
 		p.pauses = &Pauses{other: pause{min: pace.MaxLag, max: pace.MaxLag}}
@@ -46,7 +46,7 @@ func newPacer(pace Pace, now time.Duration) *pacer {
 	if pace.Seed == 0 {
 		seed1, seed2 = rand.Uint64(), rand.Uint64()
 	}
-	p.random = rand.New(rand.NewPCG(seed1, seed2))
+	p.random.Seed(seed1, seed2)
 	return p
 }
 
@@ -160,7 +160,7 @@ func (p *pacer) natural(pause pause) time.Duration {
 func (p *pacer) draw(pause pause) time.Duration {
 	d := pause.min
 	if pause.max > pause.min {
-		d += time.Duration(p.random.Int64N(int64(pause.max - pause.min + 1)))
+		d += time.Duration(rand.New(&p.random).Int64N(int64(pause.max - pause.min + 1)))
 	}
 	return time.Duration(float64(d) / p.pace.Speed)
 }

@@ -120,7 +120,7 @@ func randomText(r *rand.Rand) []rune {
 
 // watched is a pacer and the deadlines that it was given and has not passed.
 type watched struct {
-	*pacer
+	pacer
 	points []deadline
 }
 

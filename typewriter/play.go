@@ -61,8 +61,15 @@ type Player struct {
 // It returns nil at the log's end, ctx's error when that is done, or the
 // writer's. It starts no goroutine.
 func (p *Player) Play(ctx context.Context, w Writer) error {
+	// One channel for the log and for ctx: a select costs by how many it waits for.
 	ready := make(chan struct{}, 1)
 	defer p.Log.Subscribe(ready)()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case ready <- struct{}{}:
+		default:
+		}
+	})()
 	s := newScript(p, w)
 	timer := time.NewTimer(never)
 	defer timer.Stop()
@@ -86,9 +93,10 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 		}
 		timer.Reset(wake - s.time())
 		select {
-		case <-ctx.Done():
-			return ctx.Err()
 		case <-ready:
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 		case <-timer.C:
 		}
 	}

@@ -10,7 +10,7 @@ type script struct {
 	player *Player
 	log    *Log
 	w      Writer
-	pacer  *pacer
+	pacer  pacer
 	split  splitter
 
 	pos     Position      // what is played next
