@@ -50,7 +50,7 @@ type opened struct {
 // recordChat starts to read a chat's reply into a stream.
 func (h *Handler) recordChat(o opened) *streams.Stream {
 	events, failure := o.reply.Events()
-	source, canceled := h.source(o.header, o.reply.Chat, failure, o.cancel)
+	source, canceled := h.source(o.header, o.reply.Chat(), failure, o.cancel)
 	source.LogID = o.reply.Header.Get(headerLogID)
 	return h.record(recording{
 		opening: o.opening,

@@ -150,7 +150,7 @@ func (h *Handler) recordSummary(o opening, j chatJob) *streams.Stream {
 	}
 	chat := func() (chatID, conversationID string) {
 		if r := reply.Load(); r != nil {
-			return r.Chat()
+			return r.Chat()()
 		}
 		return "", ""
 	}

@@ -20,7 +20,7 @@ func TestChatIsNamed(t *testing.T) {
 		check := func(id, conversation string) {
 			t.Helper()
 			synctest.Wait()
-			if gotID, gotConversation := reply.Chat(); gotID != id || gotConversation != conversation {
+			if gotID, gotConversation := reply.Chat()(); gotID != id || gotConversation != conversation {
 				t.Errorf("got chat %q of conversation %q, want %q of %q", gotID, gotConversation, id, conversation)
 			}
 		}

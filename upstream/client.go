@@ -41,7 +41,11 @@ type Client struct {
 // how long dialing and the TLS handshake take, header how long the upstream may
 // take to answer a request that it has got.
 func NewTransport(connect, header time.Duration) *http.Transport {
-	const idleConnections = 1024 // streams that end together leave as many behind
+	const (
+		idleConnections = 1024 // streams that end together leave as many behind
+		writeBuffer     = 1 << 10
+		readBuffer      = 2 << 10 // for each live stream; a delta has 300 bytes
+	)
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: connect}).DialContext,
@@ -52,6 +56,8 @@ func NewTransport(connect, header time.Duration) *http.Transport {
 		IdleConnTimeout:       90 * time.Second,
 		ForceAttemptHTTP2:     true,
 		DisableCompression:    true,
+		WriteBufferSize:       writeBuffer,
+		ReadBufferSize:        readBuffer,
 	}
 }
 
@@ -131,7 +137,8 @@ type Reply struct {
 	life   context.Context
 	cancel context.CancelCauseFunc
 
-	chat atomic.Pointer[chatName] // nil: not yet named
+	// chat is not a part of the reply: a stream needs it longer than that.
+	chat *atomic.Pointer[chatName] // to nil: not yet named
 }
 
 // Do sends a request and returns the reply as soon as its header is there. The
@@ -178,6 +185,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 		drop:        drop,
 		life:        life,
 		cancel:      cancel,
+		chat:        &atomic.Pointer[chatName]{},
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
 		reply.Close()
@@ -193,13 +201,17 @@ func (r *Reply) IsStream() bool {
 	return err == nil && mediaType == "text/event-stream" && r.Status == http.StatusOK
 }
 
-// Chat tells which chat a stream is of, once an event of it has; empty until then.
-// It may be called while the events are read.
-func (r *Reply) Chat() (chatID, conversationID string) {
-	if name := r.chat.Load(); name != nil {
-		return name.id, name.conversation
+// Chat returns a function that tells which chat a stream is of, once an event of it
+// has; empty until then. It may be called while the events are read, and keeps nothing
+// else of the reply.
+func (r *Reply) Chat() func() (chatID, conversationID string) {
+	chat := r.chat
+	return func() (string, string) {
+		if name := chat.Load(); name != nil {
+			return name.id, name.conversation
+		}
+		return "", ""
 	}
-	return "", ""
 }
 
 // Close ends the reply, also while it is being read.

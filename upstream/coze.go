@@ -64,6 +64,9 @@ type cozeDecoder struct {
 // event turns an event into one to be typed, or passed on, and tells the stream's
 // phase. The payload keeps all its bytes but the few that official SDKs break on.
 func (d *cozeDecoder) event(name, data string) (typewriter.Event, phase) {
+	if e, ok := d.again(name, data); ok {
+		return e, running
+	}
 	if gjson.Valid(data) {
 		data = portable(data)
 		if name == eventDelta {
@@ -211,6 +214,22 @@ func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
 		d.frames[kind] = text.Frame
 	}
 	return text, true
+}
+
+// again turns a delta into text that differs from one before it in nothing but its
+// text, as nearly all do. The rest is not looked at again.
+func (d *cozeDecoder) again(name, data string) (typewriter.Event, bool) {
+	for _, f := range d.frames {
+		if f == nil || f.Number > 0 || f.Name != name || len(data) <= len(f.Head)+len(f.Tail) ||
+			!strings.HasPrefix(data, f.Head) || !strings.HasSuffix(data, f.Tail) {
+			continue
+		}
+		quoted := data[len(f.Head)-1 : len(data)-len(f.Tail)+1]
+		if gjson.Valid(quoted) { // or the text is over before it seems to be
+			return typewriter.Event{Frame: f, Text: portable(quoted[1 : len(quoted)-1])}, true
+		}
+	}
+	return typewriter.Event{}, false
 }
 
 // complete gives a bare object what clients of a chat expect: an id of its own for

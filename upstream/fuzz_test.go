@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -25,6 +26,7 @@ func bareReply(body io.ReadCloser) *Reply {
 		drop:   drop,
 		life:   life,
 		cancel: cancel,
+		chat:   &atomic.Pointer[chatName]{},
 	}
 }
 

@@ -1,0 +1,79 @@
+package upstream
+
+import (
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"weak"
+)
+
+// A delta that follows others of its kind is read as if it stood alone.
+func TestDeltaAgain(t *testing.T) {
+	const (
+		head      = `{"id":"1","role":"assistant","type":"answer","content":"`
+		tail      = `","content_type":"text"}`
+		reasoning = `{"id":"1","role":"assistant","type":"answer","content":"","reasoning_content":"`
+	)
+	for _, test := range []struct {
+		name, data string
+		quick      bool // it is known by its frame alone
+	}{
+		{"the same", head + "你好" + tail, true},
+		{"a longer text", head + strings.Repeat("很长", 100) + tail, true},
+		{"escapes", head + `a\"b\\\n\u4f60` + tail, true},
+		{"characters that do not pass", head + "a\u2028b\u0085" + tail, true},
+		{"reasoning", reasoning + `"}`, false},
+		{"reasoning with text", reasoning + `why"}`, true},
+		{"no text", head + tail, false},
+		{"a part of the frame only", head[:len(head)-1], false},
+		{"head and tail that overlap", head + tail[1:], false},
+		{"a field more", head + `a","x":"b` + tail, false},
+		{"the text twice", head + `a","content":"b` + tail, false},
+		{"a quote of the text escaped", head + `a\` + tail, false},
+		{"a line's end in the text", head + "a\nb" + tail, false},
+		{"another id", strings.Replace(head, `"1"`, `"2"`, 1) + "a" + tail, false},
+		{"another type", strings.Replace(head, "answer", "follow_up", 1) + "a" + tail, false},
+		{"bare", `{"content":"a"}`, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d, alone := &cozeDecoder{random: "r"}, &cozeDecoder{random: "r"}
+			for _, before := range []string{head + "before" + tail, reasoning + `before"}`, head + "before" + tail} {
+				d.event(eventDelta, before)
+			}
+			if _, quick := d.again(eventDelta, test.data); quick != test.quick {
+				t.Errorf("known by its frame: %v, want %v", quick, test.quick)
+			}
+			got, gotPhase := d.event(eventDelta, test.data)
+			want, wantPhase := alone.event(eventDelta, test.data)
+			if !reflect.DeepEqual(common(got), common(want)) || gotPhase != wantPhase {
+				t.Errorf("got %+v %q\nwant %+v %q", *got.Frame, got.Text, *want.Frame, want.Text)
+			}
+		})
+	}
+}
+
+// Another event's data may look like a delta.
+func TestOtherEventIsNoDelta(t *testing.T) {
+	d := &cozeDecoder{}
+	d.event(eventDelta, cozeDelta)
+	if e, _ := d.event("conversation.message.completed", cozeDelta); e.Frame.IsText() {
+		t.Error("a completed message is taken for a delta")
+	}
+}
+
+// What tells a stream's chat is kept as long as the stream, the reply is not.
+func TestChatKeepsNoReply(t *testing.T) {
+	reply := bareReply(inPieces("", 1))
+	chat, kept := reply.Chat(), weak.Make(reply)
+	reply.chat.Store(&chatName{"id", "conversation"})
+	reply.Close()
+	reply = nil
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Error("the reply is still in memory")
+	}
+	if id, conversation := chat(); id != "id" || conversation != "conversation" {
+		t.Errorf("the chat is %q of %q", id, conversation)
+	}
+}
