@@ -82,7 +82,13 @@ func (w *eventWriter) Write(o typewriter.Output) error {
 		buf = append(o.Next.Append(buf), '\n')
 	}
 	w.body.buf = appendEvent(buf, event)
-	if len(w.body.buf) > maxBuffer {
+	return w.sendIfFull()
+}
+
+// sendIfFull sends what was written when it is much. The buffer is then still small
+// enough to be kept.
+func (w *eventWriter) sendIfFull() error {
+	if len(w.body.buf) > maxBuffer/2 {
 		return w.Flush()
 	}
 	return w.body.err
@@ -108,10 +114,10 @@ func (w *eventWriter) writeLines(e sse.Event, next typewriter.Position) error {
 	if w.idPrefix != "" {
 		e.ID = w.idPrefix + next.String()
 	}
-	if err := sse.Encode(w.body, &e); err != nil || len(w.body.buf) <= maxBuffer {
+	if err := sse.Encode(w.body, &e); err != nil {
 		return err
 	}
-	return w.Flush()
+	return w.sendIfFull()
 }
 
 // Flush implements [typewriter.Writer].
@@ -138,8 +144,8 @@ type body struct {
 	deadline time.Time // that the connection has
 }
 
-// maxBuffer is how much is collected before it is sent in any case, and how much
-// of a buffer is kept.
+// maxBuffer is how much of a buffer is kept. Half of it is collected before it is sent
+// in any case.
 const maxBuffer = 32 << 10
 
 // newBody takes over the response's body. Of a size that is known it is written

@@ -1,6 +1,7 @@
 package typewriter
 
 import (
+	"bytes"
 	"errors"
 	"iter"
 	"slices"
@@ -129,6 +130,8 @@ func (l *Log) End(last ...Event) {
 		l.add(e, time.Now())
 	}
 	l.ended = true
+	// What was left for growth, a quarter, goes back: the log may be kept for long.
+	l.entries, l.text = slices.Clone(l.entries), bytes.Clone(l.text)
 	l.wake()
 }
 

@@ -326,3 +326,23 @@ func TestLogMemory(t *testing.T) {
 		t.Error("the log is not what was measured")
 	}
 }
+
+// A log that has ended holds no room to grow: what is kept is kept for minutes.
+func TestLogEndGivesBack(t *testing.T) {
+	log := NewLog(0)
+	const events = 600 // where append has left a third more
+	for range events {
+		if err := log.Append(text("你好啊")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, _, _ := log.Read(events - 1)
+	log.End()
+	held := cap(log.text) + cap(log.entries)*int(unsafe.Sizeof(entry{}))
+	if most := log.Size() * 11 / 10; held > most {
+		t.Errorf("the log holds %d bytes, want %d at most", held, most)
+	}
+	if after, _, _ := log.Read(events - 1); after != before || after.Text != "你好啊" {
+		t.Errorf("the last event is %v, want %v", after, before)
+	}
+}
