@@ -274,8 +274,10 @@ func (b *bench) startToReady() error {
 	p50 := percentile(took, 50)
 	b.rows = append(
 		b.rows,
-		row{what: "Start to ready, p50", ours: millis(p50), others: []string{"worst " + millis(percentile(took, 100))},
-			must: "≤ 100 ms", ok: p50 <= 100*time.Millisecond},
+		row{
+			what: "Start to ready, p50", ours: millis(p50), others: []string{"worst " + millis(percentile(took, 100))},
+			must: "≤ 100 ms", ok: p50 <= 100*time.Millisecond,
+		},
 		row{what: "Size of the binary", ours: fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), must: "stated", ok: true},
 	)
 	return nil

@@ -47,6 +47,7 @@ func measureLog([]string) error {
 				return err
 			}
 		}
+		kept[i].End()
 	}
 	used := heap() - before
 	_, err := fmt.Println(float64(used)/logs/chars, float64(kept[0].Size())/chars)

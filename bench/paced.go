@@ -147,8 +147,10 @@ func (b *bench) lateness() error {
 	if err := os.WriteFile(conf, []byte(evenly), 0o600); err != nil {
 		return err
 	}
-	o := contestant{ours, func() (*process, error) { return b.startOurs("--config=" + conf) },
-		ask{query: "play=" + playWhole, header: natural, timed: true}}
+	o := contestant{
+		ours, func() (*process, error) { return b.startOurs("--config=" + conf) },
+		ask{query: "play=" + playWhole, header: natural, timed: true},
+	}
 	f := b.floor("-pause", evenPause.String())
 	f.ask.timed = true
 	late := map[string][]time.Duration{}

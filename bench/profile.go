@@ -24,7 +24,7 @@ func (b *bench) startProfile(name string, streams int, server *process) (wait fu
 		done <- fetch(b.ctx, fmt.Sprintf("%sprofile?seconds=%d", base, max(1, int(b.plan.window.Seconds()))), path+".cpu")
 	}()
 	return func() error {
-		return errors.Join(<-done, fetch(b.ctx, base+"heap", path+".heap"),
+		return errors.Join(<-done, fetch(b.ctx, base+"heap", path+".heap"), fetch(b.ctx, base+"heap?debug=1", path+".memory.txt"),
 			fetch(b.ctx, base+"goroutine?debug=1", path+".goroutines.txt"))
 	}
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMain is the program's servers, too: it starts itself for them.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		if err := run(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A run with next to nothing of each has a figure in each row. What they are is not
+// judged here.
+func TestBench(t *testing.T) {
+	b, err := newBench(t.Context(), plan{
+		streams: 20, live: 20, few: 10, many: 40, settle: 100 * time.Millisecond, window: time.Second,
+		chats: 8, resumes: 2, starts: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	if err := b.measure(""); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + b.table(0))
+	const rows = 19
+	if len(b.rows) != rows && len(b.notes) == 0 {
+		t.Errorf("the table has %d rows, want %d", len(b.rows), rows)
+	}
+	figure := regexp.MustCompile(`\d`)
+	for _, r := range b.rows {
+		if !figure.MatchString(r.ours) || strings.Contains(r.ours, "NaN") || strings.Contains(r.ours, "Inf") {
+			t.Errorf("the row %q has no figure: %q", r.what, r.ours)
+		}
+	}
+}
