@@ -34,6 +34,7 @@ func TestDeltaAgain(t *testing.T) {
 		{"a line's end in the text", head + "a\nb" + tail, false},
 		{"another id", strings.Replace(head, `"1"`, `"2"`, 1) + "a" + tail, false},
 		{"another type", strings.Replace(head, "answer", "follow_up", 1) + "a" + tail, false},
+		{"another tail as long", head + "a" + strings.Replace(tail, "text", "card", 1), false},
 		{"bare", `{"content":"a"}`, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -220,7 +220,7 @@ func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
 // text, as nearly all do. The rest is not looked at again.
 func (d *cozeDecoder) again(name, data string) (typewriter.Event, bool) {
 	for _, f := range d.frames {
-		if f == nil || f.Number > 0 || f.Name != name || len(data) <= len(f.Head)+len(f.Tail) ||
+		if f == nil || f.Name != name || len(data) <= len(f.Head)+len(f.Tail) ||
 			!strings.HasPrefix(data, f.Head) || !strings.HasSuffix(data, f.Tail) {
 			continue
 		}
