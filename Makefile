@@ -3,7 +3,7 @@
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
 
-.PHONY: build dist run test check fmt sim bench fuzz
+.PHONY: build dist run test check fmt sim bench bench-go fuzz
 
 build: ## the binary
 	go build -trimpath -o sse-typewriter .
@@ -30,8 +30,12 @@ fmt: ## format
 sim: ## simulate the pacing and write the tables of docs/pacing.md
 	go test ./internal/sim -count=1 -run TestSimulation -v -update
 
-bench: ## Go benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## ours beside other programs, about 8 minutes; ARGS=-short is a look, ARGS=-update writes docs/performance.md
+	@scripts/install-test-deps
+	go run ./bench $(ARGS)
+
+bench-go: ## Go benchmarks: decode, splice, split, pace, encode
+	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream ./handler
 
 fuzz: ## each fuzz target for 30 s
 	scripts/fuzz 30s

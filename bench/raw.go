@@ -18,7 +18,7 @@ func (b *bench) raw() error {
 
 func (b *bench) rawAt(connections int) error {
 	a := ask{query: "play=" + playFlood + "&mode=raw"}
-	const direct, reverseProxy, nginx = "direct", "ReverseProxy", "nginx"
+	const reverseProxy, nginx = "ReverseProxy", "nginx"
 	contestants := []contestant{
 		{reverseProxy, func() (*process, error) {
 			return b.role("reverseproxy", "-upstream", "http://"+b.upstream.address)

@@ -31,7 +31,7 @@ var (
 
 // bench is one run.
 type bench struct {
-	ctx      context.Context //nolint:containedctx // a run is as long as the process
+	ctx      context.Context // a run is as long as the process
 	plan     plan
 	root     string // of the repository
 	folder   string // a temporary one

@@ -80,7 +80,7 @@ func writeTable(path, table string) error {
 	if !found || !ended {
 		return errors.New(path + " has no markers for the table")
 	}
-	return os.WriteFile(path, []byte(before+begin+table+end+after), 0o644) //nolint:gosec // it is a document
+	return os.WriteFile(path, []byte(before+begin+table+end+after), 0o644)
 }
 
 // percentile returns the value that p percent of all are no more than.
