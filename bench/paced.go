@@ -81,7 +81,7 @@ func (b *bench) addMemory(what string, within int, got map[string]figures) {
 	}
 	for _, name := range []string{oursWithIDs, floor, article, smoothStream} {
 		if f, ok := got[name]; ok {
-			r.others = append(r.others, name+" "+kilobytes(f.perStream))
+			r.others = append(r.others, called(name, f, got)+" "+kilobytes(f.perStream))
 		}
 	}
 	b.rows = append(b.rows, r)
@@ -148,8 +148,9 @@ func (b *bench) lateness() error {
 		return err
 	}
 	o := contestant{
-		ours, func() (*process, error) { return b.startOurs("--config=" + conf) },
-		ask{query: "play=" + playWhole, header: natural, timed: true},
+		name:  ours,
+		start: func() (*process, error) { return b.startOurs("--config=" + conf) },
+		ask:   ask{query: "play=" + playWhole, header: natural, timed: true},
 	}
 	f := b.floor("-pause", evenPause.String())
 	f.ask.timed = true

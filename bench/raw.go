@@ -20,10 +20,12 @@ func (b *bench) rawAt(connections int) error {
 	a := ask{query: "play=" + playFlood + "&mode=raw"}
 	const reverseProxy, nginx = "ReverseProxy", "nginx"
 	contestants := []contestant{
-		{reverseProxy, func() (*process, error) {
+		{name: reverseProxy, ask: a, start: func() (*process, error) {
 			return b.role("reverseproxy", "-upstream", "http://"+b.upstream.address)
-		}, a},
-		{nginx, func() (*process, error) { return startNginx(b.ctx, b.folder, b.upstream.address) }, a},
+		}},
+		{name: nginx, ask: a, start: func() (*process, error) {
+			return startNginx(b.ctx, b.folder, b.upstream.address)
+		}},
 		b.oursWith(a),
 	}
 	got := map[string]float64{}

@@ -109,27 +109,30 @@ type contestant struct {
 	name  string
 	start func() (*process, error)
 	ask   ask
+	share int // it plays so many times less streams than others; 0 is 1
 }
 
 // Our own contestants, and the servers beside them.
 func (b *bench) oursWith(a ask) contestant {
-	return contestant{"ours", func() (*process, error) { return b.startOurs() }, a}
+	return contestant{name: ours, start: func() (*process, error) { return b.startOurs() }, ask: a}
 }
 
 func (b *bench) floor(args ...string) contestant {
-	return contestant{"floor", func() (*process, error) { return b.role("floor", args...) }, ask{}}
+	return contestant{name: floor, start: func() (*process, error) { return b.role("floor", args...) }}
 }
 
 func (b *bench) article(query string) contestant {
-	return contestant{"article", func() (*process, error) {
+	return contestant{name: article, start: func() (*process, error) {
 		return b.role("article", "-upstream", "http://"+b.upstream.address)
-	}, ask{query: query}}
+	}, ask: ask{query: query}}
 }
 
+// smoothStream plays half the streams: with all of them Node's one thread has more to
+// do than it can.
 func (b *bench) smoothStream() contestant {
-	return contestant{"smoothStream", func() (*process, error) {
+	return contestant{name: smoothStream, start: func() (*process, error) {
 		return startSmooth(b.ctx, filepath.Join(b.root, "bench", "node"))
-	}, ask{}}
+	}, share: 2}
 }
 
 // section is a part of a run, which adds rows.
@@ -248,7 +251,7 @@ func (b *bench) watch(c contestant, n int, end func(*process, *load)) (figures, 
 func (b *bench) compete(n int, contestants ...contestant) (map[string]figures, error) {
 	out := map[string]figures{}
 	for _, c := range contestants {
-		f, err := b.watch(c, n, nil)
+		f, err := b.watch(c, n/max(c.share, 1), nil)
 		if errors.Is(err, errMissing) {
 			b.leftOut(c.name)
 			continue

@@ -29,9 +29,18 @@ func (r *row) beside(ours time.Duration, got map[string]figures, names ...string
 		case name == floor:
 			r.others = append(r.others, fmt.Sprintf("floor %s (**%s**)", micros(f.perEvent), ratio(ours, f.perEvent)))
 		default:
-			r.others = append(r.others, fmt.Sprintf("%s %s (%s floor)", name, micros(f.perEvent), ratio(f.perEvent, got[floor].perEvent)))
+			r.others = append(r.others, fmt.Sprintf("%s %s (%s floor)", called(name, f, got), micros(f.perEvent), ratio(f.perEvent, got[floor].perEvent)))
 		}
 	}
+}
+
+// called is a contestant's name, and how many streams it had if that is not as many as
+// the floor had.
+func called(name string, f figures, got map[string]figures) string {
+	if f.streams == got[floor].streams {
+		return name
+	}
+	return fmt.Sprintf("%s with %d", name, f.streams)
 }
 
 func ratio(a, b time.Duration) string {

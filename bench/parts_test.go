@@ -1,0 +1,102 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+)
+
+func TestDeltas(t *testing.T) {
+	text := answer(1600)
+	deltas := deltasOf(text)
+	if got := utf8.RuneCountInString(text); got != 1600 {
+		t.Errorf("the answer has %d characters", got)
+	}
+	if strings.Join(deltas, "") != text {
+		t.Error("the deltas are not the text")
+	}
+	if mean := 1600 / float64(len(deltas)); mean < 2.69 || mean > 2.71 {
+		t.Errorf("a delta has %.2f characters, want 2.7", mean)
+	}
+}
+
+// At the natural pace the text has ten characters a second.
+func TestNaturalPace(t *testing.T) {
+	var took time.Duration
+	chars := []rune(answer(30_000))
+	for _, char := range chars {
+		took += pauseAfter(char)
+	}
+	if mean := took / time.Duration(len(chars)); mean < 99*time.Millisecond || mean > 102*time.Millisecond {
+		t.Errorf("a character takes %v", mean)
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	var all []time.Duration
+	for i := range 1000 {
+		all = append(all, time.Duration(1000-i)) // 1 to 1000, the last first
+	}
+	for p, want := range map[float64]time.Duration{0: 1, 50: 501, 99: 991, 99.9: 1000, 100: 1000} {
+		if got := percentile(all, p); got != want {
+			t.Errorf("percentile %v is %d, want %d", p, got, want)
+		}
+	}
+	if got := percentile(nil, 50); got != 0 {
+		t.Errorf("the percentile of none is %d", got)
+	}
+}
+
+// How late events come is told by the one that is the least late of the stream, among
+// those of the window.
+func TestLate(t *testing.T) {
+	began := time.Now().Add(-time.Second)
+	at := func(ms ...int) *streamLoad {
+		s := &streamLoad{}
+		for _, ms := range ms {
+			s.at = append(s.at, began.Add(time.Duration(ms)*time.Millisecond))
+		}
+		return s
+	}
+	l := load{streams: []*streamLoad{at(5, 102, 202, 309), at(50, 150)}}
+	var got []int
+	for _, late := range l.late(time.Minute) {
+		got = append(got, int(late.Milliseconds()))
+	}
+	if want := []int{3, 0, 0, 7, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("the events are late by %v, want %v", got, want)
+	}
+	if all := l.late(750 * time.Millisecond); len(all) != 1 {
+		t.Errorf("%d events are within the window, want 1", len(all))
+	}
+}
+
+func TestWriteTable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	for _, test := range []struct{ name, before, want string }{
+		{"between its markers", "a\n<!-- bench -->\nold\n<!-- /bench -->\nz\n", "a\n<!-- bench -->\nnew\n<!-- /bench -->\nz\n"},
+		{"without markers", "a\n", ""},
+		{"with one marker", "a\n<!-- bench -->\n", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := writeTable(path, "new\n")
+			if (err != nil) != (test.want == "") {
+				t.Fatalf("the error is %v", err)
+			}
+			want := test.want
+			if want == "" {
+				want = test.before // untouched
+			}
+			if got, _ := os.ReadFile(path); string(got) != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
