@@ -30,14 +30,14 @@ type streamLoad struct {
 	conn  net.Conn
 	n     int
 	timed bool
-	at    []time.Time // of each event, if it is timed
+	at    []time.Time // of each character, if it is timed
 }
 
 // ask is what a load asks a server for.
 type ask struct {
 	query  string
 	header string // whole lines
-	timed  bool   // the time of each event is kept
+	timed  bool   // the time of each character is kept
 }
 
 // openLoad opens n streams and returns when each has brought something.
@@ -108,10 +108,23 @@ func (l *load) got(s *streamLoad, data []byte) {
 	s.n += n
 	l.events.Add(int64(n))
 	if s.timed {
-		for now := time.Now(); n > 0; n-- {
+		now := time.Now()
+		for range characters(data) {
 			s.at = append(s.at, now)
 		}
 	}
+}
+
+// characters counts Chinese characters: several share an event when it is late.
+func characters(data []byte) int {
+	const lead = 0xE0 // the least first byte of three in UTF-8
+	n := 0
+	for _, b := range data {
+		if b >= lead {
+			n++
+		}
+	}
+	return n
 }
 
 // close leaves all streams.

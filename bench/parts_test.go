@@ -51,7 +51,7 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-// How late events come is told by the one that is the least late of the stream, among
+// How late characters come is told by the one that is the least late of the stream, among
 // those of the window.
 func TestLate(t *testing.T) {
 	began := time.Now().Add(-time.Second)
@@ -72,6 +72,18 @@ func TestLate(t *testing.T) {
 	}
 	if all := l.late(750 * time.Millisecond); len(all) != 1 {
 		t.Errorf("%d events are within the window, want 1", len(all))
+	}
+}
+
+// A character is timed when it comes, also when it shares an event.
+func TestCharacters(t *testing.T) {
+	s, l := &streamLoad{timed: true}, &load{}
+	for _, text := range []string{"清", "晨的", "。"} {
+		l.got(s, appendEvent(nil, text))
+	}
+	l.got(s, []byte(ending))
+	if s.n != 4 || len(s.at) != 4 {
+		t.Errorf("%d events and %d characters were counted, want 4 and 4", s.n, len(s.at))
 	}
 }
 
