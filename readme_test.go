@@ -18,7 +18,13 @@ import (
 )
 
 // notRun are the commands of the documentation that are not executed here, and why.
-var notRun = map[string]string{}
+var notRun = map[string]string{
+	"curl -v UPSTREAM": "the operator's upstream",
+	"go tool pprof http://ADDR/debug/pprof/profile": "takes 30 s; see seeing_test.go for the address",
+}
+
+// flagsToCome are named by the documentation but not yet there.
+var flagsToCome = []string{"--max-connections"}
 
 // shown is a command of the documentation, and what it is said to print.
 type shown struct {
@@ -209,6 +215,14 @@ func (s shown) serve(t *testing.T, base string) {
 	if strings.Contains(line, store) {
 		line = strings.ReplaceAll(line, store, redistest.New(t).URL())
 	}
+	const keys = "/etc/typewriter/keys"
+	if strings.Contains(line, keys) {
+		file := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(file, []byte("a-key-of-the-servers\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		line = strings.ReplaceAll(line, keys, file)
+	}
 	line = strings.Replace(line, "./sse-typewriter", os.Args[0]+" --addr=127.0.0.1:0", 1)
 	cmd := bash(t, "exec env "+line)
 	cmd.Env = append(cmd.Env, asMain+"=1")
@@ -259,8 +273,9 @@ func TestDocumentedFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(string(text), -1) {
-			if !regexp.MustCompile(m[1] + `\b[^-]`).Match(help.Bytes()) {
-				t.Errorf("%s names the flag %s, which --help does not", name, m[1])
+			isFlag := regexp.MustCompile(m[1] + `\b[^-]`).Match(help.Bytes())
+			if isFlag == slices.Contains(flagsToCome, m[1]) {
+				t.Errorf("%s names the flag %s: in --help %v, in flagsToCome %v", name, m[1], isFlag, isFlag)
 			}
 		}
 	}

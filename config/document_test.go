@@ -54,11 +54,17 @@ func document(t *testing.T) string {
 		if f.Hidden || f.Name == "help" {
 			continue
 		}
-		value := "none"
+		value, env := "none", "none"
+		if f.IsBool() {
+			value = "off"
+		}
 		if f.Default != "" {
 			value = code(f.Default)
 		}
-		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, code(f.Envs...), value, strings.ReplaceAll(f.Help, "|", `\|`))
+		if len(f.Envs) > 0 {
+			env = code(f.Envs...)
+		}
+		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, env, value, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
 	b.WriteString(documentPauses)
 	classes := typewriter.DefaultClasses()
