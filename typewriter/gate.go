@@ -70,6 +70,9 @@ func (g *Gate) Open() {
 	}
 }
 
+// Leave is [Log.Leave]: nothing more passes.
+func (g *Gate) Leave() { g.log.Leave() }
+
 // Shut undoes Open, for what comes from now on.
 func (g *Gate) Shut() {
 	g.log.mu.Lock()
