@@ -50,6 +50,7 @@ type Config struct {
 	UpstreamConnectTimeout time.Duration `default:"10s" help:"How long connecting to the upstream may take."`
 	UpstreamHeaderTimeout  time.Duration `default:"60s" help:"How long the upstream may take to begin its answer."`
 	UpstreamIdleTimeout    time.Duration `default:"120s" help:"How long the upstream may be silent in the middle of one."`
+	UpstreamMaxTime        time.Duration `default:"1h" help:"How long the upstream may take for an answer in all."`
 	RecoveryTimeout        time.Duration `default:"1m" help:"How long the rest of an answer is waited for whose stream was cut; 0: not at all."`
 	StudioDone             string        `default:"normalize" enum:"normalize,keep" help:"coze-studio's ending: normalize writes it as Coze's, keep leaves it."`
 	MaxEventBytes          size          `default:"8MiB" help:"Largest event of the upstream."`
@@ -57,6 +58,9 @@ type Config struct {
 	MaxUploadBytes         size          `default:"512MiB" help:"Largest body of any other request that is forwarded."`
 	SummarizeTimeout       time.Duration `default:"60s" help:"How long a summary may take, at most 10m; then its chat is cancelled."`
 	SummarizeMaxBytes      size          `default:"256KiB" help:"Largest text that is summarized."`
+	MaxConnections         int64         `default:"20000" help:"Most connections of clients; one more is closed at once."`
+	ReadTimeout            time.Duration `default:"30s" help:"How long a client may take to send a request's header."`
+	IdleTimeout            time.Duration `default:"3m" help:"How long a connection may wait for its next request."`
 	WriteTimeout           time.Duration `default:"30s" help:"How long a client may not read before it is dropped."`
 	DrainTimeout           time.Duration `default:"30s" help:"How long streams may go on after a signal to end."`
 
@@ -200,7 +204,8 @@ func (c *Config) validate() error {
 	for name, d := range map[string]time.Duration{
 		"heartbeat": c.Heartbeat, "upstream-connect-timeout": c.UpstreamConnectTimeout,
 		"upstream-header-timeout": c.UpstreamHeaderTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout,
-		"write-timeout": c.WriteTimeout,
+		"upstream-max-time": c.UpstreamMaxTime,
+		"read-timeout":      c.ReadTimeout, "idle-timeout": c.IdleTimeout, "write-timeout": c.WriteTimeout,
 	} {
 		if d <= 0 {
 			return fmt.Errorf("--%s %v: want more than 0", name, d)
@@ -208,6 +213,9 @@ func (c *Config) validate() error {
 	}
 	if c.SummarizeTimeout <= 0 || c.SummarizeTimeout > summary.MaxTimeout {
 		return fmt.Errorf("--summarize-timeout %v: want more than 0 and at most %v", c.SummarizeTimeout, summary.MaxTimeout)
+	}
+	if c.MaxConnections <= 0 {
+		return fmt.Errorf("--max-connections %d: want more than 0", c.MaxConnections)
 	}
 	if c.RecoveryTimeout < 0 {
 		return fmt.Errorf("--recovery-timeout %v: want 0 or more", c.RecoveryTimeout)
