@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"sse-typewriter/config"
 	"sse-typewriter/mock"
@@ -49,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	listener, err := listen(ctx, conf.Addr)
+	listener, err := listen(ctx, conf, logger)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 
-	engine := newEngine(listener)
+	engine := newEngine(listener, conf)
 	client := newClient(conf, address)
 	defer client.Close() //nolint:errcheck // the process ends
 	h, err := newHandler(conf, client, logger)
@@ -88,17 +89,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- engine.Run() }() // ends with the process
 	logger.Info("serving", "address", address, "upstream", source)
+	checkDescriptors(conf.MaxConnections, logger)
 	_, _ = fmt.Fprintf(stdout, hello, address) // served all the same
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends the process at once
+	stop() // a second signal ends the process at once, as it does by default
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
 	defer cancel()
 	logger.Info("ending", "timeout", conf.DrainTimeout)
+	h.Shutdown(drain)    // still listening: who balances the load asks whether to
 	_ = listener.Close() // nobody new
-	h.Shutdown(drain)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	listener.Flushed(flush)
 	return nil
 }

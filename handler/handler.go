@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/internal/tally"
 	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
@@ -36,9 +36,6 @@ type Handler struct {
 	// Heartbeat is how long a stream is silent before a sign of life is sent.
 	Heartbeat time.Duration
 
-	// WriteTimeout is how long a client may not read before it is dropped.
-	WriteTimeout time.Duration
-
 	// MaxBodyBytes bounds the body of a chat request.
 	MaxBodyBytes int
 
@@ -59,10 +56,10 @@ type Handler struct {
 	// Metrics count what is done.
 	Metrics *metrics.Metrics
 
-	leaving  atomic.Bool    // the server is about to end
-	live     sync.WaitGroup // of handlers and recorders
-	draining context.Context
-	end      context.CancelFunc
+	live   tally.Tally     // requests and recorders
+	drains atomic.Bool     // no more streams are opened
+	ending context.Context // done when streams must end
+	end    context.CancelFunc
 }
 
 // chatPath is where a chat is asked for.
@@ -71,8 +68,10 @@ const chatPath = "/v3/chat"
 // Register adds the routes to an engine.
 func (h *Handler) Register(r *route.Engine) {
 	h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
-	h.draining, h.end = context.WithCancel(context.Background())
-	r.Use(h.tagging, h.recovering)
+	h.Streams.Broken = upstream.ErrorEvent(upstream.ErrInternal)
+	h.Streams.Logger = h.Logger
+	h.ending, h.end = context.WithCancel(context.Background())
+	r.Use(h.attend, h.tagging, h.recovering)
 	h.registerHealth(r)
 	r.POST(chatPath, h.chat)
 	r.GET(chatPath, h.chatGet)
@@ -85,19 +84,6 @@ func (h *Handler) Register(r *route.Engine) {
 	r.POST(streamsPath+":id/skip", h.skip)
 	r.NoRoute(h.forward)
 	r.NoMethod(h.forward)
-}
-
-// Shutdown waits until all streams have ended. When ctx is done it ends them.
-func (h *Handler) Shutdown(ctx context.Context) {
-	h.leaving.Store(true)
-	h.Metrics.Drains()
-	stop := context.AfterFunc(ctx, func() {
-		h.Streams.Stop() // first, so that other replicas do not take the end for the answer's
-		h.end()
-	})
-	defer stop()
-	h.live.Wait()
-	h.end()
 }
 
 // newID returns 128 random bits as text.

@@ -78,8 +78,12 @@ func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 	limit := h.MaxBodyBytes
 	if c.Request.Header.ContentLength() <= limit {
 		var err error
-		body, err = io.ReadAll(io.LimitReader(c.RequestBodyStream(), int64(limit)+1))
-		if err != nil {
+		body, err = io.ReadAll(io.LimitReader(newPatientReader(c), int64(limit)+1))
+		switch {
+		case errors.Is(err, errSlow):
+			refuseSlow(c)
+			return nil, false
+		case err != nil:
 			h.refuse(c, http.StatusBadRequest, codeBadRequest, "request body cannot be read")
 			return nil, false
 		}

@@ -123,7 +123,7 @@ func TestLeavingFreesTheUpstream(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 				defer cancel()
 				serve(ctx, t, engine, question("x"))
-				h.live.Wait()
+				_ = h.live.Wait(t.Context())
 				if closed != 50*time.Millisecond {
 					t.Errorf("upstream was closed at %v, want 50ms", closed)
 				}

@@ -33,9 +33,7 @@ func (h *Handler) record(r recording) *streams.Stream {
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
 		defer gaveUp() // once the upstream has been released
-		err := typewriter.Record(h.counted(r.events, source), s.Log, upstream.ErrorEvent(upstream.ErrRefused))
-		s.Ended()
-		r.release(err)
+		r.release(s.Record(h.counted(r.events, source)))
 	})
 	return s
 }
