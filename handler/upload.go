@@ -63,10 +63,10 @@ func (u *upload) Read(p []byte) (int, error) {
 		u.tooLarge.Store(true)
 		return 0, errTooLarge
 	}
-	switch err {
-	case errSlow:
+	switch {
+	case errors.Is(err, errSlow):
 		u.slow.Store(true)
-	case io.EOF:
+	case err == io.EOF:
 		u.read.Store(true)
 		u.unwatch = u.watch() // while the upstream makes its answer, too
 	}

@@ -227,7 +227,7 @@ func TestHalfClose(t *testing.T) {
 func TestLeavingBeforeTheAnswer(t *testing.T) {
 	waiting := make(chan struct{}, 1)
 	gone := make(chan struct{}, 1)
-	up := httptestServer(t, func(w http.ResponseWriter, r *http.Request) {
+	up := httptestServer(t, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		waiting <- struct{}{}
 		<-r.Context().Done()

@@ -88,3 +88,21 @@ func (g *Gate) wake() {
 	default:
 	}
 }
+
+// Leave ends the log for its readers where they see it: the rest of the stream is kept
+// elsewhere. What is appended yet, nobody sees.
+func (l *Log) Leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n, ended := l.shown(); !ended {
+		l.left, l.leftAt = true, n
+		l.wakeReaders()
+	}
+}
+
+// Left reports whether readers saw an end that was not the stream's.
+func (l *Log) Left() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left
+}

@@ -152,24 +152,6 @@ func (l *Log) Skip() {
 	l.wakeReaders()
 }
 
-// Leave ends the log for its readers where they see it: the rest of the stream is kept
-// elsewhere. What is appended yet, nobody sees.
-func (l *Log) Leave() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n, ended := l.shown(); !ended {
-		l.left, l.leftAt = true, n
-		l.wakeReaders()
-	}
-}
-
-// Left reports whether readers saw an end that was not the stream's.
-func (l *Log) Left() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.left
-}
-
 // Free lets go of all the log holds. It must have ended, and nobody may read it
 // again.
 func (l *Log) Free() {
