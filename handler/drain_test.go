@@ -39,10 +39,10 @@ func TestDrain(t *testing.T) {
 			want   string
 		}{
 			{request{method: "GET", url: "/readyz"}, 503, `{"status":"draining",`},
-			{getChat("x", ""), 503, `{"code":5031,`},
-			{question("x"), 503, `{"code":5031,`},
-			{request{method: "POST", url: "/ai/summarize", body: `{"text":"x"}`}, 503, `{"code":5031,`},
-			{request{method: "POST", url: "/v1/workflow/stream_run", body: `{}`}, 503, `{"code":5031,`},
+			{getChat("x", ""), 503, `{"code":5032,`},
+			{question("x"), 503, `{"code":5032,`},
+			{request{method: "POST", url: "/ai/summarize", body: `{"text":"x"}`}, 503, `{"code":5032,`},
+			{request{method: "POST", url: "/v1/workflow/stream_run", body: `{}`}, 503, `{"code":5032,`},
 		} {
 			a, _ := serve(t.Context(), t, engine, test.request)
 			if a.status != test.status || !strings.HasPrefix(a.body, test.want) || a.header("Connection") != "close" {

@@ -23,7 +23,7 @@ const (
 	codeNotFound   = 4200
 
 	codeUnavailable = 5030
-	codeDraining    = 5031
+	codeDraining    = 5032
 )
 
 // headerLogID names a request for whoever looks into its failure, as at Coze.

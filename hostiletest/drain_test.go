@@ -38,7 +38,7 @@ func TestTerminating(t *testing.T) {
 		return strings.HasPrefix(answer, "HTTP/1.1 503")
 	})
 	late := v.answer("POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n") // which closes the connection
-	if !strings.HasPrefix(late, "HTTP/1.1 503") || !strings.Contains(late, "Retry-After: 1") || !strings.Contains(late, `{"code":5031,`) {
+	if !strings.HasPrefix(late, "HTTP/1.1 503") || !strings.Contains(late, "Retry-After: 1") || !strings.Contains(late, `{"code":5032,`) {
 		t.Errorf("a new stream: %q", late)
 	}
 	close(goOn)

@@ -137,7 +137,7 @@ func (r *replica) restart(t *testing.T) (sent int) {
 	res := ask(t, http.DefaultClient, http.MethodPost, r.base+"/v3/chat?message=late", "")
 	body, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close() // it is read
-	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !res.Close || gjson.GetBytes(body, "code").Int() != 5031 {
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !res.Close || gjson.GetBytes(body, "code").Int() != 5032 {
 		t.Errorf("a new stream while it drains: %v %s", res, body)
 	}
 	if err := r.Cmd.Wait(); err != nil {
