@@ -85,7 +85,7 @@ func TestForward(t *testing.T) {
 		}
 	}))
 	defer up.Close()
-	base := start(t, "--upstream="+up.URL)
+	base := start(t, "--upstream="+up.URL, "--trusted-proxies=127.0.0.1")
 	tests := []struct {
 		method, target, body, want string
 		status                     int

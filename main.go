@@ -68,7 +68,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	closeStore, err := share(ctx, conf, h.Streams, logger)
+	closeStore, err := share(ctx, conf, h, logger)
 	if err != nil {
 		return err
 	}

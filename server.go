@@ -19,6 +19,9 @@ import (
 	"sse-typewriter/config"
 	"sse-typewriter/conns"
 	"sse-typewriter/handler"
+	"sse-typewriter/internal/redisconn"
+	"sse-typewriter/limits"
+	"sse-typewriter/limits/redislimits"
 	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/streams/redislog"
@@ -64,13 +67,13 @@ func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*con
 // clients, each with one to the upstream, may take.
 func checkDescriptors(connections int64, logger *slog.Logger) {
 	const others = 64 // files, and connections to Redis
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return // then it cannot be told
+	limit, ok := maxDescriptors()
+	if !ok {
+		return
 	}
-	if need := uint64(2*connections + others); limit.Cur < need {
+	if need := uint64(2*connections + others); limit < need {
 		logger.Warn("there are too few file descriptors for --max-connections",
-			"max_connections", connections, "descriptors", limit.Cur, "needed", need)
+			"max_connections", connections, "descriptors", limit, "needed", need)
 	}
 }
 
@@ -116,10 +119,10 @@ func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
 		server.WithStreamBody(true),
 		server.WithDisablePreParseMultipartForm(true),
 		server.WithMaxRequestBodySize(bodyBuffer),
+		server.WithMaxHeaderBytes(maxHeader),
 		server.WithHandleMethodNotAllowed(true),
 		server.WithRemoveExtraSlash(true),
 		server.WithRedirectTrailingSlash(false),
-		server.WithMaxHeaderBytes(maxHeader),
 		server.WithReadTimeout(conf.ReadTimeout),
 		server.WithIdleTimeout(conf.IdleTimeout),
 		server.WithOnAccept(conns.NewContext),
@@ -132,11 +135,11 @@ func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
 	)
 }
 
-// maxHeader is how large a request's header may be.
-const maxHeader = 256 << 10
-
 // bodyBuffer is how much of a request's body Hertz reads before the handler does.
 const bodyBuffer = 64 << 10
+
+// maxHeader is the size of the largest header of a request, with its target, in bytes.
+const maxHeader = 64 << 10
 
 func newClient(conf *config.Config, address string) *upstream.Client {
 	base := conf.Upstream
@@ -171,6 +174,11 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		Paces:          paces,
 		Mode:           conf.Mode,
 		UpstreamToken:  conf.UpstreamToken,
+		Keys:           conf.APIKeys,
+		Origins:        conf.CORSOrigins,
+		TrustedProxies: conf.TrustedProxies,
+		MaxStreams:     conf.MaxStreams,
+		Limits:         limits.NewLocal(conf.Bounds()),
 		BotID:          botID,
 		UserID:         conf.UserID,
 		Heartbeat:      conf.Heartbeat,
@@ -186,22 +194,28 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 	}, nil
 }
 
-// share has streams kept where the configuration says. The returned function ends that,
-// once all streams have ended.
-func share(ctx context.Context, conf *config.Config, registry *streams.Registry, logger *slog.Logger) (stop func(), err error) {
+// share has streams and limits kept where the configuration says. The returned function
+// ends that, once all streams have ended.
+func share(ctx context.Context, conf *config.Config, h *handler.Handler, logger *slog.Logger) (stop func(), err error) {
+	registry := h.Streams
 	if conf.InMemory() {
 		return registry.Close, nil
 	}
-	store, err := redislog.Open(ctx, redislog.Options{
-		URL: conf.Store, Prefix: conf.StorePrefix, Grace: conf.ResumeGrace, Retention: conf.ResumeRetention, Logger: logger,
-	})
+	client, err := redisconn.Open(ctx, conf.Store, logger)
 	if err != nil {
 		return nil, fmt.Errorf("--store: %w", err)
 	}
+	store := redislog.Open(ctx, redislog.Options{
+		Client: client, Prefix: conf.StorePrefix, Grace: conf.ResumeGrace, Retention: conf.ResumeRetention, Logger: logger,
+	})
 	registry.Store = store
+	limiter := redislimits.New(ctx, redislimits.Options{Client: client, Prefix: conf.StorePrefix, Bounds: conf.Bounds()})
+	h.Limits = limiter
 	return func() {
+		limiter.Close()
 		registry.Close()
 		_ = store.Close() // the process ends
+		_ = client.Close()
 	}, nil
 }
 

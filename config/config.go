@@ -16,6 +16,7 @@ import (
 	kongyaml "github.com/alecthomas/kong-yaml"
 	"gopkg.in/yaml.v3"
 
+	"sse-typewriter/limits"
 	"sse-typewriter/summary"
 	"sse-typewriter/typewriter"
 )
@@ -39,6 +40,15 @@ type Config struct {
 	MinInterval  time.Duration   `default:"8ms" help:"Shortest time between two events of text; what is due closer together shares one."`
 	Seed         uint64          `default:"0" help:"Seed of the pauses' random numbers; 0: different ones each time."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
+
+	APIKeys        Keys     `name:"api-keys" help:"Keys of the clients, with commas between them, or @ and the name of a file with one in each line; they never go upstream. Without: whoever reaches the server may use it. Better set by the environment or a file." placeholder:"KEYS"`
+	AllowAnonymous bool     `help:"Let clients without a key use the upstream token on an address that is not loopback."`
+	CORSOrigins    Origins  `name:"cors-origins" help:"Origins whose pages may use the server, as https://example.com, with commas between them; *: all." placeholder:"ORIGINS"`
+	TrustedProxies Networks `help:"Addresses or ranges of the proxies in front, with commas between them, whose X-Forwarded headers are believed." placeholder:"ADDRESSES"`
+
+	MaxStreams          int         `default:"10000" help:"How many streams may be recorded, and how many read, at a time."`
+	MaxStreamsPerClient int         `default:"0" help:"How many streams a client, that is a key or else an address, may have at a time; 0: any number."`
+	RateLimit           limits.Rate `help:"How many requests a client may make that go upstream, as 5/s or 100/m. Without: any number." placeholder:"RATE"`
 
 	Store           string        `default:"memory" help:"Where streams with event ids are kept: memory, or redis://[user:password@]host:port/db (rediss:// for TLS), which replicas share. With a password better set by the environment." placeholder:"URL"`
 	StorePrefix     string        `default:"typewriter:" help:"What the names of keys in Redis begin with."`
@@ -222,6 +232,9 @@ func (c *Config) validate() error {
 	}
 	if c.DrainTimeout < 0 {
 		return fmt.Errorf("--drain-timeout %v: want 0 or more", c.DrainTimeout)
+	}
+	if err := c.validateAccess(); err != nil {
+		return err
 	}
 	paces, err := c.Paces()
 	if err != nil {

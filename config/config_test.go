@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sse-typewriter/limits"
 	"sse-typewriter/typewriter"
 )
 
@@ -36,6 +37,7 @@ var defaults = Config{
 	MaxLag:                 typewriter.DefaultMaxLag,
 	SmoothMaxLag:           typewriter.DefaultSmoothMaxLag,
 	MinInterval:            typewriter.DefaultMinInterval,
+	MaxStreams:             10000,
 	Store:                  "memory",
 	StorePrefix:            "typewriter:",
 	StoreMaxBytes:          256 << 20,
@@ -109,6 +111,13 @@ var settings = []setting{
 	{"smooth-max-lag", "1m", func(c *Config) any { return c.SmoothMaxLag }, time.Minute},
 	{"min-interval", "0s", func(c *Config) any { return c.MinInterval }, time.Duration(0)},
 	{"seed", "18446744073709551615", func(c *Config) any { return c.Seed }, uint64(1<<64 - 1)},
+	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys) }, 2},
+	{"allow-anonymous", "true", func(c *Config) any { return c.AllowAnonymous }, true},
+	{"cors-origins", "https://a.example, http://b:1", func(c *Config) any { return fmt.Sprint(c.CORSOrigins) }, "[https://a.example http://b:1]"},
+	{"trusted-proxies", "10.0.0.0/8, ::1", func(c *Config) any { return fmt.Sprint(c.TrustedProxies) }, "[10.0.0.0/8 ::1/128]"},
+	{"max-streams", "1", func(c *Config) any { return c.MaxStreams }, 1},
+	{"max-streams-per-client", "3", func(c *Config) any { return c.MaxStreamsPerClient }, 3},
+	{"rate-limit", "100/m", func(c *Config) any { return c.RateLimit }, limits.Rate{Requests: 100, Per: time.Minute}},
 	{"store", "redis://h:1/2", func(c *Config) any { return c.Store }, "redis://h:1/2"},
 	{"store-prefix", "a-", func(c *Config) any { return c.StorePrefix }, "a-"},
 	{"store-max-bytes", "1000", func(c *Config) any { return c.StoreMaxBytes }, size(1000)},
@@ -157,7 +166,11 @@ func TestEverySetting(t *testing.T) {
 				}
 			}
 			check("flag", "--"+test.flag+"="+test.value)
-			check("flag with a space", "--"+test.flag, test.value)
+			if _, isSwitch := test.want.(bool); isSwitch {
+				check("flag alone", "--"+test.flag)
+			} else {
+				check("flag with a space", "--"+test.flag, test.value)
+			}
 			check("file", file(t, test.flag+": "+test.value+"\n"))
 			check("quoted in the file", file(t, test.flag+": \""+test.value+"\"\n"))
 			t.Setenv(env(test.flag), test.value)
@@ -257,7 +270,11 @@ func TestHelp(t *testing.T) {
 		}
 		help := strings.Join(strings.Fields(out.String()), " ")
 		for _, s := range settings {
-			for _, want := range []string{"--" + s.flag + "=", "($" + env(s.flag) + ")"} {
+			shown := "--" + s.flag + "="
+			if _, isSwitch := s.want.(bool); isSwitch {
+				shown = "--" + s.flag + " "
+			}
+			for _, want := range []string{shown, "($" + env(s.flag) + ")"} {
 				if !strings.Contains(help, want) {
 					t.Errorf("%s: %q is missing in %s", arg, want, help)
 				}
@@ -266,6 +283,7 @@ func TestHelp(t *testing.T) {
 		for _, want := range []string{
 			"Flags win over environment variables, which win over the file.", "($TYPEWRITER_CONFIG)",
 			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=3s ",
+			"--max-streams=10000 ", "--max-streams-per-client=0 ",
 			"--smooth-max-lag=400ms ", "--min-interval=8ms ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",
 			"--upstream-connect-timeout=10s ", "--upstream-header-timeout=60s ", "--upstream-idle-timeout=120s ",
 			`--studio-done="normalize"`, "--max-event-bytes=8MiB ", "--max-body-bytes=4MiB ", "--max-upload-bytes=512MiB ",

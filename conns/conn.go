@@ -13,8 +13,12 @@ import (
 )
 
 // maxAhead is how much a client may send while it is answered: requests that it sends
-// ahead, which are kept. One that sends more is dropped.
-const maxAhead = 64 << 10
+// ahead, which are kept. One that sends more is dropped, after a moment in which nothing
+// is read: a client that has its answer may send the next body before the handler ends.
+const (
+	maxAhead    = 64 << 10
+	aheadMoment = time.Second
+)
 
 // maxWrite is how much is written at a time: so much a client must take within the
 // write timeout.
@@ -155,19 +159,20 @@ func (c *Conn) Watch(leave func()) (stop func()) {
 		return func() {}
 	}
 	_ = c.SetReadDeadline(time.Time{}) // an error shows when it is read
-	over := make(chan struct{})
+	ended, over := make(chan struct{}), make(chan struct{})
 	go func() { // ends at stop, at the latest
 		defer close(over)
-		c.listen(leave)
+		c.listen(leave, ended)
 	}()
 	return func() {
+		close(ended)
 		_ = c.SetReadDeadline(time.Unix(1, 0)) // an error: it is closed, which ends reading, too
 		<-over
 	}
 }
 
-// listen reads until the client has left, or a deadline is over.
-func (c *Conn) listen(leave func()) {
+// listen reads until the client has left or, once ended is closed, a deadline is over.
+func (c *Conn) listen(leave func(), ended <-chan struct{}) {
 	buf := make([]byte, 512)
 	for {
 		n, err := c.Conn.Read(buf)
@@ -179,8 +184,12 @@ func (c *Conn) listen(leave func()) {
 			leave()
 			return
 		case len(c.ahead) > maxAhead:
-			_ = c.Conn.Close() // whoever writes sees an error
-			leave()
+			select {
+			case <-ended:
+			case <-time.After(aheadMoment):
+				_ = c.Conn.Close() // whoever writes sees an error
+				leave()
+			}
 			return
 		}
 	}

@@ -34,12 +34,6 @@ func files(t *testing.T) []string {
 	return names
 }
 
-// coming are settings that other branches bring.
-var coming = []string{
-	"allow-anonymous", "api-keys", "cors-origins", "max-connections", "max-streams",
-	"max-streams-per-client", "rate-limit", "trusted-proxies",
-}
-
 // others are the flags of other programs that are named here.
 var others = []string{"build", "build-arg", "from", "tags", "always", "now", "maxmemory", "maxmemory-policy", "save", "appendonly", "no-deps"}
 
@@ -52,13 +46,6 @@ func TestSettingsExist(t *testing.T) {
 	known := map[string]bool{"TYPEWRITER_*": true}
 	for _, name := range regexp.MustCompile(`--[a-z][a-z-]*|TYPEWRITER_[A-Z_]+`).FindAllString(help.String(), -1) {
 		known[name] = true
-	}
-	for _, name := range coming {
-		env := "TYPEWRITER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		if known[env] {
-			t.Errorf("%s is here: it need not be in coming any more", name)
-		}
-		known[env], known["--"+name] = true, true
 	}
 	for _, name := range others {
 		known["--"+name] = true

@@ -54,16 +54,30 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
+	o, ok := h.admit(ctx, c, withIDs)
+	if !ok {
+		return
+	}
+	leave, ok := h.takePlace(ctx, c, h.views, o.id)
+	if !ok {
+		o.leave()
+		return
+	}
+	defer leave()
 	defer watchLeaving(c)()
-	if s, ok := h.openChat(ctx, c, body, withIDs); ok {
+	if s, ok := h.openChat(ctx, c, o, body); ok {
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: withIDs})
 	}
 }
 
 // startChat opens a chat without a reader and tells where to read it.
 func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []byte) {
+	o, ok := h.admit(ctx, c, true)
+	if !ok {
+		return
+	}
 	defer watchLeaving(c)()
-	s, ok := h.openChat(ctx, c, body, true)
+	s, ok := h.openChat(ctx, c, o, body)
 	if !ok {
 		return
 	}
@@ -87,10 +101,12 @@ func tellAddress(c *app.RequestContext, s *streams.Stream) {
 
 // openChat opens a chat and starts to record its answer. If there is no stream, it
 // answers the client itself and reports false.
-func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []byte, kept bool) (*streams.Stream, bool) {
-	if h.refuseNew(c) {
-		return nil, false
-	}
+func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, o opening, body []byte) (s *streams.Stream, ok bool) {
+	defer func() {
+		if !ok {
+			o.leave()
+		}
+	}()
 	req, err := h.chatRequest(c, body)
 	if err != nil {
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
@@ -113,7 +129,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, body []by
 		h.passReply(c, reply)
 		return nil, false
 	}
-	return h.recordChat(c, opened{reply, header, asked, cancel}, kept), true
+	return h.recordChat(opened{o, reply, header, asked, cancel}), true
 }
 
 // viewing is how a client sees a stream.

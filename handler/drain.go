@@ -50,9 +50,7 @@ func (h *Handler) refuseNew(c *app.RequestContext) bool {
 	if !h.Draining() {
 		return false
 	}
-	h.Metrics.Rejected(metrics.Draining)
-	c.Response.Header.Set("Retry-After", "1")
-	h.refuse(c, http.StatusServiceUnavailable, codeDraining, "server is about to end: ask again, for another one")
+	h.reject(c, draining)
 	return true
 }
 

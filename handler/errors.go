@@ -19,10 +19,13 @@ import (
 
 // Codes of our own errors, as Coze has them where it has one.
 const (
-	codeBadRequest = 4000
-	codeNotFound   = 4200
+	codeBadRequest   = 4000
+	codeTooMany      = 4013
+	codeUnauthorized = 4100
+	codeNotFound     = 4200
 
 	codeUnavailable = 5030
+	codeFull        = 5031
 	codeDraining    = 5032
 )
 

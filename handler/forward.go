@@ -58,13 +58,14 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		h.refuse(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	case !isAPI && c.Response.StatusCode() == http.StatusMethodNotAllowed: // Hertz has set it
+		c.Response.Header.Set("Allow", h.allowed(string(c.Path())))
 		h.refuse(c, http.StatusMethodNotAllowed, codeBadRequest, "method "+string(c.Method())+" is not served at "+path)
 		return
 	case !isAPI:
 		h.refuse(c, http.StatusNotFound, codeNotFound, "no such path: "+path)
 		return
 	}
-	if slices.Contains(streamPaths, path) && h.refuseNew(c) {
+	if !h.authorize(c) || slices.Contains(streamPaths, path) && h.refuseNew(c) || !h.mayAsk(ctx, c) {
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -75,7 +76,7 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   path,
-		Query:  upstreamQuery(query),
+		Query:  upstreamQuery(query, h.withoutKey(c)...),
 		Header: h.upstreamHeader(c),
 	}
 	if req.Method == http.MethodPost && slices.Contains(getPaths, path) {
@@ -108,6 +109,35 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		c.SetConnectionClose() // and say so: what is left of the body is not read
 	}
 	h.passReply(c, reply)
+}
+
+// allowed names the methods that are served at a path.
+func (h *Handler) allowed(path string) string {
+	var methods []string
+	for _, r := range h.routes() {
+		if matches(r.Path, path) {
+			methods = append(methods, r.Method)
+		}
+	}
+	slices.Sort(methods)
+	return strings.Join(methods, ", ")
+}
+
+// matches reports whether a path is one of a route's, in which a segment that begins with
+// a colon stands for any, and one that begins with a star for all that follow.
+func matches(route, path string) bool {
+	wants, rest := strings.Split(route, "/"), strings.Split(path, "/")
+	for i, want := range wants {
+		switch {
+		case i >= len(rest):
+			return false
+		case strings.HasPrefix(want, "*"):
+			return true
+		case want != rest[i] && !strings.HasPrefix(want, ":"):
+			return false
+		}
+	}
+	return len(wants) == len(rest)
 }
 
 // forwardOrGet forwards a POST, and asks again by GET if the upstream serves only

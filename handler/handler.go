@@ -3,7 +3,9 @@ package handler
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -30,6 +32,23 @@ type Handler struct {
 	// UpstreamToken is sent for clients that bring none; it may be empty.
 	UpstreamToken string
 
+	// Keys are the SHA-256 hashes of the keys that clients must have. If there are any,
+	// what clients bring never goes upstream.
+	Keys [][sha256.Size]byte
+
+	// Origins are those of pages that may use the server, or * alone.
+	Origins []string
+
+	// TrustedProxies are those in front of the server that are believed what they tell
+	// of clients.
+	TrustedProxies []netip.Prefix
+
+	// MaxStreams is how many streams may be recorded, and how many read, at a time.
+	MaxStreams int
+
+	// Limits hold for each client.
+	Limits Limiter
+
 	// BotID and UserID stand in requests that name none.
 	BotID, UserID string
 
@@ -53,6 +72,9 @@ type Handler struct {
 	// Logger gets a line for each stream; never content or tokens.
 	Logger *slog.Logger
 
+	recordings, views places
+	routes            func() route.RoutesInfo
+
 	// Metrics count what is done.
 	Metrics *metrics.Metrics
 
@@ -71,17 +93,19 @@ func (h *Handler) Register(r *route.Engine) {
 	h.Streams.Broken = upstream.ErrorEvent(upstream.ErrInternal)
 	h.Streams.Logger = h.Logger
 	h.ending, h.end = context.WithCancel(context.Background())
-	r.Use(h.attend, h.tagging, h.recovering)
+	h.routes = r.Routes
+	h.setPlaces()
+	r.Use(h.attend, h.tagging, h.recovering, h.cors)
 	h.registerHealth(r)
-	r.POST(chatPath, h.chat)
-	r.GET(chatPath, h.chatGet)
-	r.POST("/v3/chat/submit_tool_outputs", h.chat)
-	r.POST("/v1/workflows/chat", h.chat)
-	r.POST(summarizePath, h.summarize)
-	r.GET(summarizePath, h.summarizeGet)
-	r.GET(streamsPath+":id", h.attach)
-	r.DELETE(streamsPath+":id", h.cancel)
-	r.POST(streamsPath+":id/skip", h.skip)
+	r.POST(chatPath, h.keyed(h.chat))
+	r.GET(chatPath, h.keyed(h.chatGet))
+	r.POST("/v3/chat/submit_tool_outputs", h.keyed(h.chat))
+	r.POST("/v1/workflows/chat", h.keyed(h.chat))
+	r.POST(summarizePath, h.keyed(h.summarize))
+	r.GET(summarizePath, h.keyed(h.summarizeGet))
+	r.GET(streamsPath+":id", h.keyed(h.attach))
+	r.DELETE(streamsPath+":id", h.keyed(h.cancel))
+	r.POST(streamsPath+":id/skip", h.keyed(h.skip))
 	r.NoRoute(h.forward)
 	r.NoMethod(h.forward)
 }

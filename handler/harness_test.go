@@ -15,6 +15,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/network"
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/limits"
 	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/summary"
@@ -57,6 +58,8 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		UserID:         "user",
 		Heartbeat:      15 * time.Second,
 		Streams:        streams.NewRegistry(1 << 30),
+		MaxStreams:     100,
+		Limits:         limits.NewLocal(limits.Bounds{}),
 		MaxBodyBytes:   1 << 20,
 		MaxUploadBytes: 1 << 20,
 
@@ -72,6 +75,7 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 	options := config.NewOptions([]config.Option{})
 	options.HandleMethodNotAllowed = true
 	options.DisablePrintRoute = true
+	options.RedirectTrailingSlash = false
 	engine := route.NewEngine(options)
 	h.Register(engine)
 	return h, engine

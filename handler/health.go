@@ -17,8 +17,8 @@ func (h *Handler) registerHealth(r *route.Engine) {
 	r.HEAD("/healthz", h.healthz)
 	r.GET("/readyz", h.readyz)
 	r.HEAD("/readyz", h.readyz)
-	r.GET("/metrics", h.metrics)
-	r.HEAD("/metrics", h.metrics)
+	r.GET("/metrics", h.keyed(h.metrics))
+	r.HEAD("/metrics", h.keyed(h.metrics))
 }
 
 // healthz serves /healthz: who answers lives.

@@ -16,12 +16,15 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	defer reply.Close()
 	header := reply.Header
 	dropHopByHop(header)
+	h.dropCORS(header)
 	size := replySize(c, reply)
 	header.Del("Content-Length")
 	header.Del(headerRequestID) // ours stands there
 	c.SetStatusCode(reply.Status)
 	for name, values := range header {
-		c.Response.Header.Del(name)
+		if name != "Vary" { // we may have a reason, too
+			c.Response.Header.Del(name)
+		}
 		for _, value := range values {
 			c.Response.Header.Add(name, value)
 		}

@@ -3,8 +3,8 @@ package handler
 import (
 	"errors"
 	"io"
-	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -105,6 +105,9 @@ var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 func upstreamQuery(raw string, without ...string) string {
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		}
 		return name == "conversation_id" && value == "" || slices.Contains(without, name)
 	})
 	return strings.Join(pairs, "&")
@@ -120,7 +123,7 @@ var hopByHop = []string{
 var notUpstream = []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"}
 
 // upstreamHeader returns the headers that go upstream: the client's, without those
-// that belong to its connection or are for us, and the server's token if it has none.
+// that belong to its connection or are for us, and with the credential that it may use.
 func (h *Handler) upstreamHeader(c *app.RequestContext) http.Header {
 	header := http.Header{}
 	c.Request.Header.VisitAll(func(key, value []byte) {
@@ -133,24 +136,9 @@ func (h *Handler) upstreamHeader(c *app.RequestContext) http.Header {
 	for _, a := range asks {
 		header.Del(a.header)
 	}
-	if header.Get("Authorization") == "" && h.UpstreamToken != "" {
-		header.Set("Authorization", "Bearer "+h.UpstreamToken)
-	}
-	addForwarded(c, header)
+	h.setCredential(header)
+	h.setForwarded(c, header)
 	return header
-}
-
-// addForwarded tells the upstream for whom and how it is asked.
-func addForwarded(c *app.RequestContext, header http.Header) {
-	if host, _, err := net.SplitHostPort(c.RemoteAddr().String()); err == nil {
-		header.Set("X-Forwarded-For", strings.Join(append(header.Values("X-Forwarded-For"), host), ", "))
-	}
-	if header.Get("X-Forwarded-Host") == "" {
-		header.Set("X-Forwarded-Host", string(c.Host()))
-	}
-	if header.Get("X-Forwarded-Proto") == "" {
-		header.Set("X-Forwarded-Proto", "http") // TLS ends in front of us
-	}
 }
 
 // dropHopByHop removes the headers of a connection and those that Connection names.
@@ -168,7 +156,7 @@ func dropHopByHop(header http.Header) {
 // chatRequest makes the upstream's request out of a client's. A body of none is
 // made of the query.
 func (h *Handler) chatRequest(c *app.RequestContext, body []byte) (upstream.Request, error) {
-	var without []string
+	without := h.withoutKey(c)
 	for _, a := range asks {
 		without = append(without, a.query)
 	}

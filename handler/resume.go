@@ -26,9 +26,6 @@ const (
 	resumeUnavailable = "unavailable"
 )
 
-// owner is the credential that a stream belongs to.
-func owner(c *app.RequestContext) string { return c.Request.Header.Get("Authorization") }
-
 // prefersAsync reports whether a client wants the answer's address instead of the
 // answer (RFC 7240, section 4.1).
 func prefersAsync(c *app.RequestContext) bool {
@@ -110,6 +107,14 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		s.Detach()
 		h.nothingToResume(c, resumeFinished)
 	default:
+		// It takes nothing of the client's rate: an EventSource that is refused never
+		// comes back.
+		leave, ok := h.takePlace(ctx, c, h.views, s.ID)
+		if !ok {
+			s.Detach()
+			return
+		}
+		defer leave()
 		h.Metrics.Resumed("resumed")
 		defer watchLeaving(c)()
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from, known: n})
@@ -131,7 +136,7 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string) (*
 		return nil, streams.ErrGone
 	}
 	header := h.upstreamHeader(c)
-	return h.Streams.Find(ctx, id, owner(c), func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	return h.Streams.Find(ctx, id, h.owner(c), func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		return h.proceed(ctx, header, seen)
 	})
 }

@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/app"
-
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -17,10 +15,9 @@ import (
 // recording is a stream that is to be read, and what it needs to know of the request
 // that it answers.
 type recording struct {
+	opening
 	events iter.Seq[typewriter.Event]
 	source streams.Source
-	owner  string // whom it belongs to
-	kept   bool   // whether a viewer can come back
 
 	// release is called when the log has ended, with the error of recording.
 	release func(error)
@@ -29,9 +26,10 @@ type recording struct {
 // record starts to read a stream.
 func (h *Handler) record(r recording) *streams.Stream {
 	source, gaveUp := h.timed(r.source)
-	s := h.Streams.Open(r.owner, r.kept, source)
+	s := h.Streams.Open(r.id, r.owner, r.kept, source)
 	// It ends with the upstream's stream, at the latest when that is cancelled.
 	h.live.Go(func() {
+		defer r.leave()
 		defer gaveUp() // once the upstream has been released
 		r.release(s.Record(h.counted(r.events, source)))
 	})
@@ -40,6 +38,7 @@ func (h *Handler) record(r recording) *streams.Stream {
 
 // opened is a chat that the upstream has begun to answer.
 type opened struct {
+	opening
 	reply  *upstream.Reply
 	header http.Header        // that went upstream
 	asked  time.Time          // when it did
@@ -47,15 +46,14 @@ type opened struct {
 }
 
 // recordChat starts to read a chat's reply into a stream.
-func (h *Handler) recordChat(c *app.RequestContext, o opened, kept bool) *streams.Stream {
+func (h *Handler) recordChat(o opened) *streams.Stream {
 	events, failure := o.reply.Events()
 	source, canceled := h.source(o.header, o.reply.Chat, failure, o.cancel)
 	source.LogID = o.reply.Header.Get(headerLogID)
 	return h.record(recording{
-		events: untilCanceled(h.timedText(events, o.asked), canceled, upstream.DoneEvent),
-		source: source,
-		owner:  owner(c),
-		kept:   kept,
+		opening: o.opening,
+		events:  untilCanceled(h.timedText(events, o.asked), canceled, upstream.DoneEvent),
+		source:  source,
 		release: func(err error) {
 			defer o.cancel()
 			if err != nil {

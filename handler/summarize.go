@@ -66,19 +66,28 @@ func (h *Handler) summarizeGet(ctx context.Context, c *app.RequestContext) {
 
 // serveSummary starts a job and shows its progress, or tells where that is shown.
 func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, ask summaryAsk, withIDs bool) {
-	if h.refuseNew(c) {
-		return
-	}
 	job, body, err := h.newJob(c, ask)
 	if err != nil {
 		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
+	async := prefersAsync(c)
+	o, ok := h.admit(ctx, c, withIDs || async)
+	if !ok {
+		return
+	}
+	if !async {
+		leave, ok := h.takePlace(ctx, c, h.views, o.id)
+		if !ok {
+			o.leave()
+			return
+		}
+		defer leave()
+	}
 	defer watchLeaving(c)()
 	header := h.upstreamHeader(c)
 	header.Set("Content-Type", "application/json")
-	async := prefersAsync(c)
-	s := h.recordSummary(owner(c), withIDs || async, chatJob{job, header, body}) //nolint:contextcheck // the stream's life is its own, as a chat's is
+	s := h.recordSummary(o, chatJob{job, header, body}) //nolint:contextcheck // the stream's life is its own, as a chat's is
 	if async {
 		tellAddress(c, s)
 		return
@@ -121,7 +130,7 @@ type chatJob struct {
 }
 
 // recordSummary starts a job and reads its progress into a stream.
-func (h *Handler) recordSummary(owner string, kept bool, j chatJob) *streams.Stream {
+func (h *Handler) recordSummary(o opening, j chatJob) *streams.Stream {
 	ctx, cancel := context.WithCancel(h.ending)
 	var reply atomic.Pointer[upstream.Reply] // nil: there is none yet
 	j.job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
@@ -149,10 +158,9 @@ func (h *Handler) recordSummary(owner string, kept bool, j chatJob) *streams.Str
 	j.job.Cancel = h.cancelChat(j.header)
 	source, canceled := h.source(j.header, chat, j.job.Failure, cancel)
 	return h.record(recording{
-		events: untilCanceled(j.job.Events(ctx), canceled, j.job.Stopped),
-		source: source,
-		owner:  owner,
-		kept:   kept,
+		opening: o,
+		events:  untilCanceled(j.job.Events(ctx), canceled, j.job.Stopped),
+		source:  source,
 		release: func(error) {
 			defer cancel()
 			j.job.Close(ctx)

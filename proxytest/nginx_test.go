@@ -64,7 +64,7 @@ func TestUnbuffered(t *testing.T) {
 				c.await(next)
 				c.end()
 			}, nil)
-			f := front.start(t, start(t, "--upstream="+u.URL, "--heartbeat=20ms"))
+			f := front.start(t, start(t, "--upstream="+u.URL, "--heartbeat=20ms", "--trusted-proxies=127.0.0.1"))
 			forwarded := "127.0.0.1, 127.0.0.1"
 			if front.keepsForwardedFor {
 				forwarded = "10.0.0.1, " + forwarded

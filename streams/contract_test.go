@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/internal/redistest"
 	"sse-typewriter/streams"
 	"sse-typewriter/streams/redislog"
@@ -38,14 +39,18 @@ func inMemory(t *testing.T) replicas {
 func inRedis(t *testing.T) replicas {
 	server := redistest.New(t)
 	replica := func() *streams.Registry {
-		store, err := redislog.Open(t.Context(), redislog.Options{
-			URL: server.URL(), Prefix: "test:", Grace: time.Minute, Retention: time.Minute,
-			Logger: slog.New(slog.DiscardHandler),
-		})
+		logger := slog.New(slog.DiscardHandler)
+		client, err := redisconn.Open(t.Context(), server.URL(), logger)
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { store.Close() })
+		store := redislog.Open(t.Context(), redislog.Options{
+			Client: client, Prefix: "test:", Grace: time.Minute, Retention: time.Minute, Logger: logger,
+		})
+		t.Cleanup(func() {
+			store.Close()
+			client.Close()
+		})
 		r := newRegistry(t)
 		r.Store = store
 		return r
@@ -96,7 +101,7 @@ func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Str
 		source.Stop = func() {}
 	}
 	source.LogID = "log"
-	s := r.Open("owner", true, source)
+	s := r.Open(streams.NewID(), "owner", true, source)
 	if s.Unshared {
 		t.Fatal("not shared")
 	}

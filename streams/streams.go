@@ -139,11 +139,14 @@ type Source struct {
 // streamBytes is what a stream takes in memory besides the events in its log, about.
 const streamBytes = 2 << 10
 
+// NewID returns an id for [Registry.Open].
+func NewID() string { return strings.ToLower(rand.Text()) }
+
 // Open starts a stream that belongs to an owner, a credential, and has its opener for
 // a first viewer. If it is kept, its owner can find it; else it ends with its viewer.
-func (r *Registry) Open(owner string, kept bool, source Source) *Stream {
+func (r *Registry) Open(id, owner string, kept bool, source Source) *Stream {
 	s := &Stream{
-		ID:       strings.ToLower(rand.Text()),
+		ID:       id,
 		Log:      typewriter.NewLogIn(r.budget, streamBytes),
 		LogID:    source.LogID,
 		registry: r,

@@ -26,7 +26,7 @@ func newRegistry(maxBytes int64) *Registry {
 
 // open opens a stream that notes how often it was stopped.
 func open(r *Registry, kept bool, stopped *atomic.Int32) *Stream {
-	return r.Open("owner", kept, Source{Stop: func() { stopped.Add(1) }, Cancel: func(context.Context) {}})
+	return r.Open(NewID(), "owner", kept, Source{Stop: func() { stopped.Add(1) }, Cancel: func(context.Context) {}})
 }
 
 func (r *Registry) has(s *Stream) bool {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/streams"
 )
 
@@ -40,7 +41,7 @@ func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
 			r.absent = time.Time{} // it cannot be told
-			timer.Reset(retryEvery)
+			timer.Reset(redisconn.RetryEvery)
 			continue
 		case errors.Is(err, errEnd):
 			return nil
@@ -98,7 +99,7 @@ func (r *reader) read(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(retryEvery):
+		case <-time.After(redisconn.RetryEvery):
 		}
 	}
 }

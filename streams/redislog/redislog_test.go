@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/internal/redistest"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
@@ -22,13 +23,16 @@ const patience = 20 * time.Second
 
 func open(t testing.TB, server *redistest.Server) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), Options{
-		URL: server.URL(), Prefix: "test:", Grace: time.Minute, Retention: 5 * time.Minute, Logger: slog.New(slog.DiscardHandler),
-	})
+	logger := slog.New(slog.DiscardHandler)
+	client, err := redisconn.Open(t.Context(), server.URL(), logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	s := Open(t.Context(), Options{Client: client, Prefix: "test:", Grace: time.Minute, Retention: 5 * time.Minute, Logger: logger})
+	t.Cleanup(func() {
+		s.Close()
+		client.Close()
+	})
 	return s
 }
 

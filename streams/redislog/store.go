@@ -12,9 +12,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/logging"
-	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/streams"
 )
 
@@ -28,17 +27,15 @@ const (
 
 // Bounds.
 const (
-	timeout        = time.Second            // of one command, and of a connection
-	retryEvery     = 250 * time.Millisecond // Redis is tried, when it is lost
-	maxStreamBytes = 16 << 20               // of a stream in Redis; a larger one leaves it
-	maxBatchBytes  = 256 << 10              // of what is written at once, or one event
-	maxBatch       = 500                    // entries read or written at once
+	maxStreamBytes = 16 << 20  // of a stream in Redis; a larger one leaves it
+	maxBatchBytes  = 256 << 10 // of what is written at once, or one event
+	maxBatch       = 500       // entries read or written at once
 )
 
 // Options say how streams are kept.
 type Options struct {
-	// URL is redis://[user:password@]host:port/db, or rediss:// for TLS.
-	URL string
+	// Client is the connection to Redis. It is closed after the store.
+	Client *redisconn.Client
 
 	// Prefix begins the name of each key.
 	Prefix string
@@ -47,7 +44,7 @@ type Options struct {
 	// how long one that has ended.
 	Grace, Retention time.Duration
 
-	// Logger gets a line when Redis is lost, and when it is back.
+	// Logger gets a line when a stream could not be written.
 	Logger *slog.Logger
 }
 
@@ -58,8 +55,6 @@ type Store struct {
 	replica string // names this process
 
 	mu      sync.Mutex
-	lost    bool
-	tried   time.Time // when it was last, if it is lost
 	asks    *redis.PubSub
 	hearing map[string]map[*listener]bool // by channel
 
@@ -69,20 +64,11 @@ type Store struct {
 	pump       sync.WaitGroup
 }
 
-// Open connects to Redis. The error is fit for a person, and holds no password.
-func Open(ctx context.Context, options Options) (*Store, error) {
-	redis.SetLogger(&logging.VoidLogger{}) // we say ourselves what matters
-	o, err := redis.ParseURL(options.URL)
-	if err != nil {
-		return nil, errors.New("cannot read the Redis URL: want redis://user:password@host:port/db") // err may hold the password
-	}
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
-	o.DialerRetries, o.MaxRetries = 1, -1 // we try again ourselves
-	o.ContextTimeoutEnabled = true
-	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+// Open starts to keep streams in Redis.
+func Open(ctx context.Context, options Options) *Store {
 	s := &Store{
 		Options: options,
-		client:  redis.NewClient(o),
+		client:  options.Client.Redis,
 		replica: strings.ToLower(rand.Text()),
 		hearing: map[string]map[*listener]bool{},
 
@@ -90,19 +76,15 @@ func Open(ctx context.Context, options Options) (*Store, error) {
 		changed:    make(chan struct{}, 1),
 		closed:     make(chan struct{}),
 	}
-	if err := s.client.Ping(ctx).Err(); err != nil {
-		_ = s.client.Close() // it never worked
-		return nil, fmt.Errorf("cannot use Redis at %s: %w", o.Addr, err)
-	}
 	s.listen(context.WithoutCancel(ctx))
-	return s, nil
+	return s
 }
 
-// Close closes the connections. Nobody may use the store any more.
+// Close ends what Open has begun. Nobody may use the store any more.
 func (s *Store) Close() error {
 	err := s.asks.Close()
 	s.pump.Wait()
-	return errors.Join(err, s.client.Close())
+	return err
 }
 
 // keys are the names of what is kept of a stream. The braces put them on one node of a
@@ -119,49 +101,13 @@ func (k keys) all() []string { return []string{k.events, k.about, k.lease} }
 // runningTTL is how long a stream can be found whose writer is not heard of.
 func (s *Store) runningTTL() time.Duration { return leaseTime + orphanTime + s.Grace }
 
-// do calls Redis. When that is lost, it is tried now and then; in between all is
-// unavailable at once.
+// do calls Redis.
 func (s *Store) do(ctx context.Context, call func(context.Context) error) error {
-	if !s.mayTry() {
-		return streams.ErrUnavailable
-	}
-	limited, cancel := context.WithTimeout(ctx, 2*timeout)
-	defer cancel()
-	err := call(limited)
-	if errors.Is(err, redis.Nil) {
-		err = nil
-	}
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err() // it is not Redis's fault
-	}
-	s.note(err)
-	if err != nil {
+	err := s.Client.Do(ctx, call)
+	if errors.Is(err, redisconn.ErrLost) {
 		return fmt.Errorf("%w: %w", streams.ErrUnavailable, err)
 	}
-	return nil
-}
-
-func (s *Store) mayTry() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lost && time.Since(s.tried) < retryEvery {
-		return false
-	}
-	s.tried = time.Now()
-	return true
-}
-
-func (s *Store) note(err error) {
-	s.mu.Lock()
-	changed := s.lost != (err != nil)
-	s.lost, s.tried = err != nil, time.Now()
-	s.mu.Unlock()
-	switch {
-	case changed && err != nil:
-		s.Logger.Warn("redis is lost: streams stay on this replica", "error", err)
-	case changed:
-		s.Logger.Info("redis is back")
-	}
+	return err
 }
 
 // Create implements [streams.Store].

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 )
@@ -33,7 +34,7 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
 			feed.Gate.Open()
-			retry.Reset(retryEvery)
+			retry.Reset(redisconn.RetryEvery)
 		case err != nil && ctx.Err() == nil:
 			if errors.Is(err, errTooLarge) {
 				s.remove(ctx, id)
@@ -130,7 +131,7 @@ func (w *writer) batch() (batch, error) {
 
 // finish writes what is there when the process ends, and leaves the rest to another.
 func (w *writer) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*timeout)
+	ctx, cancel := context.WithTimeout(ctx, redisconn.MaxWait)
 	defer cancel()
 	over, err := w.write(ctx)
 	if over || err != nil {

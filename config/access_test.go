@@ -1,0 +1,125 @@
+package config
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const (
+	oneKey   = "KEYKEYKEYKEYKEY1"
+	otherKey = "KEYKEYKEYKEYKEY2"
+)
+
+// keyFile writes a file of keys and returns the setting that names it.
+func keyFile(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "@" + name
+}
+
+// Keys are read from a list or a file, and are in no print of the configuration and in
+// no error.
+func TestAPIKeys(t *testing.T) {
+	for _, test := range []struct {
+		name, value string
+		want        []string
+		err         string // empty: none
+	}{
+		{"one", oneKey, []string{oneKey}, ""},
+		{"two", oneKey + ", " + otherKey, []string{oneKey, otherKey}, ""},
+		{"file", keyFile(t, "# of the app\n"+oneKey+"\r\n\n  \n"+otherKey), []string{oneKey, otherKey}, ""},
+		{"shortest", oneKey[:16], []string{oneKey}, ""},
+		{"too short", oneKey + "," + otherKey[1:], nil, "key 2 is shorter than 16 bytes"},
+		{"too short in a file", keyFile(t, "#\n"+oneKey+"\nKEY\n"), nil, "key 2 is shorter than 16 bytes"},
+		{"none", "", nil, "key 1 is shorter than 16 bytes"},
+		{"a comma too many", oneKey + ",", nil, "key 2 is shorter than 16 bytes"},
+		{"a space inside", "KEY KEYKEYKEYKEYKEY", nil, "key 1 has a character"},
+		{"not ASCII", "KEYKEYKEYKEYKEY你", nil, "key 1 has a character"},
+		{"empty file", keyFile(t, "# none\n\n"), nil, "there is no key in "},
+		{"no file", "@/nowhere", nil, "/nowhere"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := parse("--api-keys=" + test.value)
+			if test.err != "" {
+				checkError(t, err, "--api-keys", test.err)
+				if err != nil && strings.Contains(err.Error(), "KEYKEY") {
+					t.Errorf("the error holds a key: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(c.APIKeys) != len(test.want) {
+				t.Fatalf("got %d keys, want %d", len(c.APIKeys), len(test.want))
+			}
+			for i, key := range test.want {
+				if c.APIKeys[i] != sha256.Sum256([]byte(key)) {
+					t.Errorf("key %d is another", i+1)
+				}
+			}
+			if shown := fmt.Sprintf("%v %+v %#v %s", *c, *c, *c, c.APIKeys); strings.Contains(shown, "KEYKEY") {
+				t.Errorf("a key is shown: %s", shown)
+			}
+		})
+	}
+}
+
+func TestOriginsAndNetworks(t *testing.T) {
+	c, err := parse("--cors-origins=*", "--trusted-proxies=::ffff:10.0.0.1,2001:db8::/32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(c.CORSOrigins, c.TrustedProxies); got != "[*] [10.0.0.1/32 2001:db8::/32]" {
+		t.Errorf("got %s", got)
+	}
+	_, err = parse("--cors-origins=https://a.example,*")
+	checkError(t, err, "--cors-origins", "*")
+	_, err = parse("--cors-origins=https://a.example,b.example")
+	checkError(t, err, "--cors-origins", `"b.example"`)
+}
+
+// A token is not lent to anyone by mistake.
+func TestTokenForAnyone(t *testing.T) {
+	const token = "--upstream-token=SECRET"
+	for _, test := range []struct {
+		name string
+		args []string
+		ok   bool
+	}{
+		{"no token", []string{"--addr=:1"}, true},
+		{"every address", []string{"--addr=:1", token}, false},
+		{"every address of IPv4", []string{"--addr=0.0.0.0:1", token}, false},
+		{"every address of IPv6", []string{"--addr=[::]:1", token}, false},
+		{"an address", []string{"--addr=192.0.2.1:1", token}, false},
+		{"a name", []string{"--addr=example.com:1", token}, false},
+		{"default", []string{token}, true},
+		{"another loopback", []string{"--addr=127.1.2.3:1", token}, true},
+		{"loopback of IPv6", []string{"--addr=[::1]:1", token}, true},
+		{"mapped loopback", []string{"--addr=[::ffff:127.0.0.1]:1", token}, true},
+		{"localhost", []string{"--addr=localhost:1", token}, true},
+		{"keys", []string{"--addr=:1", token, "--api-keys=" + oneKey}, true},
+		{"wanted", []string{"--addr=:1", token, "--allow-anonymous"}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := parse(test.args...)
+			if test.ok {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			checkError(t, err, "--upstream-token", "--addr", "--api-keys", "127.0.0.1", "--allow-anonymous")
+			if err != nil && strings.Contains(err.Error(), "SECRET") {
+				t.Errorf("the error holds the token: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,243 @@
+package handler
+
+import (
+	"context"
+	"crypto/sha256"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/mock"
+)
+
+const (
+	oneKey   = "KEYKEYKEYKEYKEY1"
+	otherKey = "KEYKEYKEYKEYKEY2"
+)
+
+// withKeys puts two keys in force.
+func withKeys(h *Handler) {
+	h.Keys = [][sha256.Size]byte{sha256.Sum256([]byte(oneKey)), sha256.Sum256([]byte(otherKey))}
+}
+
+// asked notes what the upstream is asked, and answers that all is well.
+type asked []*http.Request
+
+func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
+	*a = append(*a, r)
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// guarded are the routes that need a key, and the status with one. All that are answered
+// with 200 go upstream, but for the metrics.
+var guarded = []struct {
+	method, path string
+	status       int
+}{
+	{"POST", "/v3/chat", 200},
+	{"GET", "/v3/chat", 200},
+	{"HEAD", "/v3/chat", 200},
+	{"PUT", "/v3/chat", 200},
+	{"POST", "/v3/chat/submit_tool_outputs", 200},
+	{"POST", "/v1/workflows/chat", 200},
+	{"GET", "/ai/summarize?text=x", 200},
+	{"POST", "/v3/chat/retrieve", 200},
+	{"POST", "/v1/files/upload", 200},
+	{"GET", "/open_api/x", 200},
+	{"OPTIONS", "/v1/x", 200},
+	{"GET", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa", 204},
+	{"DELETE", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa", 404},
+	{"POST", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa/skip", 404},
+	{"POST", "/ai/summarize", 400}, // it has no body
+	{"GET", "/metrics", 200},
+}
+
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+// Without a key nothing is served, asked or read; with one the upstream gets the server's
+// token, and never the key.
+func TestKeys(t *testing.T) {
+	for _, test := range guarded {
+		for _, authorization := range []string{"", "Bearer " + oneKey[1:], "Bearer " + oneKey + "1", "Bearer server's"} {
+			var up asked
+			h, engine := newTestHandler(t, &up)
+			h.UpstreamToken = "server's"
+			withKeys(h)
+			c := app.NewContext(0)
+			c.Request.SetMethod(test.method)
+			c.Request.SetRequestURI(test.path)
+			c.Request.Header.Set("Host", "localhost")
+			c.Request.Header.Set("Authorization", authorization)
+			if test.method == http.MethodPost {
+				c.Request.SetBodyStream(unread{t}, 10)
+			}
+			engine.ServeHTTP(context.Background(), c)
+			body := string(c.Response.Body())
+			if c.Response.StatusCode() != 401 || len(up) != 0 || c.Response.Header.Get("WWW-Authenticate") != "Bearer" ||
+				!strings.HasPrefix(body, `{"code":4100,"msg":"a valid key is needed`) || strings.Contains(body, "KEYKEY") {
+				t.Errorf("%s %s with %q: got %d %s, upstream was asked %d times", test.method, test.path, authorization, c.Response.StatusCode(), body, len(up))
+			}
+		}
+		for _, token := range []string{"", "server's"} {
+			for _, k := range []string{oneKey, otherKey} {
+				var up asked
+				h, engine := newTestHandler(t, &up)
+				h.UpstreamToken = token
+				withKeys(h)
+				a, _ := serve(context.Background(), t, engine, request{method: test.method, url: test.path, header: map[string]string{"Authorization": "Bearer " + k}})
+				if a.status != test.status || len(up) != 0 != (test.status == 200 && test.path != "/metrics") {
+					t.Errorf("%s %s: got %d %s, upstream was asked %d times", test.method, test.path, a.status, a.body, len(up))
+				}
+				want := ""
+				if token != "" {
+					want = "Bearer " + token
+				}
+				for _, r := range up {
+					if got := r.Header.Get("Authorization"); got != want {
+						t.Errorf("%s %s: upstream got %q, want %q", test.method, test.path, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// The ways to bring a key, and what the upstream sees of the query.
+func TestKeyForms(t *testing.T) {
+	const q = "?api_key=" + oneKey
+	for _, test := range []struct {
+		name, method, url, authorization string
+		want                             string // the upstream's URL; empty: 401
+	}{
+		{"header", "GET", "/v3/chat", "Bearer " + oneKey, "/v3/chat"},
+		{"scheme in lower case", "GET", "/v3/chat", "bearer " + oneKey, "/v3/chat"},
+		{"scheme in upper case", "GET", "/v3/chat", "BEARER  " + oneKey, "/v3/chat"},
+		{"no scheme", "GET", "/v3/chat", oneKey, ""},
+		{"another scheme", "GET", "/v3/chat", "Basic " + oneKey, ""},
+		{"scheme alone", "GET", "/v3/chat", "Bearer ", ""},
+		{"scheme and no space", "GET", "/v3/chat", "Bearer" + oneKey, ""},
+		{"query", "GET", "/v3/chat" + q + "&a=b", "", "/v3/chat?a=b"},
+		{"query with escapes", "GET", "/v3/chat?a=b&api%5Fkey=%4b" + oneKey[1:], "", "/v3/chat?a=b"},
+		{"query of HEAD", "HEAD", "/v3/chat" + q + "&a=b", "", "/v3/chat?a=b"},
+		{"query twice", "GET", "/v3/chat" + q + "&" + q[1:], "", "/v3/chat"},
+		{"wrong query", "GET", "/v3/chat?api_key=x", "", ""},
+		{"empty query", "GET", "/v3/chat?api_key=", "", ""},
+		{"the header wins", "GET", "/v3/chat" + q, "Bearer " + otherKey[1:], ""},
+		{"the header wins, whatever it is", "GET", "/v3/chat" + q, "Basic x", ""},
+		{"the header wins over a wrong query", "GET", "/v3/chat?api_key=x", "Bearer " + otherKey, "/v3/chat"},
+		{"query of a summary", "GET", "/ai/summarize?text=x&api_key=" + oneKey, "", "/v3/chat"},
+		{"query of a summary by POST", "POST", "/ai/summarize" + q, "", ""},
+		{"query of POST", "POST", "/v3/chat" + q, "", ""},
+		{"query of POST is no key", "POST", "/v3/chat?api_key=x", "Bearer " + oneKey, "/v3/chat?api_key=x"},
+		{"query of another path", "GET", "/v1/x" + q, "", ""},
+		{"query of another path is no key", "GET", "/v1/x?api_key=x", "Bearer " + oneKey, "/v1/x?api_key=x"},
+		{"query of a longer path", "GET", "/v3/chat/retrieve" + q, "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var up asked
+			h, engine := newTestHandler(t, &up)
+			withKeys(h)
+			r := request{method: test.method, url: test.url, header: map[string]string{}}
+			if test.authorization != "" {
+				r.header["Authorization"] = test.authorization
+			}
+			a, _ := serve(context.Background(), t, engine, r)
+			if test.want == "" {
+				if a.status != 401 || len(up) != 0 {
+					t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
+				}
+				return
+			}
+			if a.status != 200 || len(up) != 1 || up[0].URL.RequestURI() != test.want {
+				t.Errorf("got %d, upstream was asked %v", a.status, up)
+			}
+		})
+	}
+}
+
+// Without keys in force a parameter of that name is the upstream's business.
+func TestNoKeys(t *testing.T) {
+	var up asked
+	_, engine := newTestHandler(t, &up)
+	serve(context.Background(), t, engine, request{method: "GET", url: "/v3/chat?api_key=x", header: map[string]string{"Authorization": "own"}})
+	if len(up) != 1 || up[0].URL.RawQuery != "api_key=x" || up[0].Header.Get("Authorization") != "own" {
+		t.Errorf("upstream was asked %v", up)
+	}
+}
+
+// A stream belongs to the key that opened it, in whichever way the key comes.
+func TestStreamsBelongToKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(3))
+		withKeys(h)
+		whole, _ := serve(t.Context(), t, engine, getChat("hello", "&mode=raw&api_key="+oneKey))
+		last := readIDs(t, whole.text())[0].id
+		by := func(query, authorization string) int {
+			r := resumed(last, "&mode=raw"+query)
+			if authorization != "" {
+				r.header["Authorization"] = authorization
+			}
+			a, _ := serve(t.Context(), t, engine, r)
+			return a.status
+		}
+		for _, test := range []struct {
+			query, authorization string
+			want                 int
+		}{
+			{"&api_key=" + oneKey, "", 200},
+			{"", "Bearer " + oneKey, 200},
+			{"", "bearer  " + oneKey, 200},
+			{"&api_key=" + otherKey, "", 204},
+			{"", "Bearer " + otherKey, 204},
+			{"", "", 401},
+		} {
+			if got := by(test.query, test.authorization); got != test.want {
+				t.Errorf("%q %q: got %d, want %d", test.query, test.authorization, got, test.want)
+			}
+		}
+		time.Sleep(time.Hour)
+	})
+}
+
+// What is asked after a stream was cut, or is stopped, is asked with the server's token.
+func TestLaterRequestsHaveTheToken(t *testing.T) {
+	for _, scenario := range []string{"/cut", "/slow"} {
+		t.Run(scenario, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var paths []string
+				standIn := mock.New(3)
+				h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					paths = append(paths, r.URL.Path)
+					if got := r.Header.Get("Authorization"); got != "Bearer server's" || strings.Contains(r.URL.RawQuery, "KEY") {
+						t.Errorf("upstream was asked %s with %q", r.URL, got)
+					}
+					return standIn.RoundTrip(r)
+				}))
+				h.UpstreamToken = "server's"
+				withKeys(h)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				a, _ := serve(ctx, t, engine, getChat(scenario, "&mode=raw&api_key="+oneKey))
+				d, _ := serve(t.Context(), t, engine, request{
+					method: "DELETE", url: streamsPath + a.header("Typewriter-Stream"),
+					header: map[string]string{"Authorization": "Bearer " + oneKey},
+				})
+				if d.status != 204 || len(paths) < 2 {
+					t.Errorf("got %d, upstream was asked %v", d.status, paths)
+				}
+				time.Sleep(time.Hour)
+			})
+		})
+	}
+}

@@ -1,0 +1,170 @@
+package handler
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/cloudwego/hertz/pkg/app"
+)
+
+const page = "https://page.example"
+
+// corsOf are the headers of CORS in a response.
+func corsOf(c *app.RequestContext) map[string]string {
+	got := map[string]string{}
+	c.Response.Header.VisitAll(func(name, value []byte) {
+		if n := string(name); strings.HasPrefix(n, "Access-Control-") || n == "Vary" {
+			got[n] += "|" + string(value)
+		}
+	})
+	return got
+}
+
+// Pages of origins that are allowed may read every reply, also an error, and others none.
+func TestCORS(t *testing.T) {
+	allowed := func(origin string) map[string]string {
+		return map[string]string{
+			"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + origin,
+			"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after",
+		}
+	}
+	refused := map[string]string{"Vary": "|Origin"}
+	upstreams := map[string]string{"Vary": "|Accept", "Access-Control-Allow-Origin": "|upstream's", "Access-Control-Allow-Credentials": "|true"}
+	for _, test := range []struct {
+		name, origins, origin string
+		want                  map[string]string
+	}{
+		{"off", "", page, nil},
+		{"allowed", "http://localhost:3000," + page, page, allowed(page)},
+		{"another", "http://localhost:3000", page, refused},
+		{"a prefix of it", page + ".net", page, refused},
+		{"begins with it", page, page + ".net", refused},
+		{"null", page, "null", refused},
+		{"none", page, "", refused},
+		{"all", "*", page, allowed("*")},
+	} {
+		for _, route := range []struct {
+			method, path, key string
+			status            int
+			isForwarded       bool
+		}{
+			{"GET", "/v1/x", oneKey, 200, true},
+			{"POST", "/v3/chat", oneKey, 200, true},
+			{"POST", "/v3/chat", "", 401, false},
+			{"GET", "/nothing", "", 404, false},
+			{"GET", "/typewriter/streams/x/skip", "", 405, false},
+			{"GET", "/v1/../x", "", 400, false},
+		} {
+			t.Run(test.name+" "+route.method+" "+route.path+" "+route.key, func(t *testing.T) {
+				h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+					header := http.Header{}
+					for name, value := range upstreams {
+						header.Set(name, value[1:])
+					}
+					return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody, Request: r}, nil
+				}))
+				withKeys(h)
+				if test.origins != "" {
+					h.Origins = strings.Split(test.origins, ",")
+				}
+				c := app.NewContext(0)
+				c.Request.SetMethod(route.method)
+				c.Request.SetRequestURI(route.path)
+				c.Request.Header.Set("Host", "localhost")
+				c.Request.Header.Set("Origin", test.origin)
+				c.Request.Header.Set("Authorization", "Bearer "+route.key)
+				c.Response.HijackWriter(&flushes{})
+				engine.ServeHTTP(context.Background(), c)
+				want := map[string]string{}
+				maps.Copy(want, test.want)
+				switch {
+				case route.isForwarded && test.want == nil:
+					want = upstreams
+				case route.isForwarded:
+					want["Vary"] = "|Origin|Accept"
+				}
+				if got := corsOf(c); c.Response.StatusCode() != route.status || !reflect.DeepEqual(got, want) {
+					t.Errorf("got %d %v\nwant %d %v", c.Response.StatusCode(), got, route.status, want)
+				}
+			})
+		}
+	}
+}
+
+// What browsers ask before is answered everywhere, without a key, and not upstream.
+func TestPreflight(t *testing.T) {
+	for _, path := range []string{"/v3/chat", "/v1/files/upload", "/typewriter/streams/x", "/nothing", "/v1/../x", "/"} {
+		for _, test := range []struct {
+			name, origin, method string
+			status               int
+			want                 map[string]string
+		}{
+			{"allowed", page, "POST", 204, map[string]string{
+				"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + page,
+				"Access-Control-Expose-Headers": "|" + corsExposed,
+				"Access-Control-Allow-Methods":  "|GET, HEAD, POST, PUT, PATCH, DELETE",
+				"Access-Control-Allow-Headers": "|authorization, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
+					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-event-ids",
+				"Access-Control-Max-Age": "|7200",
+			}},
+			{"another origin", "https://other.example", "POST", 204, map[string]string{"Vary": "|Origin"}},
+		} {
+			t.Run(path+" "+test.name, func(t *testing.T) {
+				var up asked
+				h, engine := newTestHandler(t, &up)
+				withKeys(h)
+				h.Origins = []string{page}
+				c := app.NewContext(0)
+				c.Request.SetMethod(http.MethodOptions)
+				c.Request.SetRequestURI(path)
+				c.Request.Header.Set("Host", "localhost")
+				c.Request.Header.Set("Origin", test.origin)
+				c.Request.Header.Set("Access-Control-Request-Method", test.method)
+				engine.ServeHTTP(context.Background(), c)
+				if got := corsOf(c); c.Response.StatusCode() != test.status || !reflect.DeepEqual(got, test.want) || len(up) != 0 || len(c.Response.Body()) != 0 {
+					t.Errorf("got %d %v %s, upstream was asked %d times", c.Response.StatusCode(), got, c.Response.Body(), len(up))
+				}
+			})
+		}
+	}
+	t.Run("off", func(t *testing.T) {
+		var up asked
+		_, engine := newTestHandler(t, &up)
+		a, _ := serve(context.Background(), t, engine, request{method: "OPTIONS", url: "/v1/x", header: map[string]string{
+			"Origin": page, "Access-Control-Request-Method": "POST",
+		}})
+		if a.status != 200 || len(up) != 1 {
+			t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
+		}
+	})
+	t.Run("OPTIONS that is no preflight", func(t *testing.T) {
+		var up asked
+		h, engine := newTestHandler(t, &up)
+		h.Origins = []string{page}
+		a, _ := serve(context.Background(), t, engine, request{method: "OPTIONS", url: "/v1/x"})
+		if a.status != 200 || len(up) != 1 {
+			t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
+		}
+	})
+}
+
+// A path that is not served by a method names those by which it is.
+func TestAllow(t *testing.T) {
+	_, engine := newTestHandler(t, &asked{})
+	engine.Any("/stand-in/*path", func(context.Context, *app.RequestContext) {})
+	engine.GET("/stand-in", func(context.Context, *app.RequestContext) {})
+	for _, test := range []struct{ method, path, want string }{
+		{"PUT", "/typewriter/streams/x", "DELETE, GET"},
+		{"GET", "/typewriter/streams/x/skip", "POST"},
+		{"PUT", "/stand-in", "GET"},
+	} {
+		a, _ := serve(context.Background(), t, engine, request{method: test.method, url: test.path})
+		if got := a.header("Allow"); a.status != 405 || got != test.want {
+			t.Errorf("%s %s: got %d, Allow: %s, want %s", test.method, test.path, a.status, got, test.want)
+		}
+	}
+}

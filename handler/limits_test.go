@@ -1,0 +1,274 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/route"
+
+	"sse-typewriter/limits"
+	"sse-typewriter/mock"
+)
+
+// keyedBy is a request with a key.
+func keyedBy(k string, r request) request {
+	header := map[string]string{"Authorization": "Bearer " + k}
+	maps.Copy(header, r.header)
+	r.header = header
+	return r
+}
+
+// A client's requests that go upstream are bounded, exactly; another's are not its
+// business, and what does not go upstream is free.
+func TestRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up asked
+		h, engine := newTestHandler(t, &up)
+		withKeys(h)
+		h.Limits = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 2, Per: time.Minute}})
+		ask := func(k, method, path string, status int, retry string) {
+			t.Helper()
+			before := len(up)
+			a, _ := serve(t.Context(), t, engine, keyedBy(k, request{method: method, url: path}))
+			if a.status != status || a.header("Retry-After") != retry {
+				t.Errorf("%s %s: got %d, Retry-After %s; want %d, %s", method, path, a.status, a.header("Retry-After"), status, retry)
+			}
+			if wasAsked := len(up) > before; wasAsked != (status == 200) {
+				t.Errorf("%s %s: upstream was asked: %v", method, path, wasAsked)
+			}
+			if status == 429 && !strings.HasPrefix(a.body, `{"code":4013,"msg":"too many requests","detail":{"logid":"`) {
+				t.Errorf("got %s", a.body)
+			}
+		}
+		ask(oneKey, "POST", "/v3/chat", 200, "")
+		ask(oneKey, "GET", "/v1/x", 200, "")
+		time.Sleep(500 * time.Millisecond)
+		ask(oneKey, "GET", "/v3/chat", 429, "30") // 29.5 s, rounded up
+		ask(oneKey, "GET", "/v1/x", 429, "30")
+		ask(oneKey, "POST", "/v3/chat/retrieve", 429, "30")
+		ask(oneKey, "GET", "/nothing", 404, "")
+		ask(oneKey, "GET", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa", 204, "")
+		ask(oneKey, "DELETE", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa", 404, "")
+		ask(oneKey[1:], "GET", "/v1/x", 401, "")
+		ask(otherKey, "GET", "/v1/x", 200, "")
+		time.Sleep(29500 * time.Millisecond)
+		ask(oneKey, "GET", "/v1/x", 200, "")
+		ask(oneKey, "GET", "/v1/x", 429, "30")
+	})
+}
+
+// Who has no key is known by the address.
+func TestRateLimitByAddress(t *testing.T) {
+	var up asked
+	h, engine := newTestHandler(t, &up)
+	h.Limits = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 1, Per: time.Hour}})
+	h.TrustedProxies = nil
+	for i, want := range []int{200, 429, 429} {
+		a, _ := serve(context.Background(), t, engine, request{method: "GET", url: "/v1/x", header: map[string]string{
+			"Authorization": fmt.Sprint("Bearer ", i), "X-Forwarded-For": fmt.Sprint("203.0.113.", i),
+		}})
+		if a.status != want {
+			t.Errorf("request %d: got %d, want %d", i, a.status, want)
+		}
+	}
+}
+
+// crowd are requests that are served at the same time.
+type crowd struct {
+	t      *testing.T
+	engine *route.Engine
+	wg     sync.WaitGroup
+}
+
+// join has a request served until it ends, or leave is called, and returns when all wait.
+func (c *crowd) join(r request) (a *answer, noted *flushes, leave func()) {
+	ctx, cancel := context.WithCancel(c.t.Context())
+	a, noted = &answer{}, &flushes{start: time.Now()}
+	done := make(chan struct{})
+	c.wg.Go(func() {
+		defer close(done)
+		*a = serveTo(ctx, c.t, c.engine, r, noted, noted)
+	})
+	synctest.Wait()
+	return a, noted, func() {
+		cancel()
+		<-done
+		synctest.Wait()
+	}
+}
+
+func checkRefused(t *testing.T, a *answer, status, code int) {
+	t.Helper()
+	if a.status != status || a.header("Retry-After") != "1" || !strings.HasPrefix(a.body, fmt.Sprintf(`{"code":%d,`, code)) {
+		t.Errorf("got %d %s; want %d", a.status, a.body, status)
+	}
+}
+
+// There are so many streams and no more; none that has ended, failed or been left counts.
+func TestMaxStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		standIn := mock.New(3)
+		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			asked++
+			return standIn.RoundTrip(r)
+		}))
+		h.MaxStreams = 2
+		h.setPlaces()
+		c := crowd{t: t, engine: engine}
+		_, _, leaveOne := c.join(question("/hang"))
+		_, _, leaveTwo := c.join(question("/hang"))
+		before := asked
+		for _, r := range []request{question("/hang"), getChat("/hang", ""), {
+			method: "POST", url: "/v3/chat", header: map[string]string{"Prefer": "respond-async"},
+		}} {
+			a, _, _ := c.join(r)
+			checkRefused(t, a, 503, 5031)
+		}
+		if asked != before {
+			t.Errorf("upstream was asked %d times", asked-before)
+		}
+		leaveOne()
+		_, _, leaveThree := c.join(question("/hang"))
+		a, _, _ := c.join(question("/hang"))
+		checkRefused(t, a, 503, 5031)
+		leaveTwo()
+		leaveThree()
+		for range 5 { // no answer of these is a stream
+			if a, _, _ := c.join(question("/error-json")); a.status != 200 {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			if a, _, _ := c.join(request{method: "GET", url: "/v3/chat?speed=x"}); a.status != 400 {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+		}
+		for range 5 {
+			c.join(question("/short"))
+			time.Sleep(time.Hour)
+		}
+		if len(h.recordings) != 0 || len(h.views) != 0 {
+			t.Errorf("%d recordings and %d views are left", len(h.recordings), len(h.views))
+		}
+		c.wg.Wait()
+	})
+}
+
+// A page that loses its connection comes back to a server that is full: its stream goes
+// on being recorded, and its view is free.
+func TestComingBackToAFullServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(3))
+		h.MaxStreams = 1
+		h.setPlaces()
+		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: 24 * time.Hour}})
+		c := crowd{t: t, engine: engine}
+		_, noted, leave := c.join(getChat("/hang", ""))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		var last string
+		for _, chunk := range noted.chunks {
+			if id := lastIDOf(chunk.data); id != "" {
+				last = id
+			}
+		}
+		leave()
+		a, _, leaveAgain := c.join(resumed(last, ""))
+		if a.status != 0 { // it is being served
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		other, _, _ := c.join(resumed(last, ""))
+		checkRefused(t, other, 503, 5031) // there are no more views
+		leaveAgain()
+		time.Sleep(time.Hour)
+		c.wg.Wait()
+		if len(h.recordings) != 0 || len(h.views) != 0 {
+			t.Errorf("%d recordings and %d views are left", len(h.recordings), len(h.views))
+		}
+	})
+}
+
+// What is refused because nobody more may read takes no place among the recordings.
+func TestFullOfViews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(3))
+		h.MaxStreams = 2
+		h.setPlaces()
+		c := crowd{t: t, engine: engine}
+		_, noted, leave := c.join(getChat("/hang", ""))
+		id, _, _ := strings.Cut(lastIDOf(noted.chunks[0].data), ":")
+		_, _, leaveView := c.join(request{method: "GET", url: streamsPath + id})
+		for _, r := range []request{getChat("/hang", ""), {method: "GET", url: "/ai/summarize?text=x"}} {
+			a, _, _ := c.join(r)
+			checkRefused(t, a, 503, 5031)
+			if len(h.recordings) != 1 || len(h.views) != 2 {
+				t.Errorf("%d recordings and %d views", len(h.recordings), len(h.views))
+			}
+		}
+		leave()
+		leaveView()
+		time.Sleep(time.Hour)
+		c.wg.Wait()
+	})
+}
+
+// A client has so many streams, however often it looks at each.
+func TestMaxStreamsPerClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(3))
+		withKeys(h)
+		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1})
+		c := crowd{t: t, engine: engine}
+		first, noted, leave := c.join(keyedBy(oneKey, getChat("/hang", "")))
+		if first.status != 0 {
+			t.Fatalf("got %d %s", first.status, first.body)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		last := lastIDOf(noted.chunks[0].data)
+		id, _, _ := strings.Cut(last, ":")
+
+		a, _, _ := c.join(keyedBy(oneKey, question("/hang")))
+		checkRefused(t, a, 429, 4013)
+		if len(h.recordings) != 1 || len(h.views) != 1 {
+			t.Errorf("%d recordings and %d views", len(h.recordings), len(h.views))
+		}
+		b, _, leaveOther := c.join(keyedBy(otherKey, question("/hang"))) // another client
+		if b.status != 0 {
+			t.Errorf("got %d %s", b.status, b.body)
+		}
+		leaveOther()
+		view := keyedBy(oneKey, request{method: "GET", url: streamsPath + id})
+		for i := range limits.MaxViews - 2 { // there are its recording and its first view
+			v, _, leaveView := c.join(view)
+			defer leaveView()
+			if v.status != 0 {
+				t.Errorf("view %d: got %d %s", i, v.status, v.body)
+			}
+		}
+		a, _, _ = c.join(view)
+		checkRefused(t, a, 429, 4013)
+		leave()
+		v, _, leaveView := c.join(view) // the place of the one that has left
+		defer leaveView()
+		if v.status != 0 {
+			t.Errorf("got %d %s", v.status, v.body)
+		}
+		d, _ := serve(t.Context(), t, engine, keyedBy(oneKey, request{method: "DELETE", url: streamsPath + id}))
+		if d.status != 204 {
+			t.Errorf("got %d %s", d.status, d.body)
+		}
+		time.Sleep(time.Minute)
+		n, _, leaveNew := c.join(keyedBy(oneKey, question("/hang"))) // all have ended
+		if n.status != 0 {
+			t.Errorf("got %d %s", n.status, n.body)
+		}
+		leaveNew()
+	})
+}
