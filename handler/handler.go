@@ -103,6 +103,7 @@ func (h *Handler) Register(r *route.Engine) {
 	r.POST("/v1/workflows/chat", h.keyed(h.chat))
 	r.POST(summarizePath, h.keyed(h.summarize))
 	r.GET(summarizePath, h.keyed(h.summarizeGet))
+	r.POST("/typewriter/markdown", h.keyed(h.markdown))
 	r.GET(streamsPath+":id", h.keyed(h.attach))
 	r.DELETE(streamsPath+":id", h.keyed(h.cancel))
 	r.POST(streamsPath+":id/skip", h.keyed(h.skip))
