@@ -14,6 +14,7 @@ import (
 
 	"sse-typewriter/config"
 	"sse-typewriter/mock"
+	"sse-typewriter/web"
 )
 
 func main() {
@@ -24,7 +25,7 @@ func main() {
 }
 
 // hello tells a newcomer what to do.
-const hello = `Serving on %[1]s. Try:
+const hello = `Serving on %[1]s. Open it in a browser, or try:
 
   curl -N '%[1]s/v3/chat?message=hello'
   curl -N -X POST %[1]s/v3/chat
@@ -74,6 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer closeStore()
 	h.Register(engine.Engine)
+	web.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {
 		mock.New(conf.Seed).Register(engine.Engine, standInPath)

@@ -28,7 +28,7 @@ const (
 )
 
 // ErrTooLong is returned for a text that would take long.
-var ErrTooLong = fmt.Errorf("Markdown is too long: want at most %d bytes, and at most %d without a blank line", MaxBytes, maxStretch)
+var ErrTooLong = fmt.Errorf("text is too long: want at most %d bytes, and at most %d without a blank line", MaxBytes, maxStretch)
 
 // lineAttribute is on each top-level element that can have it: the number of the line
 // of the source, from 0, where it begins.
