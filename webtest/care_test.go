@@ -49,7 +49,7 @@ func TestLanguages(t *testing.T) {
 // Whoever wants little motion gets text as it comes.
 func TestReducedMotion(t *testing.T) {
 	t.Parallel()
-	p := open(t, start(t), "/", preferring("prefers-reduced-motion", "reduce"))
+	p := open(t, start(t, "--upstream="+newUpstream(t, sayOK).URL), "/", preferring("prefers-reduced-motion", "reduce"))
 	p.ask("hello")
 	p.untilState("done")
 	if got := p.sent("mode=raw"); len(got) != 1 {
@@ -63,7 +63,7 @@ func TestReducedMotion(t *testing.T) {
 // Mode and speed act on the next answer, and are kept for the next visit.
 func TestTempo(t *testing.T) {
 	t.Parallel()
-	base := start(t)
+	base := start(t, "--upstream="+newUpstream(t, sayOK).URL)
 	p := open(t, base, "/")
 	p.choose("mode", "smooth")
 	p.choose("speed", "10")
@@ -260,14 +260,19 @@ func TestScrolling(t *testing.T) {
 // Text and background differ enough to be read (WCAG 2.2, AA), in light and dark.
 func TestContrast(t *testing.T) {
 	t.Parallel()
-	base := start(t)
+	u := newUpstream(t, func(c *chat) {
+		c.think("It is a question.")
+		c.say("> quoted, `code` and [a link](https://example.com)")
+		c.end("next")
+	})
+	base := start(t, "--upstream="+u.URL)
 	for _, scheme := range []string{"light", "dark"} {
 		for _, path := range []string{"/", "/progress"} {
 			p := open(t, base, path, preferring("prefers-color-scheme", scheme))
 			if path == "/" {
 				p.choose("mode", "raw")
-				p.ask("/reasoning hello")
-				p.untilState("done")
+				p.ask("hello")
+				p.until("it is formatted", messages+`?.querySelector(".formatted")`)
 			}
 			for _, low := range eval[[]string](p, contrast) {
 				t.Errorf("%s %s: %s", scheme, path, low)

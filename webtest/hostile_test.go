@@ -29,7 +29,7 @@ const hostile = `<img src=x onerror="pwned('img')"><script>pwned("script")</scri
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
-		c.send("conversation.message.delta", map[string]string{"id": "2", "role": "assistant", "type": "answer", "content": "", "reasoning_content": hostile, "content_type": "text"})
+		c.think(hostile)
 		for part := range strings.SplitSeq(hostile, ">") {
 			c.say(part, ">")
 		}

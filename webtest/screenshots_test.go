@@ -41,7 +41,7 @@ func (s spoken) play(t *testing.T) func(*chat) {
 			c.end(s.followUp)
 			return
 		}
-		c.send("conversation.message.delta", map[string]string{"id": "2", "role": "assistant", "type": "answer", "content": "", "reasoning_content": s.thought, "content_type": "text"})
+		c.think(s.thought)
 		c.say(s.half)
 		c.await(never)
 	}

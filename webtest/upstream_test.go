@@ -99,6 +99,17 @@ func (c *chat) say(pieces ...string) {
 	}
 }
 
+// think says a piece of the thoughts before it.
+func (c *chat) think(piece string) {
+	c.send("conversation.message.delta", map[string]string{"id": "2", "role": "assistant", "type": "answer", "content": "", "reasoning_content": piece, "content_type": "text"})
+}
+
+// sayOK is a short answer.
+func sayOK(c *chat) {
+	c.say("ok")
+	c.end()
+}
+
 // end ends the answer.
 func (c *chat) end(followUps ...string) {
 	c.message("conversation.message.completed", "answer", c.text.String())
