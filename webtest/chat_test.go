@@ -84,7 +84,7 @@ func TestLongQuestion(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, sayOK)
 	p := open(t, start(t, "--upstream="+u.URL), "/")
-	question := strings.Repeat("很长的问题 & <more>?\n", 2000) + "end" // 100 KB in a URL
+	question := strings.Repeat("很长的问题 & <more>?\n", 2000) + "end"    // 100 KB in a URL
 	p.do(chromedp.SetValue("#question", question, chromedp.ByQuery)) // Chromium is slow to type so much
 	p.enter()
 	p.untilState("done")

@@ -90,6 +90,23 @@ func TestHostileSummary(t *testing.T) {
 	p.checkHarmless()
 }
 
+// Even HTML that should never have been sent becomes only what the page knows.
+func TestHostileHTML(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, start(t, "--upstream="+newUpstream(t, sayOK).URL))
+	g.html = `<p onclick="pwned(1)" style="color:red" id="send">text <a href="javascript:pwned(2)" onclick="pwned(3)">link</a></p>` + hostile
+	p := open(t, g.URL, "/")
+	p.expect("forbidden:") // where the reply is parsed, the policy holds, too
+	p.expect("violates the following Content Security Policy directive")
+	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
+	p.ask("x")
+	p.until("it is formatted", messages+`?.querySelector(".formatted p a")`)
+	p.checkHarmless()
+	if n := eval[int](p, messages+`.querySelectorAll("[href^=java], [onclick], [style], [id]").length`); n != 0 {
+		t.Errorf("%d attributes were taken over", n)
+	}
+}
+
 // checkHarmless holds that the page has nothing but its own elements. What the policy
 // would have had to forbid is an error by itself.
 func (p *page) checkHarmless() {
