@@ -7,6 +7,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/upstream"
 	"sse-typewriter/web/markdown"
 )
 
@@ -22,7 +23,7 @@ func (h *Handler) markdown(_ context.Context, c *app.RequestContext) {
 	case errors.Is(err, markdown.ErrTooLong):
 		fail(c, http.StatusRequestEntityTooLarge, codeBadRequest, err.Error())
 	case err != nil:
-		fail(c, http.StatusInternalServerError, codeInternal, "internal error")
+		fail(c, upstream.ErrInternal.Status, upstream.ErrInternal.Code, upstream.ErrInternal.Msg)
 	default:
 		c.Response.Header.Set("Cache-Control", "no-store")
 		c.Response.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // if it is opened by itself
