@@ -227,11 +227,16 @@ func (c *Config) validate() error {
 	if c.MaxConnections <= 0 {
 		return fmt.Errorf("--max-connections %d: want more than 0", c.MaxConnections)
 	}
-	if c.RecoveryTimeout < 0 {
-		return fmt.Errorf("--recovery-timeout %v: want 0 or more", c.RecoveryTimeout)
+	for name, d := range map[string]time.Duration{
+		"recovery-timeout": c.RecoveryTimeout, "drain-timeout": c.DrainTimeout,
+		"resume-grace": c.ResumeGrace, "resume-retention": c.ResumeRetention,
+	} {
+		if d < 0 {
+			return fmt.Errorf("--%s %v: want 0 or more", name, d)
+		}
 	}
-	if c.DrainTimeout < 0 {
-		return fmt.Errorf("--drain-timeout %v: want 0 or more", c.DrainTimeout)
+	if err := c.validatePace(); err != nil {
+		return err
 	}
 	if err := c.validateAccess(); err != nil {
 		return err
@@ -246,10 +251,32 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// validatePace tries each setting of the tempo by itself, so that the error can name its
+// flag.
+func (c *Config) validatePace() error {
+	for _, setting := range []struct {
+		flag string
+		mode typewriter.Mode
+		set  func(*typewriter.Pace)
+	}{
+		{"speed", typewriter.Typewriter, func(p *typewriter.Pace) { p.Speed = c.Speed }},
+		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = c.MaxLag }},
+		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
+		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = c.MinInterval }},
+	} {
+		pace := typewriter.DefaultPace(setting.mode)
+		setting.set(&pace)
+		if err := pace.Validate(); err != nil {
+			return fmt.Errorf("--%s: %w", setting.flag, err)
+		}
+	}
+	return nil
+}
+
 // InMemory reports whether streams are kept by this process alone.
 func (c *Config) InMemory() bool { return c.Store == "memory" }
 
-// Paces returns the tempo of each mode.
+// Paces returns the tempo of each mode. It fails when the pauses are wrong.
 func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 	pauses, err := c.Pauses.table()
 	if err != nil {
@@ -262,9 +289,6 @@ func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 		}
 		if mode == typewriter.Smooth {
 			pace.MaxLag = c.SmoothMaxLag
-		}
-		if err := pace.Validate(); err != nil {
-			return nil, fmt.Errorf("%s mode: %w", mode, err)
 		}
 		paces[mode] = pace
 	}
