@@ -12,17 +12,25 @@ import (
 	"syscall"
 	"time"
 
+	"sse-typewriter/client"
 	"sse-typewriter/config"
 	"sse-typewriter/mock"
 	"sse-typewriter/web"
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, client.ErrInterrupted):
+		os.Exit(exitInterrupted)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "sse-typewriter:", err)
 		os.Exit(1)
 	}
 }
+
+// exitInterrupted is how shells show an end by Ctrl-C.
+const exitInterrupted = 130
 
 // hello tells a newcomer what to do.
 const hello = `Serving on %[1]s. Open it in a browser, or try:
@@ -32,19 +40,25 @@ const hello = `Serving on %[1]s. Open it in a browser, or try:
 
 `
 
-// run serves until ctx is done or a signal asks it to end.
+// run does what the command line asks for.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	conf, err := config.Parse(args, stdout)
-	if errors.Is(err, config.ErrHelp) {
+	command, err := config.Parse(args, stdout)
+	switch {
+	case errors.Is(err, config.ErrHelp):
 		return nil
-	}
-	if errors.Is(err, config.ErrVersion) {
+	case errors.Is(err, config.ErrVersion):
 		_, err := fmt.Fprintln(stdout, currentVersion())
 		return err
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case command.Chat != nil:
+		return chat(ctx, *command.Chat, stdout)
 	}
+	return serve(ctx, command.Serve, stdout, stderr)
+}
+
+// serve serves until ctx is done or a signal asks it to end.
+func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) error {
 	logger, err := newLogger(conf, stderr)
 	if err != nil {
 		return err

@@ -123,7 +123,8 @@ func TestBadFlags(t *testing.T) {
 	}{
 		{"unknown", []string{"--nope"}, []string{"unknown flag", "--nope"}},
 		{"unknown with a value", []string{"--max-lags=3s"}, []string{"unknown flag", "--max-lags"}},
-		{"argument", []string{"serve"}, []string{"serve"}},
+		{"argument", []string{"serve", "it"}, []string{"it"}},
+		{"argument without a command", []string{"it"}, []string{"it"}},
 		{"no value", []string{"--addr"}, []string{"--addr"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -145,6 +146,7 @@ func TestBadFiles(t *testing.T) {
 		{"help", "help: true", []string{`"help"`}},
 		{"another file", "config: x.yaml", []string{`"config"`}},
 		{"version", "version: true", []string{`"version"`}},
+		{"another command's flag", "url: http://h", []string{`"url"`}},
 		{"key twice", "addr: :1\naddr: :2\n", []string{"addr", "line 2"}},
 		{"syntax", "addr: :1\nseed: [\n", []string{"yaml", "line 2"}},
 		{"tab", "pauses:\n\tsentence: {}\n", []string{"yaml", "line 2"}},
@@ -157,8 +159,12 @@ func TestBadFiles(t *testing.T) {
 		{"true as a number", "speed: true", []string{"--speed", "true"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := parse(file(t, test.file))
+			arg := file(t, test.file)
+			_, err := parse(arg)
 			checkError(t, err, test.names...)
+			if !strings.HasPrefix(test.names[0], "--") { // the file's own mistake, not a value's
+				checkError(t, err, strings.TrimPrefix(arg, "--config="))
+			}
 		})
 	}
 }

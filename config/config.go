@@ -2,18 +2,15 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 	"gopkg.in/yaml.v3"
 
 	"sse-typewriter/limits"
@@ -23,8 +20,7 @@ import (
 
 // Config is the configuration. The tags are what --help prints.
 type Config struct {
-	Config  kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
-	Version versionFlag     `env:"-" help:"Print the version and end."`
+	Config kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
 
 	Addr          string `default:"127.0.0.1:8380" help:"Address to serve on."`
 	AdminAddr     string `help:"Address to serve /metrics and profiles (/debug/pprof/) on, for nobody but operators. Empty: nowhere; /metrics is on the other address, too." placeholder:"ADDR"`
@@ -78,81 +74,39 @@ type Config struct {
 	LogFormat string `default:"text" enum:"text,json" help:"Format of the log: text or json."`
 }
 
-// ErrHelp is returned by [Parse] when help was asked for and printed.
-var ErrHelp = errors.New("help was printed")
-
-// ErrVersion is returned by [Parse] when the version was asked for, which the caller
-// knows.
-var ErrVersion = errors.New("the version was asked for")
-
-// versionFlag is looked at before all other settings, which may be wrong.
-type versionFlag bool
-
-// BeforeReset is called by kong when the flag is given.
-func (versionFlag) BeforeReset() error { return ErrVersion }
-
-const description = `A server that gives AI chat streams the rhythm of a typewriter.
-
-Flags win over environment variables, which win over the file.`
-
-// Parse reads the configuration. Help goes to out.
-func Parse(args []string, out io.Writer) (*Config, error) {
-	c := &Config{}
-	helped := false
-	parser, err := kong.New(c,
-		kong.Name("sse-typewriter"),
-		kong.Description(description),
-		kong.DefaultEnvars("TYPEWRITER"),
-		kong.Configuration(loadFile),
-		kong.Writers(out, out),
-		kong.Exit(func(int) { helped = true }),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a parser: %w", err)
-	}
-	_, err = parser.Parse(args)
-	switch {
-	case helped:
-		return nil, ErrHelp
-	case err != nil:
-		return nil, err
-	}
-	return c, c.validate()
-}
-
 // loadFile reads the file: a key that no flag has is an error, and the environment
 // wins over it.
 func loadFile(r io.Reader) (kong.Resolver, error) {
+	name := "the file"
+	if f, ok := r.(*os.File); ok {
+		name = f.Name()
+	}
 	data, err := io.ReadAll(r)
 	if err != nil {
-		return nil, err
+		return nil, err // names the file
 	}
 	var keys map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &keys); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	file, err := kongyaml.Loader(strings.NewReader(string(data)))
-	if err != nil {
-		return nil, err
-	}
-	return resolver{file, keys}, nil
+	return resolver{name, keys}, nil
 }
 
 // resolver is a file's settings.
 type resolver struct {
-	kong.Resolver
+	name string // of the file
 	keys map[string]yaml.Node
 }
 
 // Validate implements [kong.Resolver].
 func (r resolver) Validate(app *kong.Application) error {
 	known := map[string]bool{}
-	for _, flag := range app.Flags {
-		known[flag.Name] = !slices.Contains([]string{"help", "config", "version"}, flag.Name)
+	for _, flag := range app.Children[0].Flags {
+		known[flag.Name] = flag.Name != "config"
 	}
 	for key := range r.keys {
 		if !known[key] {
-			return fmt.Errorf("unknown setting %q", key)
+			return fmt.Errorf("%s: unknown setting %q", r.name, key)
 		}
 	}
 	return nil
@@ -161,29 +115,37 @@ func (r resolver) Validate(app *kong.Application) error {
 // Resolve implements [kong.Resolver]. A value is given as it is written, so that
 // kong reads it as it reads a flag's: an id of digits is text, and a duration has a
 // unit.
-func (r resolver) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
 			return nil, nil //nolint:nilnil // kong's way to say that this resolver has no value
 		}
 	}
 	node, known := r.keys[flag.Name]
-	value, err := r.Resolver.Resolve(ctx, parent, flag)
-	if value == nil || err != nil || !known {
-		return nil, err
+	if !known || node.Tag == "!!null" {
+		return nil, nil //nolint:nilnil // as above
 	}
 	if flag.Name == "pauses" {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag.Name, err)
-		}
-		return string(data), nil
+		return r.asJSON(&node)
 	}
 	text := ""
 	if err := node.Decode(&text); err != nil {
-		return nil, fmt.Errorf("%s: %w", flag.Name, err)
+		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return text, nil
+}
+
+// asJSON writes a value that is more than one word.
+func (r resolver) asJSON(node *yaml.Node) (any, error) {
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	return string(data), nil
 }
 
 func (c *Config) validate() error {

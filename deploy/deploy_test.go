@@ -40,7 +40,7 @@ var others = []string{"build", "build-arg", "from", "tags", "always", "now", "ma
 // Each setting that is named exists.
 func TestSettingsExist(t *testing.T) {
 	var help bytes.Buffer
-	if _, err := config.Parse([]string{"--help"}, &help); !errors.Is(err, config.ErrHelp) {
+	if _, err := config.Parse([]string{"serve", "--help"}, &help); !errors.Is(err, config.ErrHelp) {
 		t.Fatal(err)
 	}
 	known := map[string]bool{"TYPEWRITER_*": true}
@@ -71,7 +71,7 @@ func drain(t *testing.T) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.DrainTimeout
+	return c.Serve.DrainTimeout
 }
 
 // longerThanDrain checks that who ends the program waits for its streams.
