@@ -2,8 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
-
-.PHONY: build dist run test check fmt sim screenshots bench fuzz
+.PHONY: build dist run test check fmt sim screenshots recording bench fuzz
 
 build: ## the binary
 	go build -trimpath -o sse-typewriter .
@@ -33,6 +32,9 @@ sim: ## simulate the pacing and write the tables of docs/pacing.md
 screenshots: ## write the pictures of the pages, docs/img
 	@scripts/install-test-deps
 	go test ./webtest -count=1 -run TestScreenshots -update
+
+recording: ## draw docs/img/terminal.svg: the client in a terminal
+	go test ./internal/record -count=1 -run TestRecording -update
 
 bench: ## Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
