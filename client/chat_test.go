@@ -32,6 +32,7 @@ func TestText(t *testing.T) {
 		{"messages with lines", delta(1, "a\\n") + ends + delta(2, "b\\n\\n\\n") + ends + delta(3, "c") + done, "a\n\nb\n\n\nc\n", "a\n\nb\n\n\nc\n"},
 		{"suggestions", delta(1, "a") + ends + suggests + suggests + done, "a\n", "a\n\n\x1b[2m→ and then?\n\x1b[22m\x1b[2m→ and then?\n\x1b[22m"},
 		{"message without deltas", ends + delta(1, "b") + ends + done, "all\n\nb\n", "all\n\nb\n"},
+		{"message without deltas after another", delta(1, "a") + ends + ends + done, "a\n\nall\n", "a\n\nall\n"},
 		{"bare", "event:conversation.message.delta\ndata:{\"content\":\"a\"}\n\n" + bareEnd + "data:[DONE]\n\n", "a\n", "a\n"},
 		{"card", "event:conversation.message.delta\ndata:{\"type\":\"answer\",\"content_type\":\"card\",\"content\":\"{}\"}\n\n" + delta(1, "a") + done, "a\n", "a\n"},
 		{"tool's answer", "event:conversation.message.completed\ndata:{\"type\":\"tool_response\",\"content\":\"{}\"}\n\n" + delta(1, "a") + done, "a\n", "a\n"},

@@ -81,6 +81,7 @@ func TestUnknownVariables(t *testing.T) {
 		{"TYPEWRITER_MAXLAG", []string{"TYPEWRITER_MAXLAG: did you mean TYPEWRITER_MAX_LAG?"}},
 		{"TYPEWRITER_UPSTREAM_TOKN", []string{"did you mean TYPEWRITER_UPSTREAM_TOKEN?"}},
 		{"TYPEWRITER_ESRUME_GRACE", []string{"did you mean TYPEWRITER_RESUME_GRACE?"}},
+		{"TYPEWRITER_SPAAD", []string{"did you mean TYPEWRITER_SPEED?"}},
 		{"TYPEWRITER_SOMETHING_ELSE", []string{"unknown environment variable TYPEWRITER_SOMETHING_ELSE"}},
 		{"TYPEWRITER_HELP", []string{"TYPEWRITER_HELP"}},
 		{"TYPEWRITER_PAUSE", []string{"TYPEWRITER_PAUSE"}},
