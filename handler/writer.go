@@ -3,7 +3,6 @@ package handler
 import (
 	"io"
 	"slices"
-	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/network"
@@ -28,8 +27,8 @@ type eventWriter struct {
 }
 
 // newEventWriter takes over the response.
-func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool) *eventWriter {
-	w := &eventWriter{body: h.newBody(c, unknownSize)}
+func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool) *eventWriter {
+	w := &eventWriter{body: newBody(c, unknownSize)}
 	header := &c.Response.Header
 	header.SetContentType(sse.ContentType + "; charset=utf-8")
 	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
@@ -39,8 +38,8 @@ func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withI
 	}
 	header.Set("X-Accel-Buffering", "no") // nginx must not collect events
 	header.Set("Typewriter-Stream", s.ID)
-	if s.Source.LogID != "" {
-		header.Set(headerLogID, s.Source.LogID)
+	if s.LogID != "" {
+		header.Set(headerLogID, s.LogID)
 	}
 	if s.Unshared {
 		header.Set("Typewriter-Resume", resumeUnavailable)
@@ -101,10 +100,6 @@ type body struct {
 	w   network.ExtWriter
 	buf []byte
 	err error // of the first write that failed; then nothing is written any more
-
-	conn     network.Conn
-	timeout  time.Duration
-	deadline time.Time // that the connection has
 }
 
 // maxBuffer is how much is collected before it is sent in any case, and how much
@@ -114,11 +109,11 @@ const maxBuffer = 32 << 10
 // newBody takes over the response's body. Of a size that is known it is written
 // as it is; else in chunks, or up to the connection's end for a client of HTTP/1.0,
 // which knows no chunks.
-func (h *Handler) newBody(c *app.RequestContext, size int) *body {
+func newBody(c *app.RequestContext, size int) *body {
 	if w := c.Response.GetHijackWriter(); w != nil {
 		return &body{w: w} // set by a test
 	}
-	b := &body{conn: c.GetConn(), timeout: h.WriteTimeout}
+	b := &body{}
 	if c.Request.Header.ConnectionClose() {
 		// Hertz closes the connection but would say so too late: the header has left.
 		c.SetConnectionClose()
@@ -151,17 +146,8 @@ func (b *body) open() error {
 	return b.err
 }
 
-// send writes at once. The connection's deadline is put off only now and then: a
-// client has between half the timeout and all of it to read.
+// send writes at once.
 func (b *body) send(p []byte) {
-	if b.conn != nil {
-		if now := time.Now(); b.deadline.Sub(now) < b.timeout/2 {
-			b.deadline = now.Add(b.timeout)
-			if b.err = b.conn.SetWriteDeadline(b.deadline); b.err != nil {
-				return
-			}
-		}
-	}
 	if _, b.err = b.w.Write(p); b.err == nil {
 		b.err = b.w.Flush()
 	}
@@ -191,6 +177,13 @@ func (b *body) Flush() error {
 	return b.err
 }
 
+// abort has the response end with its connection, not as if it were whole.
+func (b *body) abort(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
 // SetBody takes what Hertz wants to say when a route has answered 404 or 405, for
 // which it looks here: nothing is added to a reply.
 func (b *body) SetBody([]byte) {}
@@ -215,9 +208,7 @@ func (b *body) Finalize() error {
 	if err := b.Flush(); err != nil {
 		return err
 	}
-	if b.err = b.w.Finalize(); b.err == nil && b.conn != nil {
-		b.err = b.conn.SetWriteDeadline(time.Time{}) // the connection may serve again
-	}
+	b.err = b.w.Finalize()
 	return b.err
 }
 
