@@ -203,7 +203,7 @@ func (s shown) runGo(t *testing.T) {
 	}
 }
 
-// serve runs the program, with the stand-in of a server of ours in Coze's place. If it
+// ours runs the program, with the stand-in of a server of ours in Coze's place. If it
 // serves it is told to end, and must end well.
 func (s shown) ours(t *testing.T, base string) {
 	t.Helper()
