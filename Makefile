@@ -2,8 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
-
-.PHONY: build dist run test check fmt sim bench bench-go fuzz
+.PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz
 
 build: ## the binary
 	go build -trimpath -o sse-typewriter .
@@ -30,7 +29,14 @@ fmt: ## format
 sim: ## simulate the pacing and write the tables of docs/pacing.md
 	go test ./internal/sim -count=1 -run TestSimulation -v -update
 
-bench: ## ours beside other programs, about 8 minutes; ARGS=-short is a look, ARGS=-update writes docs/performance.md
+screenshots: ## write the pictures of the pages, docs/img
+	@scripts/install-test-deps
+	go test ./webtest -count=1 -run TestScreenshots -update
+
+recording: ## draw docs/img/terminal.svg: the client in a terminal
+	go test ./internal/record -count=1 -run TestRecording -update
+
+bench: ## ours beside other programs, 8 minutes; ARGS=-short is a look, -update writes docs/performance.md
 	@scripts/install-test-deps
 	go run ./bench $(ARGS)
 

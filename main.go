@@ -10,39 +10,55 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
+	"sse-typewriter/client"
 	"sse-typewriter/config"
 	"sse-typewriter/mock"
+	"sse-typewriter/web"
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, client.ErrInterrupted):
+		os.Exit(exitInterrupted)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "sse-typewriter:", err)
 		os.Exit(1)
 	}
 }
 
+// exitInterrupted is how shells show an end by Ctrl-C.
+const exitInterrupted = 130
+
 // hello tells a newcomer what to do.
-const hello = `Serving on %[1]s. Try:
+const hello = `Serving on %[1]s. Open it in a browser, or try:
 
   curl -N '%[1]s/v3/chat?message=hello'
   curl -N -X POST %[1]s/v3/chat
 
 `
 
-// run serves until ctx is done or a signal asks it to end.
+// run does what the command line asks for.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	conf, err := config.Parse(args, stdout)
-	if errors.Is(err, config.ErrHelp) {
+	command, err := config.Parse(args, stdout)
+	switch {
+	case errors.Is(err, config.ErrHelp):
 		return nil
-	}
-	if errors.Is(err, config.ErrVersion) {
+	case errors.Is(err, config.ErrVersion):
 		_, err := fmt.Fprintln(stdout, currentVersion())
 		return err
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case command.Chat != nil:
+		return chat(ctx, *command.Chat, stdout)
 	}
+	return serve(ctx, command.Serve, stdout, stderr)
+}
+
+// serve serves until ctx is done or a signal asks it to end.
+func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) error {
 	logger, err := newLogger(conf, stderr)
 	if err != nil {
 		return err
@@ -50,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	collectSooner()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	listener, err := listen(ctx, conf.Addr)
+	listener, err := listen(ctx, conf, logger)
 	if err != nil {
 		return err
 	}
@@ -61,7 +77,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 	}
 
-	engine := newEngine(listener)
+	engine := newEngine(listener, conf)
 	client := newClient(conf, address)
 	defer client.Close() //nolint:errcheck // the process ends
 	h, err := newHandler(conf, client, logger)
@@ -74,6 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer closeStore()
 	h.Register(engine.Engine)
+	web.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {
 		mock.New(conf.Seed).Register(engine.Engine, standInPath)
@@ -89,17 +106,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- engine.Run() }() // ends with the process
 	logger.Info("serving", "address", address, "upstream", source)
+	checkDescriptors(conf.MaxConnections, logger)
 	_, _ = fmt.Fprintf(stdout, hello, address) // served all the same
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends the process at once
+	stop() // a second signal ends the process at once, as it does by default
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
 	defer cancel()
 	logger.Info("ending", "timeout", conf.DrainTimeout)
+	h.Shutdown(drain)    // still listening: who balances the load asks whether to
 	_ = listener.Close() // nobody new
-	h.Shutdown(drain)
+	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	listener.Flushed(flush)
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"os"
 	"runtime/debug"
 	"syscall"
-	"time"
 
 	"github.com/cloudwego/hertz/pkg/app/server"
 	"github.com/cloudwego/hertz/pkg/common/hlog"
@@ -20,6 +19,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/network/standard"
 
 	"sse-typewriter/config"
+	"sse-typewriter/conns"
 	"sse-typewriter/handler"
 	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/limits"
@@ -39,7 +39,9 @@ const standInPath = "/upstream"
 // length of an answer.
 const sendBuffer = 32 << 10
 
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listen serves on the configuration's address.
+func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*conns.Listener, error) {
+	address := conf.Addr
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
 		var failed error
 		err := conn.Control(func(fd uintptr) {
@@ -54,27 +56,26 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
 	}
-	return patientListener{listener}, nil
+	return &conns.Listener{
+		Listener:     listener,
+		Max:          conf.MaxConnections,
+		WriteTimeout: conf.WriteTimeout,
+		Refusal:      handler.Refusal,
+		Logger:       logger,
+	}, nil
 }
 
-// patientListener outlives a shortage of file descriptors or memory: on any error
-// Hertz stops to accept for good.
-type patientListener struct{ net.Listener }
-
-// Accept implements [net.Listener].
-func (l patientListener) Accept() (net.Conn, error) {
-	const pause = 50 * time.Millisecond
-	for {
-		conn, err := l.Listener.Accept()
-		switch {
-		case err == nil:
-			return conn, nil
-		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS),
-			errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ECONNABORTED):
-			time.Sleep(pause)
-		default:
-			return nil, err
-		}
+// checkDescriptors warns when there are less descriptors than so many connections of
+// clients, each with one to the upstream, may take.
+func checkDescriptors(connections int64, logger *slog.Logger) {
+	const others = 64 // files, and connections to Redis
+	limit, ok := maxDescriptors()
+	if !ok {
+		return
+	}
+	if need := uint64(2*connections + others); limit < need {
+		logger.Warn("there are too few file descriptors for --max-connections",
+			"max_connections", connections, "descriptors", limit, "needed", need)
 	}
 }
 
@@ -109,7 +110,7 @@ func reachable(ctx context.Context, conf *config.Config) error {
 	return conn.Close()
 }
 
-func newEngine(listener net.Listener) *server.Hertz {
+func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
 	hlog.SetOutput(io.Discard) // what matters of Hertz's reaches us as errors
 	return server.New(
 		server.WithListener(listener),
@@ -117,7 +118,6 @@ func newEngine(listener net.Listener) *server.Hertz {
 		// netpoll reads all that a client sends, as fast as it comes, into memory.
 		server.WithTransport(standard.NewTransporter),
 		server.WithDisablePrintRoute(true),
-		server.WithSenseClientDisconnection(true),
 		server.WithStreamBody(true),
 		server.WithDisablePreParseMultipartForm(true),
 		server.WithMaxRequestBodySize(bodyBuffer),
@@ -125,11 +125,12 @@ func newEngine(listener net.Listener) *server.Hertz {
 		server.WithHandleMethodNotAllowed(true),
 		server.WithRemoveExtraSlash(true),
 		server.WithRedirectTrailingSlash(false),
-		server.WithReadTimeout(readTimeout),
-		server.WithIdleTimeout(idleTimeout),
+		server.WithReadTimeout(conf.ReadTimeout),
+		server.WithIdleTimeout(conf.IdleTimeout),
+		server.WithOnAccept(conns.NewContext),
 		server.WithOnConnect(func(ctx context.Context, conn network.Conn) context.Context {
 			// Hertz does so from the second request on.
-			_ = conn.SetReadTimeout(readTimeout) // an error shows when it is read
+			_ = conn.SetReadTimeout(conf.ReadTimeout) // an error shows when it is read
 			return ctx
 		}),
 		server.WithExitWaitTime(0),
@@ -148,13 +149,6 @@ func collectSooner() {
 	}
 }
 
-// readTimeout is how long a client may take for a request's header, and idleTimeout
-// how long a connection may wait for the next one.
-const (
-	readTimeout = 30 * time.Second
-	idleTimeout = 3 * time.Minute
-)
-
 // bodyBuffer is how much of a request's body Hertz reads before the handler does.
 const bodyBuffer = 64 << 10
 
@@ -168,6 +162,7 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	}
 	c := upstream.NewClient(base, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
 	c.IdleTimeout = conf.UpstreamIdleTimeout
+	c.MaxTime = conf.UpstreamMaxTime
 	c.MaxEventBytes = int(conf.MaxEventBytes)
 	c.RecoveryTimeout = conf.RecoveryTimeout
 	c.KeepStudioDone = conf.StudioDone == "keep"
@@ -201,7 +196,6 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		BotID:          botID,
 		UserID:         conf.UserID,
 		Heartbeat:      conf.Heartbeat,
-		WriteTimeout:   conf.WriteTimeout,
 		MaxBodyBytes:   int(conf.MaxBodyBytes),
 		MaxUploadBytes: int64(conf.MaxUploadBytes),
 

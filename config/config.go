@@ -2,18 +2,15 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 	"gopkg.in/yaml.v3"
 
 	"sse-typewriter/limits"
@@ -23,8 +20,7 @@ import (
 
 // Config is the configuration. The tags are what --help prints.
 type Config struct {
-	Config  kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
-	Version versionFlag     `env:"-" help:"Print the version and end."`
+	Config kong.ConfigFlag `help:"Read settings from a YAML file: the flags' names, and pauses." placeholder:"FILE"`
 
 	Addr          string `default:"127.0.0.1:8380" help:"Address to serve on."`
 	AdminAddr     string `help:"Address to serve /metrics and profiles (/debug/pprof/) on, for nobody but operators. Empty: nowhere; /metrics is on the other address, too." placeholder:"ADDR"`
@@ -60,6 +56,7 @@ type Config struct {
 	UpstreamConnectTimeout time.Duration `default:"10s" help:"How long connecting to the upstream may take."`
 	UpstreamHeaderTimeout  time.Duration `default:"60s" help:"How long the upstream may take to begin its answer."`
 	UpstreamIdleTimeout    time.Duration `default:"120s" help:"How long the upstream may be silent in the middle of one."`
+	UpstreamMaxTime        time.Duration `default:"1h" help:"How long the upstream may take for an answer in all."`
 	RecoveryTimeout        time.Duration `default:"1m" help:"How long the rest of an answer is waited for whose stream was cut; 0: not at all."`
 	StudioDone             string        `default:"normalize" enum:"normalize,keep" help:"coze-studio's ending: normalize writes it as Coze's, keep leaves it."`
 	MaxEventBytes          size          `default:"8MiB" help:"Largest event of the upstream."`
@@ -67,6 +64,9 @@ type Config struct {
 	MaxUploadBytes         size          `default:"512MiB" help:"Largest body of any other request that is forwarded."`
 	SummarizeTimeout       time.Duration `default:"60s" help:"How long a summary may take, at most 10m; then its chat is cancelled."`
 	SummarizeMaxBytes      size          `default:"256KiB" help:"Largest text that is summarized."`
+	MaxConnections         int64         `default:"20000" help:"Most connections of clients; one more is closed at once."`
+	ReadTimeout            time.Duration `default:"30s" help:"How long a client may take to send a request's header."`
+	IdleTimeout            time.Duration `default:"3m" help:"How long a connection may wait for its next request."`
 	WriteTimeout           time.Duration `default:"30s" help:"How long a client may not read before it is dropped."`
 	DrainTimeout           time.Duration `default:"30s" help:"How long streams may go on after a signal to end."`
 
@@ -74,81 +74,39 @@ type Config struct {
 	LogFormat string `default:"text" enum:"text,json" help:"Format of the log: text or json."`
 }
 
-// ErrHelp is returned by [Parse] when help was asked for and printed.
-var ErrHelp = errors.New("help was printed")
-
-// ErrVersion is returned by [Parse] when the version was asked for, which the caller
-// knows.
-var ErrVersion = errors.New("the version was asked for")
-
-// versionFlag is looked at before all other settings, which may be wrong.
-type versionFlag bool
-
-// BeforeReset is called by kong when the flag is given.
-func (versionFlag) BeforeReset() error { return ErrVersion }
-
-const description = `A server that gives AI chat streams the rhythm of a typewriter.
-
-Flags win over environment variables, which win over the file.`
-
-// Parse reads the configuration. Help goes to out.
-func Parse(args []string, out io.Writer) (*Config, error) {
-	c := &Config{}
-	helped := false
-	parser, err := kong.New(c,
-		kong.Name("sse-typewriter"),
-		kong.Description(description),
-		kong.DefaultEnvars("TYPEWRITER"),
-		kong.Configuration(loadFile),
-		kong.Writers(out, out),
-		kong.Exit(func(int) { helped = true }),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a parser: %w", err)
-	}
-	_, err = parser.Parse(args)
-	switch {
-	case helped:
-		return nil, ErrHelp
-	case err != nil:
-		return nil, err
-	}
-	return c, c.validate()
-}
-
 // loadFile reads the file: a key that no flag has is an error, and the environment
 // wins over it.
 func loadFile(r io.Reader) (kong.Resolver, error) {
+	name := "the file"
+	if f, ok := r.(*os.File); ok {
+		name = f.Name()
+	}
 	data, err := io.ReadAll(r)
 	if err != nil {
-		return nil, err
+		return nil, err // names the file
 	}
 	var keys map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &keys); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	file, err := kongyaml.Loader(strings.NewReader(string(data)))
-	if err != nil {
-		return nil, err
-	}
-	return resolver{file, keys}, nil
+	return resolver{name, keys}, nil
 }
 
 // resolver is a file's settings.
 type resolver struct {
-	kong.Resolver
+	name string // of the file
 	keys map[string]yaml.Node
 }
 
 // Validate implements [kong.Resolver].
 func (r resolver) Validate(app *kong.Application) error {
 	known := map[string]bool{}
-	for _, flag := range app.Flags {
-		known[flag.Name] = !slices.Contains([]string{"help", "config", "version"}, flag.Name)
+	for _, flag := range app.Children[0].Flags {
+		known[flag.Name] = flag.Name != "config"
 	}
 	for key := range r.keys {
 		if !known[key] {
-			return fmt.Errorf("unknown setting %q", key)
+			return fmt.Errorf("%s: unknown setting %q", r.name, key)
 		}
 	}
 	return nil
@@ -157,29 +115,37 @@ func (r resolver) Validate(app *kong.Application) error {
 // Resolve implements [kong.Resolver]. A value is given as it is written, so that
 // kong reads it as it reads a flag's: an id of digits is text, and a duration has a
 // unit.
-func (r resolver) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
 			return nil, nil //nolint:nilnil // kong's way to say that this resolver has no value
 		}
 	}
 	node, known := r.keys[flag.Name]
-	value, err := r.Resolver.Resolve(ctx, parent, flag)
-	if value == nil || err != nil || !known {
-		return nil, err
+	if !known || node.Tag == "!!null" {
+		return nil, nil //nolint:nilnil // as above
 	}
 	if flag.Name == "pauses" {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag.Name, err)
-		}
-		return string(data), nil
+		return r.asJSON(&node)
 	}
 	text := ""
 	if err := node.Decode(&text); err != nil {
-		return nil, fmt.Errorf("%s: %w", flag.Name, err)
+		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	return text, nil
+}
+
+// asJSON writes a value that is more than one word.
+func (r resolver) asJSON(node *yaml.Node) (any, error) {
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.name, err)
+	}
+	return string(data), nil
 }
 
 func (c *Config) validate() error {
@@ -210,7 +176,8 @@ func (c *Config) validate() error {
 	for name, d := range map[string]time.Duration{
 		"heartbeat": c.Heartbeat, "upstream-connect-timeout": c.UpstreamConnectTimeout,
 		"upstream-header-timeout": c.UpstreamHeaderTimeout, "upstream-idle-timeout": c.UpstreamIdleTimeout,
-		"write-timeout": c.WriteTimeout,
+		"upstream-max-time": c.UpstreamMaxTime,
+		"read-timeout":      c.ReadTimeout, "idle-timeout": c.IdleTimeout, "write-timeout": c.WriteTimeout,
 	} {
 		if d <= 0 {
 			return fmt.Errorf("--%s %v: want more than 0", name, d)
@@ -219,11 +186,19 @@ func (c *Config) validate() error {
 	if c.SummarizeTimeout <= 0 || c.SummarizeTimeout > summary.MaxTimeout {
 		return fmt.Errorf("--summarize-timeout %v: want more than 0 and at most %v", c.SummarizeTimeout, summary.MaxTimeout)
 	}
-	if c.RecoveryTimeout < 0 {
-		return fmt.Errorf("--recovery-timeout %v: want 0 or more", c.RecoveryTimeout)
+	if c.MaxConnections <= 0 {
+		return fmt.Errorf("--max-connections %d: want more than 0", c.MaxConnections)
 	}
-	if c.DrainTimeout < 0 {
-		return fmt.Errorf("--drain-timeout %v: want 0 or more", c.DrainTimeout)
+	for name, d := range map[string]time.Duration{
+		"recovery-timeout": c.RecoveryTimeout, "drain-timeout": c.DrainTimeout,
+		"resume-grace": c.ResumeGrace, "resume-retention": c.ResumeRetention,
+	} {
+		if d < 0 {
+			return fmt.Errorf("--%s %v: want 0 or more", name, d)
+		}
+	}
+	if err := c.validatePace(); err != nil {
+		return err
 	}
 	if err := c.validateAccess(); err != nil {
 		return err
@@ -238,10 +213,32 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// validatePace tries each setting of the tempo by itself, so that the error can name its
+// flag.
+func (c *Config) validatePace() error {
+	for _, setting := range []struct {
+		flag string
+		mode typewriter.Mode
+		set  func(*typewriter.Pace)
+	}{
+		{"speed", typewriter.Typewriter, func(p *typewriter.Pace) { p.Speed = c.Speed }},
+		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = c.MaxLag }},
+		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
+		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = c.MinInterval }},
+	} {
+		pace := typewriter.DefaultPace(setting.mode)
+		setting.set(&pace)
+		if err := pace.Validate(); err != nil {
+			return fmt.Errorf("--%s: %w", setting.flag, err)
+		}
+	}
+	return nil
+}
+
 // InMemory reports whether streams are kept by this process alone.
 func (c *Config) InMemory() bool { return c.Store == "memory" }
 
-// Paces returns the tempo of each mode.
+// Paces returns the tempo of each mode. It fails when the pauses are wrong.
 func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 	pauses, err := c.Pauses.table()
 	if err != nil {
@@ -254,9 +251,6 @@ func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 		}
 		if mode == typewriter.Smooth {
 			pace.MaxLag = c.SmoothMaxLag
-		}
-		if err := pace.Validate(); err != nil {
-			return nil, fmt.Errorf("%s mode: %w", mode, err)
 		}
 		paces[mode] = pace
 	}

@@ -16,7 +16,13 @@ import (
 )
 
 // parse reads a configuration of flags.
-func parse(args ...string) (*Config, error) { return Parse(args, &bytes.Buffer{}) }
+func parse(args ...string) (*Config, error) {
+	command, err := Parse(args, &bytes.Buffer{})
+	if err != nil {
+		return nil, err
+	}
+	return command.Serve, nil
+}
 
 // file writes a configuration file and returns the flag that names it.
 func file(t *testing.T, text string) string {
@@ -54,6 +60,10 @@ var defaults = Config{
 	MaxEventBytes:          8 << 20,
 	MaxBodyBytes:           4 << 20,
 	MaxUploadBytes:         512 << 20,
+	UpstreamMaxTime:        time.Hour,
+	MaxConnections:         20000,
+	ReadTimeout:            30 * time.Second,
+	IdleTimeout:            3 * time.Minute,
 	WriteTimeout:           30 * time.Second,
 	DrainTimeout:           30 * time.Second,
 	LogLevel:               "info",
@@ -130,6 +140,10 @@ var settings = []setting{
 	{"max-event-bytes", "1GiB", func(c *Config) any { return c.MaxEventBytes }, size(1 << 30)},
 	{"max-body-bytes", "64KiB", func(c *Config) any { return c.MaxBodyBytes }, size(64 << 10)},
 	{"max-upload-bytes", "3GiB", func(c *Config) any { return c.MaxUploadBytes }, size(3 << 30)},
+	{"upstream-max-time", "1s", func(c *Config) any { return c.UpstreamMaxTime }, time.Second},
+	{"max-connections", "9", func(c *Config) any { return c.MaxConnections }, int64(9)},
+	{"read-timeout", "1s", func(c *Config) any { return c.ReadTimeout }, time.Second},
+	{"idle-timeout", "1s", func(c *Config) any { return c.IdleTimeout }, time.Second},
 	{"write-timeout", "1s", func(c *Config) any { return c.WriteTimeout }, time.Second},
 	{"drain-timeout", "0", func(c *Config) any { return c.DrainTimeout }, time.Duration(0)},
 	{"log-level", "debug", func(c *Config) any { return c.LogLevel }, "debug"},
@@ -143,7 +157,7 @@ func env(flag string) string {
 
 // Each setting can be given in each way, and the ways mean the same.
 func TestEverySetting(t *testing.T) {
-	if n := reflect.TypeFor[Config]().NumField() - 3; n != len(settings) { // but for the file, its pauses and the version
+	if n := reflect.TypeFor[Config]().NumField() - 2; n != len(settings) { // but for the file and its pauses
 		t.Errorf("%d settings are tested, but there are %d", len(settings), n)
 	}
 	for _, test := range settings {
@@ -241,23 +255,10 @@ func TestPaces(t *testing.T) {
 	}
 }
 
-// The version is for whoever asks, also in an environment in which nothing else works
-// and with a variable that another program may have.
-func TestVersion(t *testing.T) {
-	t.Setenv("TYPEWRITER_VERSION", "3")
-	if _, err := parse(); err != nil {
-		t.Errorf("not asked for: %v", err)
-	}
-	t.Setenv("TYPEWRITER_SPEED", "quick")
-	if c, err := parse("--version"); !errors.Is(err, ErrVersion) || c != nil {
-		t.Errorf("got %v, %v; want %v", c, err, ErrVersion)
-	}
-}
-
 func TestHelp(t *testing.T) {
 	for _, arg := range []string{"--help", "-h"} {
 		var out bytes.Buffer
-		if c, err := Parse([]string{arg}, &out); !errors.Is(err, ErrHelp) || c != nil {
+		if c, err := Parse([]string{"serve", arg}, &out); !errors.Is(err, ErrHelp) || c != nil {
 			t.Errorf("%s: got %v, %v; want %v", arg, c, err, ErrHelp)
 		}
 		help := strings.Join(strings.Fields(out.String()), " ")

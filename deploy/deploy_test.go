@@ -34,28 +34,18 @@ func files(t *testing.T) []string {
 	return names
 }
 
-// coming are settings that other branches bring.
-var coming = []string{"max-connections"}
-
 // others are the flags of other programs that are named here.
 var others = []string{"build", "build-arg", "from", "tags", "always", "now", "maxmemory", "maxmemory-policy", "save", "appendonly", "no-deps"}
 
 // Each setting that is named exists.
 func TestSettingsExist(t *testing.T) {
 	var help bytes.Buffer
-	if _, err := config.Parse([]string{"--help"}, &help); !errors.Is(err, config.ErrHelp) {
+	if _, err := config.Parse([]string{"serve", "--help"}, &help); !errors.Is(err, config.ErrHelp) {
 		t.Fatal(err)
 	}
 	known := map[string]bool{"TYPEWRITER_*": true}
 	for _, name := range regexp.MustCompile(`--[a-z][a-z-]*|TYPEWRITER_[A-Z_]+`).FindAllString(help.String(), -1) {
 		known[name] = true
-	}
-	for _, name := range coming {
-		env := "TYPEWRITER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		if known[env] {
-			t.Errorf("%s is here: it need not be in coming any more", name)
-		}
-		known[env], known["--"+name] = true, true
 	}
 	for _, name := range others {
 		known["--"+name] = true
@@ -81,7 +71,7 @@ func drain(t *testing.T) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c.DrainTimeout
+	return c.Serve.DrainTimeout
 }
 
 // longerThanDrain checks that who ends the program waits for its streams.

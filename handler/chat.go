@@ -37,6 +37,9 @@ func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
 
 // chatGet serves GET /v3/chat, for EventSource, which can send no body.
 func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
+	if _, ok := h.readBody(c); !ok { // it has none to be of use
+		return
+	}
 	if last := lastEventID(c); last != "" {
 		h.resume(ctx, c, last) // never a second chat
 		return
@@ -61,8 +64,6 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 		return
 	}
 	defer leave()
-	h.live.Add(1)
-	defer h.live.Done()
 	defer watchLeaving(c)()
 	if s, ok := h.openChat(ctx, c, o, body); ok {
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: withIDs})
@@ -75,8 +76,6 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	if !ok {
 		return
 	}
-	h.live.Add(1)
-	defer h.live.Done()
 	defer watchLeaving(c)()
 	s, ok := h.openChat(ctx, c, o, body)
 	if !ok {
@@ -116,7 +115,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, o opening
 	header := req.Header.Clone()
 	// The stream's life is its own: it may be read to its end when the client has
 	// gone, and be kept for a client that comes back.
-	upCtx, cancel := context.WithCancel(h.draining)
+	upCtx, cancel := context.WithCancel(h.ending)
 	defer context.AfterFunc(ctx, cancel)()
 	asked := time.Now()
 	reply, err := h.Upstream.Do(upCtx, req) //nolint:contextcheck // see above
@@ -145,9 +144,9 @@ type viewing struct {
 // detaches it.
 func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.Stream, v viewing) {
 	defer s.Detach()
-	defer context.AfterFunc(h.draining, s.Log.Skip)() //nolint:contextcheck // the server ends: no time is left to type it
+	defer context.AfterFunc(h.ending, s.Log.Skip)() //nolint:contextcheck // the server ends: no time is left to type it
 	seen := h.see(c, s, v)
-	w := h.newEventWriter(c, s, v.withIDs)
+	w := newEventWriter(c, s, v.withIDs)
 	w.seen = seen
 	var err error
 	if v.withIDs && c.IsGet() {
@@ -159,5 +158,8 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 		player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
 		err = player.Play(ctx, w)
 	}
-	seen.end(ctx, s.Source, err)
+	if err != nil {
+		w.body.abort(err)
+	}
+	seen.end(ctx, s, err)
 }

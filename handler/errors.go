@@ -23,10 +23,10 @@ const (
 	codeTooMany      = 4013
 	codeUnauthorized = 4100
 	codeNotFound     = 4200
-	codeInternal     = 5000
 
 	codeUnavailable = 5030
 	codeFull        = 5031
+	codeDraining    = 5032
 )
 
 // headerLogID names a request for whoever looks into its failure, as at Coze.
@@ -35,17 +35,41 @@ const headerLogID = "X-Tt-Logid"
 // fail answers with an error of ours in Coze's shape. It has no newline at its
 // end: with one, @coze/api takes it for an empty stream.
 func fail(c *app.RequestContext, status, code int, msg string) {
-	logid := newID()
+	body, logid := failure(code, msg)
+	c.Response.Header.Set(headerLogID, logid)
+	c.Data(status, "application/json", body)
+}
+
+// failure returns an error of ours in Coze's shape, and the id by which it is known.
+func failure(code int, msg string) (body []byte, logid string) {
+	logid = newID()
 	type detail struct {
 		LogID string `json:"logid"`
 	}
-	body := marshal(struct {
+	return marshal(struct {
 		Code   int    `json:"code"`
 		Msg    string `json:"msg"`
 		Detail detail `json:"detail"`
-	}{code, msg, detail{logid}})
-	c.Response.Header.Set(headerLogID, logid)
-	c.Data(status, "application/json", body)
+	}{code, msg, detail{logid}}), logid
+}
+
+// refusals are what is wrong with requests that reach no handler, by status.
+var refusals = map[int]string{
+	http.StatusRequestTimeout:              "request did not come in time",
+	http.StatusRequestEntityTooLarge:       "request body is too large",
+	http.StatusRequestHeaderFieldsTooLarge: "request header is too large",
+}
+
+// Refusal returns the whole answer to a request that reaches no handler: one that is
+// not HTTP, or did not come in time.
+func Refusal(status int) []byte {
+	msg, ok := refusals[status]
+	if !ok {
+		status, msg = http.StatusBadRequest, "request is malformed"
+	}
+	body, logid := failure(codeBadRequest, msg)
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(body), headerLogID, logid, body)
 }
 
 // refuse is fail for a request whose body has not been read. What is still to come
@@ -70,12 +94,15 @@ func (h *Handler) refuseLarge(c *app.RequestContext, limit int64) {
 
 // failOpen answers when the upstream gave no reply, and logs why.
 func (h *Handler) failOpen(c *app.RequestContext, err error) {
-	failure := &upstream.Error{Reason: "internal", Status: http.StatusInternalServerError, Code: codeInternal, Msg: "internal error", Err: err}
-	_ = errors.As(err, &failure)
-	fail(c, failure.Status, failure.Code, failure.Msg)
-	h.Metrics.UpstreamFailed(failure.Reason)
+	failed := upstream.ErrInternal
+	cause := err
+	if errors.As(err, &failed) {
+		cause = failed.Err
+	}
+	fail(c, failed.Status, failed.Code, failed.Msg)
+	h.Metrics.UpstreamFailed(failed.Reason)
 	h.Logger.Warn("no reply from upstream", "route", routeOf(c), "logid", c.Response.Header.Get(headerLogID),
-		"request_id", c.Request.Header.Get(headerRequestID), "reason", failure.Reason, "error", failure.Err)
+		"request_id", c.Request.Header.Get(headerRequestID), "reason", failed.Reason, "error", cause)
 }
 
 // recovering has a panic end its request alone: with an error, or, if a reply has
@@ -92,9 +119,14 @@ func (h *Handler) recovering(ctx context.Context, c *app.RequestContext) {
 			begun.err = errPanic
 			return
 		}
-		fail(c, http.StatusInternalServerError, codeInternal, "internal error")
+		fail(c, upstream.ErrInternal.Status, upstream.ErrInternal.Code, upstream.ErrInternal.Msg)
 	}()
 	c.Next(ctx)
+	if c.Response.StatusCode() == http.StatusBadRequest && c.Response.GetHijackWriter() == nil && len(c.Response.Body()) == 0 {
+		// Hertz finds it so, and would say it in plain text.
+		c.SetConnectionClose()
+		fail(c, http.StatusBadRequest, codeBadRequest, "request is malformed: want a path, and a Host header")
+	}
 }
 
 var errPanic = errors.New("the handler has panicked")

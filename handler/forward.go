@@ -21,6 +21,9 @@ var apiPrefixes = []string{"/v1/", "/v3/", "/api/", "/open_api/"}
 // getPaths are served on GET alone by coze-studio, while official SDKs POST them.
 var getPaths = []string{"/v3/chat/retrieve", "/v3/chat/message/list"}
 
+// streamPaths are those whose replies are streams that we only forward.
+var streamPaths = []string{"/v1/workflow/stream_run", "/v1/workflow/stream_resume"}
+
 // errPath is how a path fails that could lead out of the upstream's API.
 var errPath = errors.New("path is not allowed")
 
@@ -62,14 +65,12 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		h.refuse(c, http.StatusNotFound, codeNotFound, "no such path: "+path)
 		return
 	}
-	if !h.authorize(c) || !h.mayAsk(ctx, c) {
+	if !h.authorize(c) || slices.Contains(streamPaths, path) && h.refuseNew(c) || !h.mayAsk(ctx, c) {
 		return
 	}
-	h.live.Add(1)
-	defer h.live.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(h.draining, cancel)() //nolint:contextcheck // it ends with either
+	defer context.AfterFunc(h.ending, cancel)() //nolint:contextcheck // it ends with either
 
 	_, query, _ := strings.Cut(target, "?")
 	req := upstream.Request{
@@ -83,7 +84,9 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		return
 	}
 	up := newUpload(c, h.MaxUploadBytes)
-	if up != nil {
+	if up == nil {
+		defer watchLeaving(c)()
+	} else {
 		defer up.stop(c)
 		req.Upload, req.Length = up, up.length
 	}
@@ -95,13 +98,14 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		}
 		h.refuseLarge(c, h.MaxUploadBytes)
 		return
+	case err != nil && up.isSlow():
+		refuseSlow(c)
+		return
 	case err != nil:
 		h.failOpen(c, err)
 		return
 	}
-	if up.isRead() {
-		defer watchLeaving(c)()
-	} else {
+	if !up.isRead() {
 		c.SetConnectionClose() // and say so: what is left of the body is not read
 	}
 	h.passReply(c, reply)

@@ -7,12 +7,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/internal/tally"
 	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
@@ -55,9 +55,6 @@ type Handler struct {
 	// Heartbeat is how long a stream is silent before a sign of life is sent.
 	Heartbeat time.Duration
 
-	// WriteTimeout is how long a client may not read before it is dropped.
-	WriteTimeout time.Duration
-
 	// MaxBodyBytes bounds the body of a chat request.
 	MaxBodyBytes int
 
@@ -81,10 +78,10 @@ type Handler struct {
 	// Metrics count what is done.
 	Metrics *metrics.Metrics
 
-	leaving  atomic.Bool    // the server is about to end
-	live     sync.WaitGroup // of handlers and recorders
-	draining context.Context
-	end      context.CancelFunc
+	live   tally.Tally     // requests and recorders
+	drains atomic.Bool     // no more streams are opened
+	ending context.Context // done when streams must end
+	end    context.CancelFunc
 }
 
 // chatPath is where a chat is asked for.
@@ -93,10 +90,12 @@ const chatPath = "/v3/chat"
 // Register adds the routes to an engine.
 func (h *Handler) Register(r *route.Engine) {
 	h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
-	h.draining, h.end = context.WithCancel(context.Background())
+	h.Streams.Broken = upstream.ErrorEvent(upstream.ErrInternal)
+	h.Streams.Logger = h.Logger
+	h.ending, h.end = context.WithCancel(context.Background())
 	h.routes = r.Routes
 	h.setPlaces()
-	r.Use(h.tagging, h.recovering, h.cors)
+	r.Use(h.attend, h.tagging, h.recovering, h.cors)
 	h.registerHealth(r)
 	r.POST(chatPath, h.keyed(h.chat))
 	r.GET(chatPath, h.keyed(h.chatGet))
@@ -104,24 +103,12 @@ func (h *Handler) Register(r *route.Engine) {
 	r.POST("/v1/workflows/chat", h.keyed(h.chat))
 	r.POST(summarizePath, h.keyed(h.summarize))
 	r.GET(summarizePath, h.keyed(h.summarizeGet))
+	r.POST("/typewriter/markdown", h.keyed(h.markdown))
 	r.GET(streamsPath+":id", h.keyed(h.attach))
 	r.DELETE(streamsPath+":id", h.keyed(h.cancel))
 	r.POST(streamsPath+":id/skip", h.keyed(h.skip))
 	r.NoRoute(h.forward)
 	r.NoMethod(h.forward)
-}
-
-// Shutdown waits until all streams have ended. When ctx is done it ends them.
-func (h *Handler) Shutdown(ctx context.Context) {
-	h.leaving.Store(true)
-	h.Metrics.Drains()
-	stop := context.AfterFunc(ctx, func() {
-		h.Streams.Stop() // first, so that other replicas do not take the end for the answer's
-		h.end()
-	})
-	defer stop()
-	h.live.Wait()
-	h.end()
 }
 
 // newID returns 128 random bits as text.

@@ -8,6 +8,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/route"
 
 	"sse-typewriter/metrics"
+	"sse-typewriter/upstream"
 )
 
 // registerHealth adds the routes for those who run the server.
@@ -31,7 +32,7 @@ func (h *Handler) healthz(_ context.Context, c *app.RequestContext) {
 // is only told.
 func (h *Handler) readyz(ctx context.Context, c *app.RequestContext) {
 	status, readiness := http.StatusOK, "ready"
-	if h.leaving.Load() {
+	if h.Draining() {
 		status, readiness = http.StatusServiceUnavailable, "draining"
 	}
 	store := "available"
@@ -49,7 +50,7 @@ func (h *Handler) readyz(ctx context.Context, c *app.RequestContext) {
 func (h *Handler) metrics(_ context.Context, c *app.RequestContext) {
 	text, err := h.Metrics.Text()
 	if err != nil {
-		fail(c, http.StatusInternalServerError, codeInternal, err.Error())
+		fail(c, http.StatusInternalServerError, upstream.ErrInternal.Code, err.Error())
 		return
 	}
 	c.Response.Header.Set("Cache-Control", "no-store")

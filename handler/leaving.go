@@ -1,22 +1,50 @@
 package handler
 
-import "github.com/cloudwego/hertz/pkg/app"
+import (
+	"context"
+	"net/http"
 
-// leaver is a connection of Hertz's standard transport, which can tell when its
-// client leaves.
-type leaver interface {
-	DetectConnectionClose()
-	AbortBlockingRead()
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/conns"
+)
+
+// clientKey is where a request has its client.
+const clientKey = "client"
+
+// client is who has sent a request.
+type client struct {
+	conn  *conns.Conn // nil in tests
+	leave context.CancelFunc
+}
+
+// attend goes with a request from its beginning to its end: the process does not end
+// meanwhile, and the context can be cancelled when the client leaves.
+func (h *Handler) attend(ctx context.Context, c *app.RequestContext) {
+	h.live.Add()
+	defer h.live.Done()
+	conn := conns.From(ctx)
+	conn.Begin()
+	defer conn.End()
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	c.Set(clientKey, client{conn, leave})
+	if h.Draining() {
+		c.SetConnectionClose()
+	}
+	if err := checkFraming(&c.Request.Header); err != nil {
+		c.Abort()
+		c.SetConnectionClose()
+		h.refuse(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		return
+	}
+	c.Next(ctx)
 }
 
 // watchLeaving has the request's context cancelled when the client leaves, until
 // the returned function is called. The request's body must have been read to its
-// end. Hertz watches by itself where there can be no body.
+// end.
 func watchLeaving(c *app.RequestContext) (stop func()) {
-	conn, ok := c.GetConn().(leaver)
-	if !ok || !c.Request.IsBodyStream() {
-		return func() {}
-	}
-	conn.DetectConnectionClose()
-	return conn.AbortBlockingRead
+	from := c.MustGet(clientKey).(client)
+	return from.conn.Watch(from.leave)
 }

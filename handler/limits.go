@@ -37,6 +37,7 @@ var (
 	tooFast      = rejection{metrics.RateLimit, http.StatusTooManyRequests, codeTooMany, "too many requests", 0}
 	tooMany      = rejection{metrics.MaxStreamsPerClient, http.StatusTooManyRequests, codeTooMany, "too many streams at a time", time.Second}
 	full         = rejection{metrics.MaxStreams, http.StatusServiceUnavailable, codeFull, "the server has as many streams as it may", time.Second}
+	draining     = rejection{metrics.Draining, http.StatusServiceUnavailable, codeDraining, "the server is about to end: ask again, for another one", time.Second}
 )
 
 // reject answers a request that is not served.
@@ -106,7 +107,7 @@ type opening struct {
 
 // admit lets a client open a stream, or answers it.
 func (h *Handler) admit(ctx context.Context, c *app.RequestContext, kept bool) (o opening, ok bool) {
-	if !h.mayAsk(ctx, c) {
+	if h.refuseNew(c) || !h.mayAsk(ctx, c) {
 		return o, false
 	}
 	o = opening{id: streams.NewID(), owner: h.owner(c), kept: kept}

@@ -29,7 +29,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 			c.Response.Header.Add(name, value)
 		}
 	}
-	h.newBody(c, size).readFrom(reply.Body)
+	newBody(c, size).readFrom(reply.Body)
 	h.Logger.Debug("reply passed on", "route", routeOf(c), "logid", header.Get(headerLogID),
 		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(keyArrived)))
 }

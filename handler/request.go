@@ -3,6 +3,7 @@ package handler
 import (
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -49,15 +50,21 @@ func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
 	return body, nil
 }
 
-// defaultBody makes the body of a request that brings none: its query may hold
-// message (or q), bot_id and user_id.
-func (h *Handler) defaultBody(c *app.RequestContext) ([]byte, error) {
-	message := first(c.Query("message"), c.Query("q"), DefaultMessage)
+// defaultBody makes the body of a request that brings none, or only plain text, which
+// is what it asks: its query may hold message (or q), bot_id and user_id.
+func (h *Handler) defaultBody(c *app.RequestContext, plain []byte) ([]byte, error) {
+	message := first(string(plain), c.Query("message"), c.Query("q"), DefaultMessage)
 	body, err := h.newChatBody(c.Query("bot_id"), c.Query("user_id"), message)
 	if err != nil {
 		return nil, err
 	}
 	return marshal(body), nil
+}
+
+// isPlainText reports whether a request's body is.
+func isPlainText(c *app.RequestContext) bool {
+	kind, _, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
+	return err == nil && kind == "text/plain"
 }
 
 func first(values ...string) string {
@@ -78,8 +85,12 @@ func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 	limit := h.MaxBodyBytes
 	if c.Request.Header.ContentLength() <= limit {
 		var err error
-		body, err = io.ReadAll(io.LimitReader(c.RequestBodyStream(), int64(limit)+1))
-		if err != nil {
+		body, err = io.ReadAll(io.LimitReader(newPatientReader(c), int64(limit)+1))
+		switch {
+		case errors.Is(err, errSlow):
+			refuseSlow(c)
+			return nil, false
+		case err != nil:
 			h.refuse(c, http.StatusBadRequest, codeBadRequest, "request body cannot be read")
 			return nil, false
 		}
@@ -149,17 +160,17 @@ func dropHopByHop(header http.Header) {
 	}
 }
 
-// chatRequest makes the upstream's request out of a client's. A body of none is
-// made of the query.
+// chatRequest makes the upstream's request out of a client's. A body of none, or of
+// plain text, becomes one that the upstream knows.
 func (h *Handler) chatRequest(c *app.RequestContext, body []byte) (upstream.Request, error) {
 	without := h.withoutKey(c)
 	for _, a := range asks {
 		without = append(without, a.query)
 	}
 	header := h.upstreamHeader(c)
-	if len(body) == 0 && c.FullPath() == chatPath {
+	if c.FullPath() == chatPath && (len(body) == 0 || isPlainText(c)) {
 		var err error
-		if body, err = h.defaultBody(c); err != nil {
+		if body, err = h.defaultBody(c, body); err != nil {
 			return upstream.Request{}, err
 		}
 		without = append(without, ownQuery...)

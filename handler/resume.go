@@ -10,7 +10,6 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
-	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
 )
@@ -47,6 +46,9 @@ func lastEventID(c *app.RequestContext) string {
 // attach serves GET /typewriter/streams/{id}: a stream from its beginning, or from
 // where the client was.
 func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
+	if _, ok := h.readBody(c); !ok { // it has none to be of use
+		return
+	}
 	id := c.Param("id")
 	last := lastEventID(c)
 	if last == "" {
@@ -94,6 +96,10 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	}
 	n, ended := s.Log.Len()
 	switch {
+	case s.Log.Left():
+		s.Detach()
+		h.Metrics.Resumed(resumeUnavailable)
+		h.unavailable(c)
 	case !s.Log.Holds(from):
 		s.Detach()
 		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
@@ -110,8 +116,6 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		}
 		defer leave()
 		h.Metrics.Resumed("resumed")
-		h.live.Add(1)
-		defer h.live.Done()
 		defer watchLeaving(c)()
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from, known: n})
 	}
@@ -123,15 +127,6 @@ func (h *Handler) nothingToResume(c *app.RequestContext, why string) {
 	h.Metrics.Resumed(why)
 	c.Response.Header.Set("Typewriter-Resume", why)
 	c.SetStatusCode(http.StatusNoContent)
-}
-
-// unavailable answers when the streams of other replicas cannot be reached: unlike 204
-// it tells nobody to stop.
-func (h *Handler) unavailable(c *app.RequestContext) {
-	h.Metrics.Rejected(metrics.Unavailable)
-	c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
-	c.Response.Header.Set("Retry-After", "1")
-	fail(c, http.StatusServiceUnavailable, codeUnavailable, streams.ErrUnavailable.Error())
 }
 
 // find attaches the client to a stream, of this replica or another. If that one is

@@ -17,6 +17,7 @@ import (
 
 	"sse-typewriter/mock"
 	"sse-typewriter/streams"
+	"sse-typewriter/upstream"
 )
 
 // seen is an event with its id.
@@ -362,12 +363,13 @@ func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3))
 		h.Streams = streams.NewRegistry(100 << 10)
+		h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
 		a, _ := serve(t.Context(), t, engine, getChat("/long-line", "&mode=raw"))
 		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
 		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {
 			t.Errorf("ends with %.200q", events[len(events)-1])
 		}
-		h.live.Wait()
+		_ = h.live.Wait(t.Context())
 		b, _ := serve(t.Context(), t, engine, getChat("hello", "&mode=raw"))
 		if !strings.Contains(b.text(), "event:done") {
 			t.Errorf("then: %.300q", b.text())

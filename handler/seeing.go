@@ -92,7 +92,7 @@ func (h *Handler) see(c *app.RequestContext, s *streams.Stream, v viewing) *sigh
 			slog.String("stream", s.ID),
 			slog.String("route", routeOf(c)),
 			slog.String("mode", string(v.pace.Mode)),
-			slog.String("logid", s.Source.LogID),
+			slog.String("logid", s.LogID),
 			slog.String("request_id", c.Request.Header.Get(headerRequestID)),
 		},
 	}
@@ -124,11 +124,13 @@ func (g *sight) waiting() int {
 }
 
 // end tells how the stream ended: err is how playing it did.
-func (g *sight) end(ctx context.Context, source streams.Source, err error) {
+func (g *sight) end(ctx context.Context, s *streams.Stream, err error) {
 	outcome, cause := "done", error(nil)
 	if err != nil {
 		outcome, cause = "left", err
-	} else if reason, why := source.Failure(); reason != "" {
+	} else if s.Log.Left() {
+		outcome = "handed_over"
+	} else if reason, why := s.Failure(); reason != "" {
 		outcome, cause = reason, why
 	}
 	g.metrics.End(outcome)

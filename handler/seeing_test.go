@@ -99,7 +99,7 @@ func TestThePastIsNoLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}))
 		h.Streams.Grace = 2 * time.Hour
-		h.Upstream.IdleTimeout = 2 * time.Hour
+		h.Upstream.IdleTimeout, h.Upstream.MaxTime = 2*time.Hour, 2*time.Hour
 		id := startAsync(t, engine, "x")
 		time.Sleep(time.Hour - time.Second)
 		serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})

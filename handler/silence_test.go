@@ -123,7 +123,7 @@ func TestLeavingFreesTheUpstream(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 				defer cancel()
 				serve(ctx, t, engine, question("x"))
-				h.live.Wait()
+				_ = h.live.Wait(t.Context())
 				if closed != 50*time.Millisecond {
 					t.Errorf("upstream was closed at %v, want 50ms", closed)
 				}
@@ -212,32 +212,43 @@ func TestWhatGoesUpstream(t *testing.T) {
 	}
 }
 
-// The request that is made for a client that sends none.
+// The request that is made for a client that sends none, or only what it asks.
 func TestDefaultRequest(t *testing.T) {
-	tests := []struct{ name, url, wantURL, want string }{
+	made := func(botID, userID, message string) string {
+		return `{"bot_id":"` + botID + `","user_id":"` + userID + `","stream":true,"auto_save_history":true,` +
+			`"additional_messages":[{"role":"user","content":"` + message + `","content_type":"text"}]}`
+	}
+	const all = "/v3/chat?q=%3Ca%26b%3E&bot_id=B&user_id=U&conversation_id=C&mode=raw"
+	plain := map[string]string{"Content-Type": "Text/Plain; charset=utf-8"}
+	tests := []struct {
+		name      string
+		request   request
+		url, body string
+	}{
+		{"GET nothing", request{method: "GET", url: "/v3/chat"}, "/v3/chat", made("bot", "user", DefaultMessage)},
+		{"POST nothing", request{method: "POST", url: "/v3/chat"}, "/v3/chat", made("bot", "user", DefaultMessage)},
+		{"GET all", request{method: "GET", url: all}, "/v3/chat?conversation_id=C", made("B", "U", "<a&b>")},
+		{"POST all", request{method: "POST", url: all}, "/v3/chat?conversation_id=C", made("B", "U", "<a&b>")},
 		{
-			"nothing", "/v3/chat", "http://upstream.invalid/v3/chat",
-			`{"bot_id":"bot","user_id":"user","stream":true,"auto_save_history":true,` +
-				`"additional_messages":[{"role":"user","content":"` + DefaultMessage + `","content_type":"text"}]}`,
-		},
-		{
-			"all", "/v3/chat?q=%3Ca%26b%3E&bot_id=B&user_id=U&conversation_id=C&mode=raw", "http://upstream.invalid/v3/chat?conversation_id=C",
-			`{"bot_id":"B","user_id":"U","stream":true,"auto_save_history":true,` +
-				`"additional_messages":[{"role":"user","content":"<a&b>","content_type":"text"}]}`,
+			"plain text",
+			request{method: "POST", url: all, header: plain, body: "message=a&b\n{\"c\":1}"},
+			"/v3/chat?conversation_id=C",
+			made("B", "U", `message=a&b\n{\"c\":1}`),
 		},
 	}
 	for _, test := range tests {
-		for _, method := range []string{"GET", "POST"} {
-			t.Run(test.name+"/"+method, func(t *testing.T) {
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
-					body, _ := io.ReadAll(r.Body)
-					if r.Method != http.MethodPost || r.URL.String() != test.wantURL || string(body) != test.want {
-						t.Errorf("got %s %s %s\nwant POST %s %s", r.Method, r.URL, body, test.wantURL, test.want)
-					}
-					return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-				}))
-				serve(context.Background(), t, engine, request{method: method, url: test.url})
-			})
-		}
+		t.Run(test.name, func(t *testing.T) {
+			_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				body, _ := io.ReadAll(r.Body)
+				if r.Method != http.MethodPost || r.URL.String() != "http://upstream.invalid"+test.url || string(body) != test.body {
+					t.Errorf("got %s %s %s\nwant POST %s %s", r.Method, r.URL, body, test.url, test.body)
+				}
+				if got := r.Header.Values("Content-Type"); !reflect.DeepEqual(got, []string{"application/json"}) {
+					t.Errorf("Content-Type is %q", got)
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+			}))
+			serve(context.Background(), t, engine, test.request)
+		})
 	}
 }

@@ -61,7 +61,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 		}
-		h.live.Wait()
+		_ = h.live.Wait(t.Context())
 	})
 }
 
@@ -86,7 +86,7 @@ func TestStopCancelsTheChat(t *testing.T) {
 		stop := at
 		stop.method = "DELETE"
 		serve(t.Context(), t, engine, stop)
-		h.live.Wait()
+		_ = h.live.Wait(t.Context())
 		seen, _ := serve(t.Context(), t, engine, at)
 		events := readIDs(t, seen.text())
 		chat := gjson.Parse(events[0].data)

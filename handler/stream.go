@@ -31,9 +31,7 @@ func (h *Handler) record(r recording) *streams.Stream {
 	h.live.Go(func() {
 		defer r.leave()
 		defer gaveUp() // once the upstream has been released
-		err := typewriter.Record(h.counted(r.events, source), s.Log, upstream.ErrorEvent(upstream.ErrRefused))
-		s.Ended()
-		r.release(err)
+		r.release(s.Record(h.counted(r.events, source)))
 	})
 	return s
 }

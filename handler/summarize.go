@@ -54,6 +54,9 @@ func (h *Handler) summarize(ctx context.Context, c *app.RequestContext) {
 
 // summarizeGet serves GET /ai/summarize, for EventSource.
 func (h *Handler) summarizeGet(ctx context.Context, c *app.RequestContext) {
+	if _, ok := h.readBody(c); !ok { // it has none to be of use
+		return
+	}
 	if last := lastEventID(c); last != "" {
 		h.resume(ctx, c, last)
 		return
@@ -81,8 +84,6 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, ask s
 		}
 		defer leave()
 	}
-	h.live.Add(1)
-	defer h.live.Done()
 	defer watchLeaving(c)()
 	header := h.upstreamHeader(c)
 	header.Set("Content-Type", "application/json")
@@ -130,7 +131,7 @@ type chatJob struct {
 
 // recordSummary starts a job and reads its progress into a stream.
 func (h *Handler) recordSummary(o opening, j chatJob) *streams.Stream {
-	ctx, cancel := context.WithCancel(h.draining)
+	ctx, cancel := context.WithCancel(h.ending)
 	var reply atomic.Pointer[upstream.Reply] // nil: there is none yet
 	j.job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
 		asked := time.Now()

@@ -172,7 +172,7 @@ func TestSummaryFails(t *testing.T) {
 				if last := got[len(got)-1]; last != test.want {
 					t.Errorf("ends with %q, want %q", got, test.want)
 				}
-				h.live.Wait()
+				_ = h.live.Wait(t.Context())
 			})
 		})
 	}
@@ -192,7 +192,7 @@ func TestSummaryTimeoutCancels(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
 		}))
 		serve(t.Context(), t, engine, getSummary("x", ""))
-		h.live.Wait()
+		_ = h.live.Wait(t.Context())
 		if want := `/v3/chat/cancel {"conversation_id":"8","chat_id":"7"}`; !slices.Equal(canceled, []string{want}) {
 			t.Errorf("canceled %q", canceled)
 		}
@@ -356,7 +356,7 @@ func TestStopSummary(t *testing.T) {
 		if last := got[len(got)-1]; last != "2000 error 9.15 Stopped" {
 			t.Errorf("ends with %q", got)
 		}
-		h.live.Wait()
+		_ = h.live.Wait(t.Context())
 	})
 }
 
@@ -389,7 +389,7 @@ func TestLeavingASummary(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				serve(ctx, t, engine, test.request)
-				h.live.Wait()
+				_ = h.live.Wait(t.Context())
 				if took := time.Since(began); took != test.want {
 					t.Errorf("the upstream was given up after %v, want %v", took, test.want)
 				}
@@ -423,7 +423,7 @@ func TestSummaryIsTakenOver(t *testing.T) {
 			t.Errorf("failed: %s", failed)
 		}
 		s.Detach()
-		h.live.Wait()
+		_ = h.live.Wait(t.Context())
 		time.Sleep(time.Hour) // the retention
 	})
 }

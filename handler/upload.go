@@ -8,16 +8,9 @@ import (
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
-	"github.com/cloudwego/hertz/pkg/network"
 )
 
-// bodyTimeout is how long a client may be silent in the middle of a request's body.
-const bodyTimeout = 30 * time.Second
-
-var (
-	errTooLarge = errors.New("request body is too large")
-	errStopped  = errors.New("request is over")
-)
+var errTooLarge = errors.New("request body is too large")
 
 // upload is a request's body on its way upstream, read from the client's connection
 // only as fast as the upstream takes it. The HTTP transport may read it after its
@@ -26,12 +19,14 @@ var (
 type upload struct {
 	length int64 // in bytes, or unknownSize
 
+	watch func() (stop func()) // begins to watch whether the client leaves
+
 	mu       sync.Mutex // held while reading
-	r        io.Reader
-	conn     network.Conn
-	left     int64 // how much may still come
-	stopping atomic.Bool
+	r        *patientReader
+	left     int64  // how much may still come
+	unwatch  func() // nil: nobody watches
 	tooLarge atomic.Bool
+	slow     atomic.Bool
 	read     atomic.Bool // to its end
 }
 
@@ -46,7 +41,10 @@ func newUpload(c *app.RequestContext, limit int64) *upload {
 		u.tooLarge.Store(true)
 		return u
 	default:
-		return &upload{length: length, r: c.RequestBodyStream(), conn: c.GetConn(), left: limit}
+		return &upload{
+			length: length, r: newPatientReader(c), left: limit,
+			watch: func() func() { return watchLeaving(c) },
+		}
 	}
 }
 
@@ -57,21 +55,20 @@ func (u *upload) Read(p []byte) (int, error) {
 	if u.tooLarge.Load() {
 		return 0, errTooLarge
 	}
-	if u.conn != nil {
-		if err := u.conn.SetReadTimeout(bodyTimeout); err != nil {
-			return 0, err
-		}
-	}
-	if u.stopping.Load() { // after the deadline was set: stop sets its own
-		return 0, errStopped
+	if u.read.Load() {
+		return 0, io.EOF
 	}
 	n, err := u.r.Read(p)
 	if u.left -= int64(n); u.left < 0 {
 		u.tooLarge.Store(true)
 		return 0, errTooLarge
 	}
-	if err == io.EOF {
+	switch {
+	case errors.Is(err, errSlow):
+		u.slow.Store(true)
+	case err == io.EOF:
 		u.read.Store(true)
+		u.unwatch = u.watch() // while the upstream makes its answer, too
 	}
 	return n, err
 }
@@ -80,18 +77,26 @@ func (u *upload) Read(p []byte) (int, error) {
 // its connection is closed.
 func (u *upload) stop(c *app.RequestContext) {
 	const linger = time.Second
-	u.stopping.Store(true)
-	if u.conn == nil || u.isRead() {
+	if u.r == nil {
 		return
 	}
-	_ = u.conn.SetReadDeadline(time.Unix(1, 0)) // an error: it is closed already
+	if !u.isRead() {
+		u.r.stop()
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	c.SetConnectionClose()
-	_ = u.conn.SetReadTimeout(linger)
+	switch {
+	case u.unwatch != nil:
+		u.unwatch()
+	case u.r.conn != nil:
+		c.SetConnectionClose()
+		_ = u.r.conn.SetReadTimeout(linger) // an error: it is closed already
+	}
 }
 
 // isRead reports whether all of the body was read.
 func (u *upload) isRead() bool { return u == nil || u.read.Load() }
 
 func (u *upload) isTooLarge() bool { return u != nil && u.tooLarge.Load() }
+
+func (u *upload) isSlow() bool { return u != nil && u.slow.Load() }

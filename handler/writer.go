@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/network"
@@ -30,8 +29,8 @@ type eventWriter struct {
 }
 
 // newEventWriter takes over the response.
-func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool) *eventWriter {
-	w := &eventWriter{body: h.newBody(c, unknownSize)}
+func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool) *eventWriter {
+	w := &eventWriter{body: newBody(c, unknownSize)}
 	header := &c.Response.Header
 	header.SetContentType(sse.ContentType + "; charset=utf-8")
 	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
@@ -41,8 +40,8 @@ func (h *Handler) newEventWriter(c *app.RequestContext, s *streams.Stream, withI
 	}
 	header.Set("X-Accel-Buffering", "no") // nginx must not collect events
 	header.Set("Typewriter-Stream", s.ID)
-	if s.Source.LogID != "" {
-		header.Set(headerLogID, s.Source.LogID)
+	if s.LogID != "" {
+		header.Set(headerLogID, s.LogID)
 	}
 	if s.Unshared {
 		header.Set("Typewriter-Resume", resumeUnavailable)
@@ -138,10 +137,6 @@ type body struct {
 	w   network.ExtWriter
 	buf []byte
 	err error // of the first write that failed; then nothing is written any more
-
-	conn     network.Conn
-	timeout  time.Duration
-	deadline time.Time // that the connection has
 }
 
 // maxBuffer is how much of a buffer is kept. Half of it is collected before it is sent
@@ -151,12 +146,12 @@ const maxBuffer = 32 << 10
 // newBody takes over the response's body. Of a size that is known it is written
 // as it is; else in chunks, or up to the connection's end for a client of HTTP/1.0,
 // which knows no chunks.
-func (h *Handler) newBody(c *app.RequestContext, size int) *body {
+func newBody(c *app.RequestContext, size int) *body {
 	if w := c.Response.GetHijackWriter(); w != nil {
 		return &body{w: w} // set by a test
 	}
-	b := &body{conn: c.GetConn(), timeout: h.WriteTimeout}
-	w := &connWriter{conn: b.conn}
+	b := &body{}
+	w := &connWriter{conn: c.GetConn()}
 	if c.Request.Header.ConnectionClose() {
 		// Hertz closes the connection but would say so too late: the header has left.
 		c.SetConnectionClose()
@@ -189,17 +184,8 @@ func (b *body) open() error {
 	return b.err
 }
 
-// send writes at once. The connection's deadline is put off only now and then: a
-// client has between half the timeout and all of it to read.
+// send writes at once.
 func (b *body) send(p []byte) {
-	if b.conn != nil {
-		if now := time.Now(); b.deadline.Sub(now) < b.timeout/2 {
-			b.deadline = now.Add(b.timeout)
-			if b.err = b.conn.SetWriteDeadline(b.deadline); b.err != nil {
-				return
-			}
-		}
-	}
 	if _, b.err = b.w.Write(p); b.err == nil {
 		b.err = b.w.Flush()
 	}
@@ -229,6 +215,13 @@ func (b *body) Flush() error {
 	return b.err
 }
 
+// abort has the response end with its connection, not as if it were whole.
+func (b *body) abort(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
 // SetBody takes what Hertz wants to say when a route has answered 404 or 405, for
 // which it looks here: nothing is added to a reply.
 func (b *body) SetBody([]byte) {}
@@ -253,9 +246,7 @@ func (b *body) Finalize() error {
 	if err := b.Flush(); err != nil {
 		return err
 	}
-	if b.err = b.w.Finalize(); b.err == nil && b.conn != nil {
-		b.err = b.conn.SetWriteDeadline(time.Time{}) // the connection may serve again
-	}
+	b.err = b.w.Finalize()
 	return b.err
 }
 

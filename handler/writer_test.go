@@ -29,16 +29,12 @@ func (s *sink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (*sink) SetWriteDeadline(time.Time) error { return nil }
-
 // newSinkWriter returns a writer in chunks to a sink. Its header has left.
 func newSinkWriter(t testing.TB, idPrefix string) (*eventWriter, *sink) {
 	t.Helper()
 	conn := &sink{}
 	w := &eventWriter{idPrefix: idPrefix, seen: newTestSight(), body: &body{
-		conn:    conn,
-		timeout: time.Minute,
-		w:       resp.NewChunkedBodyWriter(&protocol.Response{}, &connWriter{conn: conn}),
+		w: resp.NewChunkedBodyWriter(&protocol.Response{}, &connWriter{conn: conn}),
 	}}
 	if err := w.open(); err != nil {
 		t.Fatal(err)

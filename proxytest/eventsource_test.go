@@ -26,13 +26,14 @@ type browser struct {
 	lastID string
 	retry  time.Duration
 
-	mu       sync.Mutex
-	text     strings.Builder // of the deltas
-	names    []string        // of the events, one for each run of the same
-	ids      map[string]bool
-	again    []string // ids that came twice
-	statuses []int    // one for each answer
-	heard    int      // on how many connections an event came
+	mu        sync.Mutex
+	text      strings.Builder // of the deltas
+	names     []string        // of the events, one for each run of the same
+	ids       map[string]bool
+	again     []string // ids that came twice
+	backwards []string // ids that are not behind those before them
+	statuses  []int    // one for each answer
+	heard     int      // on how many connections an event came
 }
 
 // open starts a page that asks a message, and returns it and how it has ended.
@@ -139,6 +140,9 @@ func (b *browser) handOut(name, data, id string, first bool) {
 	if b.ids[id] {
 		b.again = append(b.again, id)
 	}
+	if b.lastID != "" && !isBehind(id, b.lastID) {
+		b.backwards = append(b.backwards, id)
+	}
 	b.ids[id] = true
 	b.lastID = id
 	if name == "conversation.message.delta" {
@@ -147,6 +151,15 @@ func (b *browser) handOut(name, data, id string, first bool) {
 	if len(b.names) == 0 || b.names[len(b.names)-1] != name {
 		b.names = append(b.names, name)
 	}
+}
+
+// isBehind reports whether an id's position is behind that of another of its stream.
+func isBehind(id, before string) bool {
+	var at, was [2]int
+	_, position, _ := strings.Cut(id, ":")
+	_, positionBefore, _ := strings.Cut(before, ":")
+	_, err := fmt.Sscanf(position+" "+positionBefore, "%d.%d %d.%d", &at[0], &at[1], &was[0], &was[1])
+	return err == nil && slices.Compare(at[:], was[:]) > 0
 }
 
 // connections are on how many an event has come.

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/process"
 )
 
 // front is what stands in front of a server.
@@ -50,8 +52,8 @@ var fronts = []struct {
 var trust *tls.Config
 
 // certFile and keyFile are where that certificate is.
-func certFile() string { return filepath.Join(folder, "cert.pem") }
-func keyFile() string  { return filepath.Join(folder, "key.pem") }
+func certFile() string { return filepath.Join(process.Folder(), "cert.pem") }
+func keyFile() string  { return filepath.Join(process.Folder(), "key.pem") }
 
 // makeCertificate makes one for the loopback, and has [http.DefaultClient] trust it.
 func makeCertificate() error {

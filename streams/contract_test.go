@@ -176,8 +176,8 @@ func testSameEvents(t *testing.T, r replicas) {
 	if n, _ := other.Log.Len(); n != 700 {
 		t.Errorf("%d entries when it is found", n)
 	}
-	if other.Source.LogID != "log" {
-		t.Errorf("log id is %q", other.Source.LogID)
+	if other.LogID != "log" {
+		t.Errorf("log id is %q", other.LogID)
 	}
 	fill(t, s, 700, 1500)
 	end(s)

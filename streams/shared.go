@@ -26,16 +26,21 @@ func (r *Registry) share(s *Stream) {
 	}
 	s.shared = true
 	s.Unshared = r.Store.Create(r.writing, s.ID, s.about()) != nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.write(s)
 }
 
 func (s *Stream) about() About {
-	return About{Seal: s.owner, LogID: s.Source.LogID, Started: s.Log.Started()}
+	return About{Seal: s.owner, LogID: s.LogID, Started: s.Log.Started()}
 }
 
-// write starts to write a stream to the store. It ends when the log has ended and is
-// written, at the latest with the registry.
+// write starts to write a stream to the store; with the lock held. It ends when the log
+// has ended and is written, at the latest with the registry.
 func (r *Registry) write(s *Stream) {
+	if r.writing.Err() != nil {
+		return // the process ends
+	}
 	feed := Feed{About: s.about(), Gate: s.Log.Gate(), Asked: s.asked}
 	r.writers.Go(func() {
 		_ = r.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
@@ -102,16 +107,16 @@ func (r *Registry) adopt(id string, about About, proceed Continue) (*Stream, err
 		s.settle()
 		return s, nil
 	}
-	if r.writing.Err() != nil {
+	if r.draining.Load() {
 		return nil, ErrUnavailable
 	}
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
-		ID: id, Log: typewriter.NewLogSince(about.Started, r.budget),
+		ID: id, LogID: about.LogID, Log: typewriter.NewLogSince(about.Started, r.budget, streamBytes),
 		registry: r, owner: about.Seal, kept: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
-	s.Source = s.borrowed(about.LogID, cancel)
+	s.source = s.borrowed(cancel)
 	r.streams[id] = s
 	r.work.Go(func() {
 		defer cancel()
@@ -157,20 +162,21 @@ func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 	})
 	switch {
 	case err == nil:
-		s.Ended()
 	case errors.Is(err, ErrOrphaned):
 		r.takeOver(ctx, s, proceed)
+		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.forget()
 		s.Log.End(r.Full)
-		s.Ended()
 	default:
 		// Nobody looks on, or the process ends: who does look on finds the stream at
 		// another replica.
 		s.forget()
+		s.Log.Leave()
 		s.Log.End()
-		s.Ended()
 	}
+	s.release(failure{})
+	s.Ended()
 }
 
 // takeOver goes on with a stream that this replica has become the writer of.
@@ -180,27 +186,23 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	r.mu.Lock()
 	s.remote, s.taken = false, source
 	stopping := s.stopping
-	if r.writing.Err() == nil {
-		r.write(s)
-	}
+	r.write(s)
 	r.mu.Unlock()
 	if stopping {
 		source.Cancel(ctx)
 	}
-	_ = typewriter.Record(events, s.Log, r.Full) // the log tells
-	s.Ended()
+	_ = s.Record(events) // the log tells
 }
 
 // borrowed is the source of a stream that another replica has, or had.
-func (s *Stream) borrowed(logID string, stop func()) Source {
+func (s *Stream) borrowed(stop func()) Source {
 	taken := func() Source {
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
 		return s.taken
 	}
 	return Source{
-		LogID: logID,
-		Stop:  stop,
+		Stop: stop,
 		Cancel: func(ctx context.Context) {
 			if own := taken(); own.Cancel != nil {
 				own.Cancel(ctx)
@@ -261,7 +263,12 @@ func (s *Stream) Skip(ctx context.Context) {
 // Cancel has the upstream stop the answer, whichever replica has it, and the players
 // type what waits.
 func (s *Stream) Cancel(ctx context.Context) {
-	s.Source.Cancel(ctx)
+	s.registry.mu.Lock()
+	cancel := s.source.Cancel
+	s.registry.mu.Unlock()
+	if cancel != nil {
+		cancel(ctx)
+	}
 	s.Skip(ctx) // nobody wants to wait for what is left
 }
 
@@ -273,9 +280,13 @@ func (s *Stream) ask(ctx context.Context, ask Ask) error {
 	return s.registry.Store.Ask(ctx, s.ID, ask)
 }
 
+// Drain has no more streams of other replicas read here.
+func (r *Registry) Drain() { r.draining.Store(true) }
+
 // Stop leaves what is shared to the other replicas: streams that run here go on there,
 // and viewers of theirs can go on there, too. It takes two seconds at most.
 func (r *Registry) Stop() {
+	r.Drain()
 	r.mu.Lock()
 	r.endWriting()
 	r.mu.Unlock()

@@ -26,8 +26,8 @@ type Store interface {
 	// come meanwhile is written when it is back, also if the store has lost everything.
 	// It returns when the log has ended and all is written, or is freed, or when another
 	// replica has become the writer; the gate is then open. When ctx is done it writes
-	// what there is, which takes no longer than two seconds; another replica can then
-	// become the writer.
+	// what there is, which takes no longer than two seconds, and leaves the log: readers
+	// here see what another replica, which can then become the writer, goes on from.
 	Write(ctx context.Context, id string, feed Feed) error
 
 	// Read appends a stream to the feed's log as it grows, and ends the log when the

@@ -10,8 +10,13 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
+	"iter"
+	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sse-typewriter/typewriter"
@@ -27,8 +32,12 @@ type Registry struct {
 	// is closed after the registry.
 	Store Store
 
-	// Full ends a stream of another replica that there is no memory for.
-	Full typewriter.Event
+	// Full ends a stream that there is no memory for, and Broken one whose source has
+	// panicked.
+	Full, Broken typewriter.Event
+
+	// Logger is told of panics.
+	Logger *slog.Logger
 
 	// What is written to the store ends before all else that is shared does.
 	writing, sharing       context.Context
@@ -36,6 +45,8 @@ type Registry struct {
 	writers, work          sync.WaitGroup
 
 	budget *typewriter.Budget
+
+	draining atomic.Bool // no more streams of other replicas are read
 
 	mu       sync.Mutex
 	streams  map[string]*Stream
@@ -45,7 +56,7 @@ type Registry struct {
 // NewRegistry returns a registry whose streams hold at most maxBytes together. When
 // they would hold more, finished ones without a viewer are evicted.
 func NewRegistry(maxBytes int64) *Registry {
-	r := &Registry{streams: map[string]*Stream{}}
+	r := &Registry{streams: map[string]*Stream{}, Logger: slog.New(slog.DiscardHandler)}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
 	r.sharing, r.endSharing = context.WithCancel(context.Background())
 	r.budget = typewriter.NewBudget(maxBytes, r.evict)
@@ -81,8 +92,9 @@ type Stream struct {
 	// Log holds the stream's events.
 	Log *typewriter.Log
 
-	// Source is where the events come from.
-	Source Source
+	// LogID is the upstream's name for the request, to be quoted to its support; empty:
+	// it has none.
+	LogID string
 
 	// Unshared says that the store could not be reached when the stream was opened.
 	Unshared bool
@@ -94,6 +106,8 @@ type Stream struct {
 	loaded   chan struct{} // closed when the store's part is in the log; nil: begun here
 
 	// What follows belongs to registry.mu.
+	source   Source // of which nothing is held once it has ended
+	failed   failure
 	remote   bool   // another replica writes it
 	stopping bool   // it was asked to stop
 	taken    Source // of a stream that was another replica's
@@ -106,9 +120,9 @@ type Stream struct {
 }
 
 // Source is where a stream's events come from. Its functions are safe for concurrent
-// use.
+// use. Those that are nil do nothing.
 type Source struct {
-	// LogID is the upstream's name for the request, to be quoted to its support.
+	// LogID is that of the stream.
 	LogID string
 
 	// Stop gives up the source, if it has not ended. It must not block.
@@ -122,6 +136,9 @@ type Source struct {
 	Failure func() (reason string, cause error)
 }
 
+// streamBytes is what a stream takes in memory besides the events in its log, about.
+const streamBytes = 2 << 10
+
 // NewID returns an id for [Registry.Open].
 func NewID() string { return strings.ToLower(rand.Text()) }
 
@@ -130,10 +147,11 @@ func NewID() string { return strings.ToLower(rand.Text()) }
 func (r *Registry) Open(id, owner string, kept bool, source Source) *Stream {
 	s := &Stream{
 		ID:       id,
-		Log:      typewriter.NewLogIn(r.budget),
+		Log:      typewriter.NewLogIn(r.budget, streamBytes),
+		LogID:    source.LogID,
 		registry: r,
 		kept:     kept,
-		Source:   source,
+		source:   source,
 		viewers:  1,
 	}
 	s.owner = seal(s.ID, owner)
@@ -187,6 +205,61 @@ func (s *Stream) Ended() {
 	s.settle()
 }
 
+// Record reads the stream's events from its source into its log, never waiting for a
+// viewer, and ends the log. It returns [typewriter.ErrFull] when not all of them were
+// taken, and another error when the source has panicked.
+func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
+	var failed failure
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.registry.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
+			s.Log.End(s.registry.Broken)
+			failed, err = failure{"internal", errPanic}, errPanic
+		}
+		s.release(failed)
+		s.Ended()
+	}()
+	return typewriter.Record(events, s.Log, s.registry.Full)
+}
+
+var errPanic = errors.New("the stream's source has panicked")
+
+// Failure says in a word how the stream's source failed, or nothing, and what the cause
+// was, if one is known. It is asked when the log has ended.
+func (s *Stream) Failure() (reason string, cause error) {
+	s.registry.mu.Lock()
+	failure, failed := s.source.Failure, s.failed
+	s.registry.mu.Unlock()
+	if failure != nil {
+		return failure()
+	}
+	return failed.reason, failed.cause
+}
+
+// failure is how a source failed.
+type failure struct {
+	reason string
+	cause  error
+}
+
+// release lets go of the source, which has ended: the stream may be kept for long. How
+// it failed may be known already.
+func (s *Stream) release(failed failure) {
+	if failed.reason == "" {
+		failed.reason, failed.cause = s.Failure()
+	}
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.source, s.taken, s.failed = Source{}, Source{}, failed
+}
+
+// stop gives up the source; with the lock held.
+func (s *Stream) stop() {
+	if s.source.Stop != nil {
+		s.source.Stop()
+	}
+}
+
 // Kept reports whether a viewer can come back.
 func (s *Stream) Kept() bool { return s.kept }
 
@@ -214,7 +287,7 @@ func (s *Stream) settle() {
 		s.evicting = s.registry.finished.PushBack(s)
 		s.expireAfter(s.registry.Retention)
 	case !s.kept:
-		s.Source.Stop()
+		s.stop()
 	default:
 		s.expireAfter(s.registry.Grace)
 	}
@@ -238,9 +311,9 @@ func (s *Stream) expire() {
 	case s.remote:
 		delete(s.registry.streams, s.ID) // whoever comes now reads it anew
 		s.forgotten = true
-		s.Source.Stop()
+		s.stop()
 	default:
-		s.Source.Stop()
+		s.stop()
 	}
 }
 

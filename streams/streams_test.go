@@ -113,8 +113,9 @@ func TestNotKept(t *testing.T) {
 // runs does not.
 func TestEviction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRegistry(10_000)
-		big := event(strings.Repeat("x", 2000))
+		const bytes = 960_000 + 5*streamBytes
+		r := newRegistry(bytes)
+		big := event(strings.Repeat("x", 200_000))
 		finished := make([]*Stream, 4)
 		for i := range finished {
 			finished[i] = open(r, true, nil)
@@ -141,17 +142,17 @@ func TestEviction(t *testing.T) {
 			if !want[1] {
 				break
 			}
-			if err := running.Log.Append(event(strings.Repeat("y", 1700))); err != nil {
+			if err := running.Log.Append(event(strings.Repeat("y", 170_000))); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var err error
 		for range 10 {
-			if err = running.Log.Append(event(strings.Repeat("z", 2000))); err != nil {
+			if err = running.Log.Append(event(strings.Repeat("z", 200_000))); err != nil {
 				break
 			}
 		}
-		if !errors.Is(err, typewriter.ErrFull) || r.Bytes() > 10_000 {
+		if !errors.Is(err, typewriter.ErrFull) || r.Bytes() > bytes {
 			t.Errorf("a stream that outgrows all: %v, %d bytes held", err, r.Bytes())
 		}
 	})

@@ -5,58 +5,101 @@ import (
 	"fmt"
 	"iter"
 	"log"
+	"os"
 	"slices"
+	"strings"
 
 	"sse-typewriter/typewriter"
 )
 
-// terminal is a Writer that prints each event as it leaves.
-type terminal struct{}
-
-func (terminal) Write(o typewriter.Output) error {
-	_, err := fmt.Print(string(o.Data))
-	return err
-}
-
-func (terminal) Flush() error     { return nil }
-func (terminal) Heartbeat() error { return nil }
-
-// events makes an event of each text: all of one channel, with nothing around
-// them.
-func events(texts iter.Seq[string]) iter.Seq[typewriter.Event] {
-	frame := &typewriter.Frame{Channel: "answer"}
-	return func(yield func(typewriter.Event) bool) {
-		for text := range texts {
-			if !yield(typewriter.Event{Frame: frame, Text: text}) {
-				return
-			}
-		}
-	}
-}
-
-// Texts that come all at once, cut anywhere, are typed cluster by cluster: the
-// family of two is one.
-func Example() {
-	source := slices.Values([]string{"Dear ", "both", " 👩", "\u200d👧, ", "hello", ".\n", "Bye!\n"})
-
-	answer := typewriter.NewLog(1 << 20)
-	full := typewriter.Event{Frame: &typewriter.Frame{Head: "[too long]"}}
-	recorded := make(chan error, 1)
-	go func() { recorded <- typewriter.Record(events(source), answer, full) }()
-
+// quick is the default tempo, in a hurry.
+func quick() typewriter.Pace {
 	pace := typewriter.DefaultPace(typewriter.Typewriter)
 	pace.Speed = 20
-	if err := pace.Validate(); err != nil {
-		log.Fatal(err)
-	}
-	player := typewriter.Player{Log: answer, Pace: pace}
-	if err := player.Play(context.Background(), terminal{}); err != nil {
-		log.Fatal(err)
-	}
-	if err := <-recorded; err != nil {
+	return pace
+}
+
+// Texts that come all at once, cut anywhere, are typed character by character: the
+// family of two is one.
+func ExampleType() {
+	texts := slices.Values([]string{"Dear ", "both", " 👩", "\u200d👧, ", "hello", ".\n", "Bye!\n"})
+	if err := typewriter.Type(context.Background(), os.Stdout, texts, quick()); err != nil {
 		log.Fatal(err)
 	}
 	// Output:
 	// Dear both 👩‍👧, hello.
 	// Bye!
+}
+
+// Any iterator over strings will do, and any io.Writer.
+func ExampleType_channel() {
+	words := make(chan string)
+	go func() {
+		defer close(words)
+		for word := range strings.FieldsSeq("the quick brown fox") {
+			words <- word + " "
+		}
+	}()
+	var received iter.Seq[string] = func(yield func(string) bool) {
+		for word := range words {
+			if !yield(word) {
+				return
+			}
+		}
+	}
+	var page strings.Builder
+	if err := typewriter.Type(context.Background(), &page, received, quick()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(page.String())
+	// Output: the quick brown fox
+}
+
+// counter is a Writer that counts the characters before each event that is no text.
+type counter struct{ typed int }
+
+func (c *counter) Write(o typewriter.Output) error {
+	c.typed += o.Clusters
+	if o.Clusters == 0 {
+		fmt.Printf("%d characters, then %s; go on from %s\n", c.typed, o.Data, o.Next)
+	}
+	return nil
+}
+
+func (c *counter) Flush() error     { return nil }
+func (c *counter) Heartbeat() error { return nil }
+
+// With a Writer of one's own, events keep what is around their text, other events pass
+// between them, and a log can be played again, from any position and at any tempo.
+func ExamplePlayer_Play() {
+	delta := &typewriter.Frame{Head: `{"content":"`, Tail: `"}`, Channel: "answer"}
+	done := &typewriter.Frame{Head: `{"status":"completed"}`}
+	events := slices.Values([]typewriter.Event{{Frame: delta, Text: "Hi"}, {Frame: delta, Text: ` \"you\"`}, {Frame: done}})
+
+	answer := typewriter.NewLog(1 << 20)
+	full := typewriter.Event{Frame: &typewriter.Frame{Head: `{"status":"too long"}`}}
+	recorded := make(chan error, 1)
+	go func() { recorded <- typewriter.Record(events, answer, full) }()
+
+	player := typewriter.Player{Log: answer, Pace: quick()}
+	if err := player.Play(context.Background(), &counter{}); err != nil {
+		log.Fatal(err)
+	}
+	if err := <-recorded; err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Println("again, from 1.4:")
+	again := typewriter.Player{
+		Log:  answer,
+		Pace: quick(),
+		From: typewriter.Position{Entry: 1, Offset: 4},
+	}
+	if err := again.Play(context.Background(), &counter{}); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// 8 characters, then {"status":"completed"}; go on from 3.0
+	// again, from 1.4:
+	// 3 characters, then {"status":"completed"}; go on from 3.0
 }

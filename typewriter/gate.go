@@ -70,6 +70,9 @@ func (g *Gate) Open() {
 	}
 }
 
+// Leave is [Log.Leave]: nothing more passes.
+func (g *Gate) Leave() { g.log.Leave() }
+
 // Shut undoes Open, for what comes from now on.
 func (g *Gate) Shut() {
 	g.log.mu.Lock()
@@ -84,4 +87,22 @@ func (g *Gate) wake() {
 	case g.ready <- struct{}{}:
 	default:
 	}
+}
+
+// Leave ends the log for its readers where they see it: the rest of the stream is kept
+// elsewhere. What is appended yet, nobody sees.
+func (l *Log) Leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n, ended := l.shown(); !ended {
+		l.left, l.leftAt = true, n
+		l.wakeReaders()
+	}
+}
+
+// Left reports whether readers saw an end that was not the stream's.
+func (l *Log) Left() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.left
 }

@@ -81,7 +81,7 @@ func TestAppendAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		time.Sleep(10 * time.Second)
-		l := NewLogSince(began, nil)
+		l := NewLogSince(began, nil, 0)
 		if !l.Started().Equal(began) {
 			t.Errorf("began at %v, want %v", l.Started(), began)
 		}
@@ -98,8 +98,43 @@ func TestAppendAt(t *testing.T) {
 				t.Errorf("arrived at %v, is at %v, want %v", test.at, at, test.want)
 			}
 		}
-		if l := NewLogSince(time.Now().Add(time.Hour), nil); !l.Started().Equal(time.Now()) {
+		if l := NewLogSince(time.Now().Add(time.Hour), nil, 0); !l.Started().Equal(time.Now()) {
 			t.Errorf("began in the future: %v", l.Started())
 		}
 	})
+}
+
+// A log that is left ends, for readers, where they see it, whatever comes yet.
+func TestLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLog(0)
+		gate := l.Gate()
+		for _, s := range []string{"a", "b", "c"} {
+			if err := l.Append(text(s)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gate.Pass(2)
+		w := newRecorder(t)
+		played := make(chan error)
+		go func() { played <- (&Player{Log: l, Pace: DefaultPace(Raw)}).Play(t.Context(), w) }()
+		synctest.Wait()
+		gate.Leave()
+		gate.Open()
+		l.End(other("error"))
+		if err := <-played; err != nil || w.text(content) != "ab" {
+			t.Errorf("%v, %q was played", err, w.text(content))
+		}
+		if n, ended := l.Len(); n != 2 || !ended || !l.Left() {
+			t.Errorf("readers see %d entries, ended: %v, left: %v", n, ended, l.Left())
+		}
+		if _, _, ok := l.Read(2); ok {
+			t.Error("they can read more")
+		}
+	})
+	ended := NewLog(0)
+	ended.End()
+	if ended.Leave(); ended.Left() {
+		t.Error("a log that has ended was left")
+	}
 }

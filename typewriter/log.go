@@ -30,6 +30,7 @@ type Log struct {
 	start    time.Time
 	maxBytes int
 	budget   *Budget
+	overhead int // bytes that count besides what the log holds
 
 	mu      sync.Mutex
 	entries []entry
@@ -39,6 +40,8 @@ type Log struct {
 	ended   bool
 	skipped bool
 	freed   bool
+	left    bool
+	leftAt  int   // how many entries readers see of a log that was left
 	gate    *Gate // nil: readers see everything
 	readers []chan<- struct{}
 
@@ -61,17 +64,20 @@ func NewLog(maxBytes int) *Log {
 	return &Log{start: time.Now(), maxBytes: maxBytes}
 }
 
-// NewLogIn starts an empty log whose memory counts in a budget, until it is freed.
-func NewLogIn(budget *Budget) *Log {
+// NewLogIn starts an empty log whose memory counts in a budget, until it is freed: what
+// it holds, and so many bytes for what is kept with it. Those are taken also if they
+// are not there.
+func NewLogIn(budget *Budget, overhead int) *Log {
 	l := NewLog(0)
-	l.budget = budget
+	l.budget, l.overhead = budget, overhead
+	budget.release(-overhead)
 	return l
 }
 
 // NewLogSince is NewLogIn for a log that was begun elsewhere, at a time that is not in
 // the future.
-func NewLogSince(start time.Time, budget *Budget) *Log {
-	l := NewLogIn(budget)
+func NewLogSince(start time.Time, budget *Budget, overhead int) *Log {
+	l := NewLogIn(budget, overhead)
 	// The clock of the log must be a monotonic one.
 	l.start = l.start.Add(-max(time.Since(start), 0))
 	return l
@@ -106,11 +112,7 @@ func (l *Log) Append(e Event) error { return l.AppendAt(e, time.Now()) }
 // AppendAt adds an event that arrived at a time: by the log's clock none arrives in
 // the future, nor before the one that precedes it.
 func (l *Log) AppendAt(e Event, arrived time.Time) error {
-	l.mu.Lock()
-	cost := l.cost(e) // only this goroutine can change it
-	full := l.size()+cost > l.maxBytes
-	l.mu.Unlock()
-	if full || !l.budget.reserve(cost) {
+	if cost, fits := l.fits(e); !fits || !l.budget.reserve(cost) {
 		return ErrFull
 	}
 	l.mu.Lock()
@@ -118,6 +120,15 @@ func (l *Log) AppendAt(e Event, arrived time.Time) error {
 	l.add(e, arrived)
 	l.wake()
 	return nil
+}
+
+// fits returns what an event would cost, which only the goroutine that appends can
+// change, and whether the log has room for it.
+func (l *Log) fits(e Event) (cost int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	cost = l.cost(e)
+	return cost, l.size()+cost <= l.maxBytes
 }
 
 // End says that nothing follows the events given. They are added even to a log
@@ -149,8 +160,8 @@ func (l *Log) Skip() {
 func (l *Log) Free() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.budget.release(l.size())
-	l.freed = true
+	l.budget.release(l.size() + l.overhead)
+	l.freed, l.overhead = true, 0
 	l.entries0 += len(l.entries)
 	l.entries, l.text, l.frames, l.framed = nil, nil, nil, 0
 }
@@ -234,6 +245,9 @@ func (l *Log) Len() (n int, ended bool) {
 
 // shown is what readers see; with the lock held.
 func (l *Log) shown() (n int, ended bool) {
+	if l.left {
+		return l.leftAt, true
+	}
 	if l.gate != nil && l.gate.shut {
 		return l.gate.passed, false
 	}

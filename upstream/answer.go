@@ -131,7 +131,7 @@ func (a *Answer) fail(told gjson.Result, otherwise string) {
 
 // ours are the failures that [ErrorEvent] tells of, by their code.
 var ours = map[int]string{
-	5020: reasonCanceled, 5022: reasonEventSize, 5023: reasonCut, 5025: reasonTooLarge, 5042: reasonIdle,
+	5020: reasonCanceled, 5022: reasonEventSize, 5023: reasonCut, 5025: reasonTooLarge, 5042: reasonIdle, 5043: reasonLong,
 }
 
 // refused is how it ends when the service says why: with its code and words.

@@ -20,8 +20,9 @@ type Client struct {
 	// BaseURL is what paths are appended to, without a slash at its end.
 	BaseURL string
 
-	// IdleTimeout is how long a stream may be silent.
-	IdleTimeout time.Duration
+	// IdleTimeout is how long a reply may be silent, and MaxTime how long a request may
+	// take in all.
+	IdleTimeout, MaxTime time.Duration
 
 	// MaxEventBytes is the size of the largest event that is read.
 	MaxEventBytes int
@@ -75,6 +76,7 @@ func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	return &Client{
 		BaseURL:         strings.TrimRight(baseURL, "/"),
 		IdleTimeout:     DefaultIdleTimeout,
+		MaxTime:         DefaultMaxTime,
 		MaxEventBytes:   DefaultMaxEventBytes,
 		RecoveryTimeout: DefaultRecoveryTimeout,
 		resty:           rc,
@@ -92,6 +94,7 @@ func (quiet) Debugf(string, ...any) {}
 // Defaults of [Client].
 const (
 	DefaultIdleTimeout     = 2 * time.Minute
+	DefaultMaxTime         = time.Hour
 	DefaultMaxEventBytes   = 8 << 20
 	DefaultRecoveryTimeout = time.Minute
 )
@@ -144,7 +147,9 @@ type Reply struct {
 // Do sends a request and returns the reply as soon as its header is there. The
 // error is an [*Error]. When ctx is done, so is the reply's body.
 func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
-	life, cancel := context.WithCancelCause(ctx)
+	bounded, release := context.WithTimeoutCause(ctx, c.MaxTime, errLong)
+	life, cancel := context.WithCancelCause(bounded)
+	context.AfterFunc(life, release)
 	ctx, drop := context.WithCancelCause(life)
 	url := c.BaseURL + req.Path
 	if req.Query != "" {
@@ -178,7 +183,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	reply := &Reply{
 		Status:      res.StatusCode(),
 		Header:      res.Header(),
-		Body:        res.Body,
+		Body:        &impatientBody{ReadCloser: res.Body, drop: drop, timeout: c.IdleTimeout},
 		client:      c,
 		credentials: secrets,
 		ctx:         ctx,

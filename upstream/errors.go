@@ -41,11 +41,17 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Causes that a context is cancelled with.
-var errIdle = errors.New("nothing came from the upstream for too long")
+var (
+	errIdle = errors.New("nothing came from the upstream for too long")
+	errLong = errors.New("the upstream did not come to an end")
+)
 
 // ErrRefused is how a stream ended whose events were not wanted to the end, since
 // there was no room for them.
 var ErrRefused = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
+
+// ErrInternal is a bug of ours.
+var ErrInternal = &Error{"internal", http.StatusInternalServerError, 5000, "internal error", nil}
 
 // openError tells why no reply came.
 func openError(ctx context.Context, err error) *Error {
@@ -59,7 +65,7 @@ func openError(ctx context.Context, err error) *Error {
 		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no error for it
 	switch {
 	case ctx.Err() != nil:
-		return canceled(err)
+		return canceled(errors.Join(err, context.Cause(ctx)))
 	case timedOut && connecting:
 		return &Error{"connect_timeout", http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
 	case timedOut:
@@ -71,6 +77,9 @@ func openError(ctx context.Context, err error) *Error {
 
 // canceled is how a stream ends that was given up.
 func canceled(cause error) *Error {
+	if errors.Is(cause, errLong) {
+		return &Error{reasonLong, http.StatusGatewayTimeout, 5043, "upstream took too long for its answer", nil}
+	}
 	return &Error{reasonCanceled, http.StatusBadGateway, 5020, "request was given up", cause}
 }
 
@@ -85,6 +94,7 @@ const (
 	reasonCut       = "cut"
 	reasonEventSize = "event_too_large"
 	reasonIdle      = "idle_timeout"
+	reasonLong      = "too_long"
 	reasonTooLarge  = "too_large"
 )
 

@@ -54,9 +54,7 @@ func ending(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq
 // read yields the events of the stream and returns why it ended, if not well.
 func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	decoder := cozeDecoder{keepStudioDone: r.client.KeepStudioDone}
-	idle := time.AfterFunc(r.client.IdleTimeout, func() { r.drop(errIdle) })
-	defer idle.Stop()
-	body := &endReader{r: &watchedReader{r: r.Body, timer: idle, timeout: r.client.IdleTimeout}}
+	body := &endReader{r: r.Body}
 	reached := running
 	config := sse.ReadConfig{MaxEventSize: r.client.MaxEventBytes}
 	for e, err := range sse.Read(body, &config) {
@@ -84,19 +82,17 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	return readError(r.ctx, nil, r.client.MaxEventBytes)
 }
 
-// watchedReader puts off a timer whenever something was read.
-type watchedReader struct {
-	r       io.Reader
-	timer   *time.Timer
+// impatientBody is a reply's body that is dropped when it is silent for too long.
+type impatientBody struct {
+	io.ReadCloser
+	drop    context.CancelCauseFunc
 	timeout time.Duration
 }
 
-func (w *watchedReader) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	if n > 0 {
-		w.timer.Reset(w.timeout)
-	}
-	return n, err
+// Read implements [io.Reader].
+func (b *impatientBody) Read(p []byte) (int, error) {
+	defer time.AfterFunc(b.timeout, func() { b.drop(errIdle) }).Stop()
+	return b.ReadCloser.Read(p)
 }
 
 // endReader ends the last line and event of a stream that forgot to. It hands on

@@ -137,6 +137,7 @@ func (w *writer) finish(ctx context.Context) error {
 	if over || err != nil {
 		return err
 	}
+	w.feed.Gate.Leave() // before anybody else goes on
 	_, err = w.store.append(ctx, w.id, w.feed.About, batch{before: w.next, leave: true})
 	return err
 }

@@ -1,0 +1,2 @@
+// Package client asks a chat from the terminal: the answer is typed there as it comes.
+package client

@@ -1,0 +1,3 @@
+// Package conns looks after the connections of clients, below HTTP: how many there are,
+// how long a client may take to read, and whether it is still there.
+package conns

@@ -1,0 +1,181 @@
+// Package examples has clients of the server in several languages, to copy from. Its
+// tests run each of them against the program and its stand-in.
+package examples
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/npm"
+)
+
+// patience bounds waits for things that must happen; how long they take is no test's
+// business.
+const patience = 2 * time.Minute
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // they mostly wait
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// start runs the program against its stand-in to the end of the test and returns its
+// base URL.
+func start(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "sse-typewriter")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
+		t.Fatalf("cannot build: %v\n%s", err, out)
+	}
+	var failed bytes.Buffer
+	cmd := exec.Command(binary, "--addr=127.0.0.1:0", "--speed=100", "--drain-timeout=100ms") // not of the test's context, which ends before its cleanups
+	cmd.Env = []string{"NO_PROXY=*", "no_proxy=*"}
+	cmd.Stderr = &failed
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // an error shows in Wait
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("the program ended with: %v\n%s", err, failed.String())
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
+	if base == "" {
+		t.Fatalf("the program printed %q, error %v", line, err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
+	return base
+}
+
+// answer is what the stand-in itself says to a question.
+func answer(t *testing.T, base, question string) string {
+	t.Helper()
+	body := fmt.Sprintf(`{"bot_id":"1","user_id":"1","stream":true,"additional_messages":[{"role":"user","content":%q,"content_type":"text"}]}`, question)
+	reply, err := http.Post(base+"/upstream/v3/chat", "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	stream, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := range strings.SplitSeq(string(stream), "\n\n") {
+		data, ok := strings.CutPrefix(block, "event:conversation.message.completed\ndata:")
+		if ok && gjson.Get(data, "type").String() == "answer" {
+			return gjson.Get(data, "content").String()
+		}
+	}
+	t.Fatalf("the stand-in has no answer to %q: %s", question, stream)
+	return ""
+}
+
+// command is an example, and what must be installed to run it.
+type command struct {
+	name string
+	args []string
+	need func(*testing.T)
+}
+
+// program is for an example that needs a program.
+func program(name string, test ...string) func(*testing.T) {
+	return func(t *testing.T) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), name, test...).CombinedOutput(); err != nil {
+			t.Skipf("%s %s: %v: this example is not tested\n%s", name, strings.Join(test, " "), err, out)
+		}
+	}
+}
+
+// python is the one that Debian's modules belong to.
+const python = "/usr/bin/python3"
+
+func installed(t *testing.T) {
+	t.Helper()
+	npm.Install(t, ".")
+}
+
+var commands = []command{
+	{"fetch", []string{"node", "fetch.mjs"}, installed},
+	{"@coze/api", []string{"node", "coze.mjs"}, installed},
+	{"requests", []string{python, "with_requests.py"}, program(python, "-c", "import requests")},
+	{"httpx", []string{python, "with_httpx.py"}, program(python, "-c", "import httpx")},
+	{"go", []string{"go", "run", "./go"}, func(*testing.T) {}},
+	{"curl", []string{"./curl.sh"}, program("sh", "-c", "curl --version && jq --version")},
+}
+
+// run runs an example and returns what it prints.
+func (c command) run(t *testing.T, base, question string) (out, failed string, err error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, c.args[0], append(c.args[1:], question)...)
+	cmd.Env = append(os.Environ(), "BASE_URL="+base, "NO_PROXY=*", "no_proxy=*", "PYTHONIOENCODING=utf-8")
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	return stdout.String(), stderr.String(), err
+}
+
+// Each example prints the answer, all of it and nothing else, or fails with what the
+// server says.
+func TestCommands(t *testing.T) {
+	base := start(t)
+	const ask = `1:2 & "3" 👩‍👧 秋天`
+	answers := map[string]string{}
+	for _, scenario := range []string{"/fast ", "/escapes "} {
+		answers[scenario] = answer(t, base, scenario+ask)
+	}
+	tests := []struct {
+		name, scenario string
+		fails          string // what the example says then; empty: it prints the answer
+	}{
+		{"answer", "/fast ", ""},
+		{"escapes", "/escapes ", ""},
+		{"error in the stream", "/error-event ", "5000|5001|busy"},
+		{"stream that breaks off", "/failed ", "cut|chat.failed"},
+		{"error instead of a stream", "/error-json ", "4101"},
+	}
+	for _, c := range commands {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.need(t)
+			for _, test := range tests {
+				t.Run(test.name, func(t *testing.T) {
+					t.Parallel()
+					out, failed, err := c.run(t, base, test.scenario+ask)
+					if test.fails == "" {
+						if want := answers[test.scenario] + "\n"; err != nil || out != want {
+							t.Errorf("ended with %v and printed\n%s\nwant\n%s\n%s", err, out, want, failed)
+						}
+					} else if err == nil || !regexp.MustCompile(test.fails).MatchString(failed) {
+						t.Errorf("ended with %v and said %q, want %q", err, failed, test.fails)
+					}
+				})
+			}
+		})
+	}
+}

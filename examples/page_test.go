@@ -1,0 +1,79 @@
+package examples
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// browser starts Chromium and returns a context in which it can be told what to do. It
+// ends with the test.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed: no page is tested")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(patience))...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits until the browser has ended
+	return ctx
+}
+
+// The page shows the answer, all of it and nothing else, and how it ended.
+func TestPage(t *testing.T) {
+	ctx := browser(t)
+	base := start(t)
+	server, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/v3/", httputil.NewSingleHostReverseProxy(server))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "eventsource.html") })
+	origin := httptest.NewServer(mux)
+	defer origin.Close()
+
+	const ask = `1:2 & "3" 👩‍👧 秋天`
+	tests := []struct {
+		name, scenario, ending string
+		answered               bool
+	}{
+		{"answer", "/fast ", "done", true},
+		{"escapes", "/escapes ", "done", true},
+		{"error in the stream", "/error-event ", "error {", false},
+		{"stream that breaks off", "/failed ", "refused", false},
+		{"error instead of a stream", "/error-json ", "refused", false},
+	}
+	for _, test := range tests {
+		var text, title string
+		err := chromedp.Run(ctx,
+			chromedp.Navigate(origin.URL+"/?message="+url.QueryEscape(test.scenario+ask)),
+			chromedp.Poll(`document.title !== "EventSource"`, nil, chromedp.WithPollingTimeout(patience)),
+			chromedp.Title(&title),
+			chromedp.Evaluate(`document.getElementById("answer").textContent`, &text),
+		)
+		if err != nil || !strings.HasPrefix(title, test.ending) {
+			t.Errorf("%s: ended with %q, want %q; error %v", test.name, title, test.ending, err)
+		}
+		if !test.answered {
+			continue
+		}
+		if want := answer(t, base, test.scenario+ask); text != want {
+			t.Errorf("%s: shows\n%s\nwant\n%s", test.name, text, want)
+		}
+	}
+}

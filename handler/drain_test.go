@@ -1,0 +1,184 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// While the server drains no stream is opened, those that run go on, and a client can
+// come back to one. It is over as soon as the last one is.
+func TestDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{10 * time.Second, deltaAB + done}))
+		ended := make(chan answer)
+		id := startAsync(t, engine, "x")
+		go func() {
+			a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+			ended <- a
+		}()
+		time.Sleep(time.Second)
+		if a, _ := serve(t.Context(), t, engine, request{method: "GET", url: "/readyz"}); a.status != http.StatusOK || !strings.HasPrefix(a.body, `{"status":"ready",`) {
+			t.Errorf("before: %d %s", a.status, a.body)
+		}
+		start := time.Now()
+		over := make(chan time.Duration)
+		go func() {
+			h.Shutdown(t.Context())
+			over <- time.Since(start)
+		}()
+		synctest.Wait()
+		for _, test := range []struct {
+			request
+			status int
+			want   string
+		}{
+			{request{method: "GET", url: "/readyz"}, 503, `{"status":"draining",`},
+			{getChat("x", ""), 503, `{"code":5032,`},
+			{question("x"), 503, `{"code":5032,`},
+			{request{method: "POST", url: "/ai/summarize", body: `{"text":"x"}`}, 503, `{"code":5032,`},
+			{request{method: "POST", url: "/v1/workflow/stream_run", body: `{}`}, 503, `{"code":5032,`},
+		} {
+			a, _ := serve(t.Context(), t, engine, test.request)
+			if a.status != test.status || !strings.HasPrefix(a.body, test.want) || a.header("Connection") != "close" {
+				t.Errorf("%s %s: got %d %s, Connection %q", test.method, test.url, a.status, a.body, a.header("Connection"))
+			}
+		}
+		again, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+		if !strings.HasSuffix(again.text(), "data:\"[DONE]\"\n\n") {
+			t.Errorf("who comes back gets %q", again.text())
+		}
+		if a := <-ended; !strings.HasSuffix(a.text(), "data:\"[DONE]\"\n\n") {
+			t.Errorf("the stream that runs is %q", a.text())
+		}
+		if took := <-over; took != 9*time.Second+100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// A stream that must end, and that nobody else can go on with, says so.
+func TestDrainIsOver(t *testing.T) {
+	for name, r := range map[string]request{"without ids": question("x"), "with ids": getChat("x", "")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+				ended := make(chan answer)
+				go func() {
+					a, _ := serve(t.Context(), t, engine, r)
+					ended <- a
+				}()
+				time.Sleep(50 * time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+				defer cancel()
+				h.Shutdown(ctx)
+				if a := <-ended; !strings.Contains(a.text(), `"content":"b"`) || !strings.HasSuffix(a.text(), "event:error\ndata:{\"code\":5020,\"msg\":\"request was given up\"}\n\n") {
+					t.Errorf("got %q", a.text())
+				}
+			})
+		})
+	}
+}
+
+// A panic in the reading of a stream ends that alone: with an error.
+func TestPanicOfARecorder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: panicBody{},
+			}, nil
+		}))
+		var log strings.Builder
+		h.Streams.Logger = testLogger(&log)
+		a, _ := serve(t.Context(), t, engine, question("x"))
+		if !strings.HasSuffix(a.text(), "event:error\ndata:{\"code\":5000,\"msg\":\"internal error\"}\n\n") {
+			t.Errorf("got %q", a.text())
+		}
+		if err := h.live.Wait(t.Context()); err != nil || !strings.Contains(log.String(), "cause=boom") || !strings.Contains(log.String(), "panicBody") {
+			t.Errorf("%v; log is %s", err, log.String())
+		}
+		if h.Streams.Bytes() != 0 {
+			t.Errorf("%d bytes are held", h.Streams.Bytes())
+		}
+	})
+}
+
+type panicBody struct{}
+
+func (panicBody) Read([]byte) (int, error) { panic("boom") }
+func (panicBody) Close() error             { return nil }
+
+// A stream that is kept takes no more memory than counts against the bound.
+func TestKeptStreamsAreCounted(t *testing.T) {
+	h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}))
+	h.Streams.Retention = time.Hour
+	keep := func(n int) {
+		for range n {
+			r := getChat("x", "&mode=raw")
+			r.header = map[string]string{"Authorization": "Bearer x", "X-Large": strings.Repeat("x", 8<<10)}
+			serve(t.Context(), t, engine, r)
+		}
+		if err := h.live.Wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep(10)
+	const n = 1000
+	memory, counted := heap(), h.Streams.Bytes()
+	keep(n)
+	took, counts := (heap()-memory)/n, (h.Streams.Bytes()-counted)/n
+	if took > counts {
+		t.Errorf("a stream takes %d bytes and counts as %d", took, counts)
+	}
+	t.Logf("a stream takes %d bytes and counts as %d", took, counts)
+	runtime.KeepAlive(h)
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// A body that comes slowly is waited for, as long as it comes; the client that lost
+// the patience gets an error.
+func TestPatience(t *testing.T) {
+	for _, test := range []struct {
+		bytes int           // that come
+		every time.Duration // so often
+		want  time.Duration // until it fails; 0: it does not
+	}{
+		{bodyRate, time.Second, 0},
+		{10 * bodyRate, 10 * time.Second, 0},
+		{bodyRate / 2, time.Second, 60 * time.Second},
+		{1, 29 * time.Second, 58 * time.Second},
+	} {
+		t.Run(fmt.Sprint(test.bytes, " every ", test.every), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &patientReader{r: dripReader{test.every}, patience: bodyPause}
+				start := time.Now()
+				var err error
+				for err == nil && time.Since(start) < time.Hour {
+					_, err = p.Read(make([]byte, test.bytes))
+				}
+				if took := time.Since(start); (err != nil) != (test.want > 0) || test.want > 0 && took != test.want {
+					t.Errorf("%v after %v, want %v", err, took, test.want)
+				}
+			})
+		})
+	}
+}
+
+type dripReader struct{ every time.Duration }
+
+func (d dripReader) Read(p []byte) (int, error) {
+	time.Sleep(d.every)
+	return len(p), nil
+}

@@ -1,0 +1,35 @@
+package handler
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/cloudwego/hertz/pkg/protocol"
+)
+
+// errFraming is how a request fails whose end two servers may see at different places:
+// what one takes for its body is another request to the other.
+var errFraming = errors.New("request does not tell clearly where it ends: want one Content-Length, or Transfer-Encoding chunked")
+
+// checkFraming refuses what Hertz takes one way and a server in front of us may take
+// another (RFC 9112, section 6.3).
+func checkFraming(header *protocol.RequestHeader) error {
+	lengths, encodings := 0, 0
+	for line := range bytes.Lines(header.RawHeaders()) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		switch strings.ToLower(string(name)) {
+		case "content-length":
+			lengths++
+		case "transfer-encoding":
+			encodings++
+			if !strings.EqualFold(string(bytes.TrimSpace(value)), "chunked") || !header.IsHTTP11() {
+				return errFraming
+			}
+		}
+	}
+	if lengths+encodings > 1 {
+		return errFraming
+	}
+	return nil
+}

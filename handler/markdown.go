@@ -1,0 +1,33 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/upstream"
+	"sse-typewriter/web/markdown"
+)
+
+// markdown serves POST /typewriter/markdown: the body, an answer in Markdown, comes back
+// as HTML that is safe in a page.
+func (h *Handler) markdown(_ context.Context, c *app.RequestContext) {
+	body, ok := h.readBody(c)
+	if !ok {
+		return
+	}
+	html, err := markdown.HTML(body)
+	switch {
+	case errors.Is(err, markdown.ErrTooLong):
+		fail(c, http.StatusRequestEntityTooLarge, codeBadRequest, err.Error())
+	case err != nil:
+		fail(c, upstream.ErrInternal.Status, upstream.ErrInternal.Code, upstream.ErrInternal.Msg)
+	default:
+		c.Response.Header.Set("Cache-Control", "no-store")
+		c.Response.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // if it is opened by itself
+		c.Response.Header.Set("X-Content-Type-Options", "nosniff")
+		c.Data(http.StatusOK, "text/html; charset=utf-8", html)
+	}
+}

@@ -1,0 +1,39 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"sse-typewriter/mock"
+	"sse-typewriter/web/markdown"
+)
+
+func TestMarkdown(t *testing.T) {
+	_, engine := newTestHandler(t, mock.New(1))
+	for _, test := range []struct {
+		name, body string
+		status     int
+		want       string
+	}{
+		{"text", "**a** <b>", http.StatusOK, "<p data-line=\"0\"><strong>a</strong> &lt;b&gt;</p>\n"},
+		{"nothing", "", http.StatusOK, ""},
+		{"too long", strings.Repeat("a\n\n", markdown.MaxBytes/3+1), http.StatusRequestEntityTooLarge, `{"code":4000,"msg":"text is too long: want at most 131072 bytes`},
+	} {
+		a, _ := serve(context.Background(), t, engine, request{method: "POST", url: "/typewriter/markdown", body: test.body})
+		if a.status != test.status || !strings.HasPrefix(a.body, test.want) || test.want == "" && a.body != "" {
+			t.Errorf("%s: got %d %s", test.name, a.status, a.body)
+		}
+		if test.status != http.StatusOK {
+			continue
+		}
+		for name, want := range map[string]string{
+			"Content-Type": "text/html; charset=utf-8", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox; default-src 'none'",
+		} {
+			if got := a.header(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", test.name, name, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,72 @@
+// Package tally counts what is going on and waits until nothing is.
+package tally
+
+import (
+	"context"
+	"sync"
+)
+
+// Tally is a count that can be waited for while it goes up and down: unlike a
+// sync.WaitGroup, it may leave zero while somebody waits. The zero value is ready; it
+// is safe for concurrent use.
+type Tally struct {
+	mu   sync.Mutex
+	n    int
+	zero []chan struct{} // closed when n comes to 0
+}
+
+// Add counts one more.
+func (t *Tally) Add() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n++
+}
+
+// Done counts one less.
+func (t *Tally) Done() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n--
+	if t.n > 0 {
+		return
+	}
+	for _, c := range t.zero {
+		close(c)
+	}
+	t.zero = nil
+}
+
+// Go runs f, which is counted, in a goroutine. It ends with f.
+func (t *Tally) Go(f func()) {
+	t.Add()
+	go func() {
+		defer t.Done()
+		f()
+	}()
+}
+
+// Len returns the count.
+func (t *Tally) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
+// Wait waits until the count has been zero at one moment, or until ctx is done, whose
+// error it then returns.
+func (t *Tally) Wait(ctx context.Context) error {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	zero := make(chan struct{})
+	t.zero = append(t.zero, zero)
+	t.mu.Unlock()
+	select {
+	case <-zero:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,203 @@
+// Package markdown turns the Markdown of an AI, whom nobody can trust, into a piece of
+// HTML that is safe in a page: it has no scripts, no styles, nothing that is loaded,
+// and only links that a reader may follow.
+package markdown
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// Bounds of a text, in bytes. What grows with the square of a length, as the search for
+// the ends of links does, grows within a stretch without a blank line.
+const (
+	MaxBytes   = 128 << 10
+	maxStretch = 16 << 10
+)
+
+// ErrTooLong is returned for a text that would take long.
+var ErrTooLong = fmt.Errorf("text is too long: want at most %d bytes, and at most %d without a blank line", MaxBytes, maxStretch)
+
+// lineAttribute is on each top-level element that can have it: the number of the line
+// of the source, from 0, where it begins.
+const lineAttribute = "data-line"
+
+// converter knows GFM's tables, strikethrough and bare links. It has no parsers for
+// HTML, so that tags are text like any other. A newline is one in the page, too, as it
+// was while the text was typed.
+var converter = goldmark.New(
+	goldmark.WithParser(parser.NewParser(
+		parser.WithBlockParsers(without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())...),
+		parser.WithInlineParsers(without(parser.DefaultInlineParsers(), parser.NewRawHTMLParser())...),
+		parser.WithParagraphTransformers(parser.DefaultParagraphTransformers()...),
+		parser.WithASTTransformers(util.Prioritized(transformer{}, 1000)),
+	)),
+	goldmark.WithRendererOptions(html.WithHardWraps()),
+	goldmark.WithExtensions(
+		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), // a style would be inline
+		extension.Strikethrough,
+		extension.NewLinkify(extension.WithLinkifyAllowedProtocols([]string{"http:", "https:"})),
+	),
+)
+
+func without(parsers []util.PrioritizedValue, unwanted any) []util.PrioritizedValue {
+	return slices.DeleteFunc(parsers, func(p util.PrioritizedValue) bool { return p.Value == unwanted })
+}
+
+// HTML returns the HTML for a text in Markdown, or [ErrTooLong].
+func HTML(source []byte) ([]byte, error) {
+	if len(source) > MaxBytes || longestStretch(source) > maxStretch {
+		return nil, ErrTooLong
+	}
+	var out bytes.Buffer
+	if err := converter.Convert(source, &out); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// longestStretch is the size of the largest piece of a text without a blank line.
+func longestStretch(source []byte) int {
+	longest, stretch := 0, 0
+	for line := range bytes.Lines(source) {
+		stretch += len(line)
+		if len(bytes.TrimSpace(line)) == 0 {
+			stretch = 0
+		}
+		longest = max(longest, stretch)
+	}
+	return longest
+}
+
+// transformer makes links safe, and images links: a page that loads an image tells its
+// server who reads the answer.
+type transformer struct{}
+
+// Transform implements [parser.ASTTransformer].
+func (transformer) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) {
+	source := reader.Source()
+	number(doc, source)
+	var found []ast.Node
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
+		switch n.(type) {
+		case *ast.Link, *ast.Image, *ast.AutoLink:
+			if !entering { // the inner ones first
+				found = append(found, n)
+			}
+		}
+		return ast.WalkContinue, nil
+	})
+	for _, n := range found {
+		switch n := n.(type) {
+		case *ast.AutoLink:
+			if n.AutoLinkType == ast.AutoLinkURL && !isSafe(n.URL(source)) {
+				replace(n, ast.NewString(n.Label(source)))
+				continue
+			}
+			mark(n)
+		case *ast.Link:
+			if !isSafe(n.Destination) {
+				unwrap(n)
+				continue
+			}
+			mark(n)
+		case *ast.Image:
+			linkImage(n)
+		}
+	}
+}
+
+// number tells of each top-level block at which line it begins.
+func number(doc *ast.Document, source []byte) {
+	line, from := 0, 0
+	for block := doc.FirstChild(); block != nil; block = block.NextSibling() {
+		leaf := block
+		for leaf.HasChildren() && leaf.FirstChild().Type() == ast.TypeBlock {
+			leaf = leaf.FirstChild()
+		}
+		if leaf.Lines().Len() == 0 {
+			continue // it is not known
+		}
+		at := leaf.Lines().At(0).Start
+		if at < from {
+			continue
+		}
+		line += bytes.Count(source[from:at], []byte("\n"))
+		from = at
+		block.SetAttributeString(lineAttribute, strconv.Itoa(line))
+	}
+}
+
+// mark has a link open a page that does not know where its reader came from.
+func mark(link ast.Node) {
+	link.SetAttributeString("rel", "noopener noreferrer nofollow")
+	link.SetAttributeString("target", "_blank")
+}
+
+// linkImage replaces an image by a link to it, or by its description where that is not
+// possible.
+func linkImage(image *ast.Image) {
+	inLink := false
+	for n := image.Parent(); n != nil; n = n.Parent() {
+		inLink = inLink || n.Kind() == ast.KindLink
+	}
+	for n := image.FirstChild(); n != nil; n = n.NextSibling() {
+		inLink = inLink || n.Type() == ast.TypeInline && n.Kind() != ast.KindText
+	}
+	if inLink || !isSafe(image.Destination) {
+		unwrap(image)
+		return
+	}
+	link := ast.NewLink()
+	link.Destination = image.Destination
+	mark(link)
+	if !image.HasChildren() {
+		link.AppendChild(link, ast.NewString(image.Destination))
+	}
+	for n := image.FirstChild(); n != nil; n = image.FirstChild() {
+		link.AppendChild(link, n)
+	}
+	replace(image, link)
+}
+
+func replace(n, by ast.Node) { n.Parent().ReplaceChild(n.Parent(), n, by) }
+
+// unwrap leaves of a node only what is in it.
+func unwrap(n ast.Node) {
+	parent := n.Parent()
+	for child := n.FirstChild(); child != nil; child = n.FirstChild() {
+		parent.InsertBefore(parent, n, child)
+	}
+	parent.RemoveChild(parent, n)
+}
+
+// isSafe reports whether a reader may be offered a link to a destination, which is
+// given as it stands in the source.
+func isSafe(destination []byte) bool {
+	resolved := string(util.URLEscape(destination, true)) // as the renderer does
+	if strings.HasPrefix(resolved, "#") {
+		return true
+	}
+	u, err := url.Parse(resolved)
+	if err != nil {
+		return false
+	}
+	switch u.Scheme {
+	case "http", "https":
+		return u.Host != ""
+	default:
+		return u.Scheme == "mailto"
+	}
+}

@@ -1,0 +1,125 @@
+// An answer in the page: its thoughts, its messages, and what can be done with it.
+
+import { copy } from "./copy.js";
+import { hide, icon, make } from "./dom.js";
+import { say } from "./i18n.js";
+import { format } from "./markdown.js";
+import { Settler } from "./settle.js";
+import { Typist } from "./typist.js";
+
+export class Answer {
+  #follower; #settler;
+  #message = null; // the one that is being typed
+  #messages = [];
+  #thoughts = null;
+
+  constructor(follower, region) {
+    this.#follower = follower;
+    this.#settler = new Settler(region);
+    this.body = make("div", { className: "messages" });
+    this.tools = make("div", { className: "tools", hidden: true });
+    this.element = make("article", { className: "answer" }, this.body, this.tools);
+    this.element.setAttribute("aria-label", say("answer"));
+  }
+
+  // text is all that was said, as it came.
+  get text() {
+    return this.#messages.map(m => m.typist.text).join("\n\n");
+  }
+
+  think(text) {
+    this.#thoughts ??= this.#addThoughts();
+    this.#thoughts.typist.write(text);
+  }
+
+  write(text) {
+    this.#endThoughts();
+    this.#message ??= this.#addMessage();
+    this.#message.typist.write(text);
+  }
+
+  // complete ends a message, whose text is known if it was told in full.
+  complete(text = "") {
+    if (!this.#message && text) this.write(text);
+    this.#endThoughts();
+    const message = this.#message;
+    this.#message = null;
+    if (!message) return;
+    message.typist.flush();
+    this.#settler.end();
+    message.place.classList.remove("typed");
+    this.#show(message);
+  }
+
+  // end leaves the answer as it is. A problem is told below it.
+  end(problem) {
+    this.#endThoughts();
+    this.#message?.typist.flush();
+    this.#settler.end();
+    this.#message?.place.classList.remove("typed");
+    if (problem) this.body.append(make("p", { className: "problem", textContent: problem }));
+    if (this.text) this.#addTools();
+    this.#follower.follow();
+  }
+
+  // show has a message that is complete shown formatted. If it cannot be, it stays.
+  async #show(message) {
+    const formatted = await format(message.typist.text);
+    if (!formatted || !message.place.isConnected) return;
+    this.#follower.swap(message.place, message.typist.text, make("div", { className: "text formatted" }, formatted));
+  }
+
+  #addMessage() {
+    const place = make("div", { className: "text plain typed" });
+    this.body.append(place);
+    const typist = new Typist(place, added => {
+      this.#settler.add(added);
+      this.#follower.follow();
+    });
+    const message = { place, typist };
+    this.#messages.push(message);
+    return message;
+  }
+
+  #addThoughts() {
+    const place = make("div", { className: "text plain" });
+    const title = make("span", { textContent: say("thinkingNow") });
+    const fold = make("details", { className: "thoughts thinking" }, make("summary", {}, icon("fold"), title), place);
+    this.body.append(fold);
+    return { fold, title, typist: new Typist(place, () => this.#follower.follow()) };
+  }
+
+  #endThoughts() {
+    if (!this.#thoughts) return;
+    this.#thoughts.typist.flush();
+    this.#thoughts.title.textContent = say("thought");
+    this.#thoughts.fold.classList.remove("thinking");
+    this.#thoughts = null;
+  }
+
+  #addTools() {
+    const button = make("button", { type: "button", className: "quiet" }, icon("copy"), make("span", { textContent: say("copy") }));
+    button.addEventListener("click", () => copy(button, this.text, this.body));
+    this.tools.append(button);
+    this.tools.hidden = false;
+  }
+
+  // suggest offers a question; ask is called with it.
+  suggest(question, ask) {
+    if (!this.suggestions) {
+      this.suggestions = make("div", { className: "suggestions" });
+      this.suggestions.setAttribute("role", "group");
+      this.suggestions.setAttribute("aria-label", say("suggestions"));
+      this.element.append(this.suggestions);
+    }
+    const button = make("button", { type: "button", textContent: question });
+    button.addEventListener("click", () => ask(question));
+    this.suggestions.append(button);
+    this.#follower.follow();
+  }
+
+  // outdate takes the suggestions away, since the conversation has gone on.
+  outdate(heir) {
+    if (this.suggestions) hide(this.suggestions, heir);
+  }
+}

@@ -1,0 +1,62 @@
+// Markdown as formatted text. Our server makes HTML of it that is safe; here it is
+// built once more, of nothing but what is known, and no string is given to an HTML
+// parser of the page (the page's policy forbids that).
+
+import { headers } from "./api.js";
+
+// known are the elements that there may be, and their attributes.
+const known = {
+  A: ["href", "title"], BLOCKQUOTE: [], BR: [], CODE: [], DEL: [], EM: [], HR: [], LI: [], OL: ["start"], P: [], PRE: [], STRONG: [],
+  H1: [], H2: [], H3: [], H4: [], H5: [], H6: [], UL: [],
+  TABLE: [], TBODY: [], TD: ["align"], TH: ["align"], THEAD: [], TR: [],
+};
+
+const safeLink = /^(https?:\/\/|mailto:|#)/i;
+
+// format returns the elements for a text, or null if the server made none.
+export async function format(text) {
+  const made = await convert(text);
+  if (!made) return null;
+  const out = document.createDocumentFragment();
+  copy(made.body, out);
+  return out;
+}
+
+// convert has the server make a document of a text, which lives in no window: nothing
+// in it is run or loaded.
+function convert(text) {
+  return new Promise(resolve => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/typewriter/markdown");
+    request.responseType = "document";
+    for (const [name, value] of Object.entries(headers({ "Content-Type": "text/plain; charset=utf-8" }))) {
+      request.setRequestHeader(name, value);
+    }
+    request.onloadend = () => resolve(request.status === 200 ? request.response : null);
+    request.send(text);
+  });
+}
+
+function copy(from, to) {
+  for (const node of from.childNodes) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      to.append(node.data);
+      continue;
+    }
+    const attributes = known[node.nodeName];
+    if (!attributes) continue;
+    const element = document.createElement(node.nodeName);
+    for (const name of [...attributes, "data-line"]) {
+      if (node.hasAttribute(name)) element.setAttribute(name, node.getAttribute(name));
+    }
+    if (element.nodeName === "A") secure(element);
+    copy(node, element);
+    to.append(element);
+  }
+}
+
+function secure(link) {
+  if (!safeLink.test(link.getAttribute("href"))) link.removeAttribute("href");
+  link.rel = "noopener noreferrer nofollow";
+  link.target = "_blank";
+}
