@@ -2,13 +2,12 @@ package handler
 
 import (
 	"bytes"
+	"io"
+	"net/http/httputil"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/network"
-	"github.com/cloudwego/hertz/pkg/protocol"
-	"github.com/cloudwego/hertz/pkg/protocol/http1/resp"
 	"github.com/hertz-contrib/sse"
 
 	"sse-typewriter/metrics"
@@ -18,7 +17,6 @@ import (
 
 // sink is a connection that keeps what was written last.
 type sink struct {
-	network.Conn
 	last   []byte
 	writes int
 }
@@ -33,12 +31,8 @@ func (s *sink) Write(p []byte) (int, error) {
 func newSinkWriter(t testing.TB, idPrefix string) (*eventWriter, *sink) {
 	t.Helper()
 	conn := &sink{}
-	w := &eventWriter{idPrefix: idPrefix, seen: newTestSight(), body: &body{
-		w: resp.NewChunkedBodyWriter(&protocol.Response{}, &connWriter{conn: conn}),
-	}}
-	if err := w.open(); err != nil {
-		t.Fatal(err)
-	}
+	w := &eventWriter{idPrefix: idPrefix, seen: newTestSight(), body: &body{w: &connWriter{conn: conn}}}
+	w.body.setChunked()
 	return w, conn
 }
 
@@ -125,8 +119,9 @@ func TestWriteAllocations(t *testing.T) {
 		if got := conn.writes - before; got != runs+1 { // one to warm up
 			t.Errorf("%d events took %d writes", runs+1, got)
 		}
-		if !bytes.HasSuffix(conn.last, []byte("\"}\n\n\r\n")) || bytes.Count(conn.last, []byte("\r\n")) != 2 {
-			t.Errorf("the chunk is %q", conn.last)
+		chunk, err := io.ReadAll(httputil.NewChunkedReader(io.MultiReader(bytes.NewReader(conn.last), strings.NewReader(lastChunk))))
+		if err != nil || !bytes.HasSuffix(chunk, []byte("\"}\n\n")) || bytes.Contains(chunk, []byte("\r\n")) {
+			t.Errorf("the chunk is %q: %v", conn.last, err)
 		}
 	}
 }
@@ -148,34 +143,28 @@ func BenchmarkEncode(b *testing.B) {
 	}
 }
 
-// What is large passes a connWriter without a copy, in its order.
-func TestConnWriterLarge(t *testing.T) {
-	var sent []byte
-	conn := &sinkFunc{write: func(p []byte) { sent = append(sent, p...) }}
-	w := &connWriter{conn: conn}
-	large := bytes.Repeat([]byte("x"), 8<<10)
-	for _, p := range [][]byte{[]byte("before"), large, []byte("after")} {
-		if n, err := w.WriteBinary(p); n != len(p) || err != nil {
-			t.Fatal(n, err)
+// Chunks of all sizes hold what was written, and a buffer that has become large is let
+// go of.
+func TestChunks(t *testing.T) {
+	for _, size := range []int{1, 15, 16, 255, 4096, maxBuffer, maxBuffer + 1, 1 << 20} {
+		want := bytes.Repeat([]byte("x"), size)
+		sent := &bytes.Buffer{}
+		b := &body{w: &connWriter{conn: sent, end: lastChunk}}
+		b.setChunked()
+		for range 2 {
+			if _, err := b.Write(want); err != nil || b.Flush() != nil {
+				t.Fatal(err, b.err)
+			}
+		}
+		if err := b.Finalize(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(httputil.NewChunkedReader(sent))
+		if err != nil || !bytes.Equal(got, append(want, want...)) {
+			t.Errorf("%d bytes: got %d, %v", size, len(got), err)
+		}
+		if large := cap(b.buf) > 2*maxBuffer; large {
+			t.Errorf("%d bytes: a buffer of %d is kept", size, cap(b.buf))
 		}
 	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if want := "before" + string(large) + "after"; string(sent) != want {
-		t.Errorf("sent %d bytes, want %d in order", len(sent), len(want))
-	}
-	if cap(w.buf) >= len(large) {
-		t.Errorf("the writer keeps %d bytes", cap(w.buf))
-	}
-}
-
-type sinkFunc struct {
-	network.Conn
-	write func(p []byte)
-}
-
-func (s *sinkFunc) Write(p []byte) (int, error) {
-	s.write(p)
-	return len(p), nil
 }

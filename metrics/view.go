@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // View is a stream on its way to one client. Its methods are for one goroutine.
@@ -11,6 +13,9 @@ type View struct {
 	metrics     *Metrics
 	route, mode string
 	waiting     func() int
+
+	name   string // of the last event, and
+	events prometheus.Counter
 }
 
 // View says that a stream is being served, until [View.End] is called. The route is a
@@ -37,11 +42,14 @@ func (v *View) End(outcome string) {
 // Event counts an event that was sent, and the clusters of text in it.
 func (v *View) Event(name string, clusters int) {
 	m := v.metrics
-	events, known := m.events[name]
-	if !known {
-		events = m.others
+	if v.events == nil || v.name != name { // mostly they are alike
+		events, known := m.events[name]
+		if !known {
+			events = m.others
+		}
+		v.name, v.events = name, events
 	}
-	events.Inc()
+	v.events.Inc()
 	if clusters > 0 {
 		m.graphemes.Add(float64(clusters))
 	}

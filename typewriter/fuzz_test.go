@@ -133,9 +133,9 @@ func checkPositions(t *testing.T, r *recorder, text string) {
 	}
 }
 
-// skip turns the log's clock forward to when the script would look again, so that
+// skip turns the script's clock forward to when the script would look again, so that
 // it never sleeps.
-func (s *script) skip() { s.log.start = s.log.start.Add(s.time() - s.wake) }
+func (s *script) skip() { s.start = s.start.Add(s.time() - s.wake) }
 
 // skipThrough plays the script to its end without sleeping.
 func (s *script) skipThrough(t testing.TB) {

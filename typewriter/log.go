@@ -265,11 +265,12 @@ func (l *Log) Seen(n int) iter.Seq[Event] {
 	}
 }
 
-// isSkipped reports whether Skip was called.
-func (l *Log) isSkipped() bool {
+// state is what Len returns, and whether Skip was called.
+func (l *Log) state() (n int, ended, skipped bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.skipped
+	n, ended = l.shown()
+	return n, ended, l.skipped
 }
 
 // Holds reports whether a position is one that playing this log leads to: the end of

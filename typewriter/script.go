@@ -9,6 +9,7 @@ import (
 type script struct {
 	player *Player
 	log    *Log
+	start  time.Time // the log's
 	w      Writer
 	pacer  pacer
 	split  splitter
@@ -33,7 +34,7 @@ type script struct {
 }
 
 func newScript(p *Player, w Writer) *script {
-	s := &script{player: p, log: p.Log, w: w, pos: p.From, taken: p.From.Entry, open: unknown}
+	s := &script{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, taken: p.From.Entry, open: unknown}
 	s.now = s.time()
 	s.last = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
@@ -41,7 +42,7 @@ func newScript(p *Player, w Writer) *script {
 }
 
 // time is the time since the log's start.
-func (s *script) time() time.Duration { return time.Since(s.log.start) }
+func (s *script) time() time.Duration { return time.Since(s.start) }
 
 // round writes and flushes all that is due now, and sets when to look again. It
 // reports whether all is played.
@@ -78,8 +79,8 @@ func (s *script) round() (over bool, err error) {
 
 // takeIn tells the pacer of the text that came since it was last called.
 func (s *script) takeIn() {
-	n, ended := s.log.Len()
-	s.ended, s.skipped = ended, s.log.isSkipped()
+	var n int
+	n, s.ended, s.skipped = s.log.state()
 	if s.player.Pace.Mode == Raw {
 		s.taken = n
 	}
