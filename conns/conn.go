@@ -173,7 +173,7 @@ func (c *Conn) Watch(leave func()) (stop func()) {
 
 // listen reads until the client has left or, once ended is closed, a deadline is over.
 func (c *Conn) listen(leave func(), ended <-chan struct{}) {
-	buf := make([]byte, 512)
+	buf := make([]byte, 64) // mostly nothing comes
 	for {
 		n, err := c.Conn.Read(buf)
 		c.ahead = append(c.ahead, buf[:n]...)

@@ -10,6 +10,7 @@ import (
 
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // chat serves POST /v3/chat and its like: the body goes upstream as it is. Without a
@@ -118,7 +119,8 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, o opening
 	upCtx, cancel := context.WithCancel(h.ending)
 	defer context.AfterFunc(ctx, cancel)()
 	asked := time.Now()
-	reply, err := h.Upstream.Do(upCtx, req) //nolint:contextcheck // see above
+	var reply *upstream.Reply
+	apart(func() { reply, err = h.Upstream.Do(upCtx, req) })
 	if err != nil {
 		cancel()
 		h.failOpen(c, err)
@@ -162,4 +164,20 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 		w.body.abort(err)
 	}
 	seen.end(ctx, s, err)
+}
+
+// apart runs f in a goroutine of its own, and waits for it. What f calls needs a deep
+// stack, which this goroutine would keep for as long as it plays.
+func apart(f func()) {
+	var failed any
+	done := make(chan struct{})
+	go func() { // ends with f
+		defer close(done)
+		defer func() { failed = recover() }()
+		f()
+	}()
+	<-done
+	if failed != nil {
+		panic(failed)
+	}
 }
