@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/cloudwego/hertz/pkg/app/server"
@@ -135,18 +133,6 @@ func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
 		}),
 		server.WithExitWaitTime(0),
 	)
-}
-
-// gcPercent is how much garbage is let be, in percent of what lives: a stream's memory
-// is mostly what it holds for minutes, and sending allocates nothing. The default of
-// 100 keeps about as much garbage. See docs/performance.md.
-const gcPercent = 25
-
-// collectSooner sets gcPercent, unless the environment says otherwise.
-func collectSooner() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 }
 
 // bodyBuffer is how much of a request's body Hertz reads before the handler does.
