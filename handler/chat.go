@@ -102,6 +102,8 @@ func tellAddress(c *app.RequestContext, s *streams.Stream) {
 
 // openChat opens a chat and starts to record its answer. If there is no stream, it
 // answers the client itself and reports false.
+//
+//nolint:contextcheck // the stream's life is its own
 func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, o opening, body []byte) (s *streams.Stream, ok bool) {
 	defer func() {
 		if !ok {
@@ -114,8 +116,8 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, o opening
 		return nil, false
 	}
 	header := req.Header.Clone()
-	// The stream's life is its own: it may be read to its end when the client has
-	// gone, and be kept for a client that comes back.
+	// The stream may be read to its end when the client has gone, and be kept for a
+	// client that comes back.
 	upCtx, cancel := context.WithCancel(h.ending)
 	defer context.AfterFunc(ctx, cancel)()
 	asked := time.Now()
