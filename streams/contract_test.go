@@ -304,6 +304,27 @@ func TestTakeOver(t *testing.T) {
 	checkLog(t, other, 20)
 }
 
+// What cannot be gone on with ends, for all replicas, and the process lives.
+func TestTakeOverPanics(t *testing.T) {
+	r := inRedis(t)
+	r.there.Broken = typewriter.Event{Frame: otherFrame}
+	s := open(t, r.here, streams.Source{})
+	fill(t, s, 0, 3)
+	await(t, s.Log, 3, false)
+	r.here.Close()
+	other, err := r.there.Find(t.Context(), s.ID, "owner",
+		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) { panic("boom") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Detach()
+	await(t, other.Log, 4, true)
+	checkLog(t, other, 4) // the fourth is the frame of a broken stream
+	if reason, _ := other.Failure(); reason != "internal" {
+		t.Errorf("failed with %q", reason)
+	}
+}
+
 // A stream goes on while somebody looks on, at whichever replica, and stops a grace
 // after.
 func TestViewerElsewhere(t *testing.T) {

@@ -179,19 +179,25 @@ func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 	s.Ended()
 }
 
-// takeOver goes on with a stream that this replica has become the writer of.
+// takeOver goes on with a stream that this replica has become the writer of. That proceed
+// may panic is the recording's business: replicas that take it over next would do no better.
 func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	n, _ := s.Log.Len()
-	events, source := proceed(ctx, s.Log.Seen(n))
 	r.mu.Lock()
-	s.remote, s.taken = false, source
-	stopping := s.stopping
+	s.remote = false
 	r.write(s)
 	r.mu.Unlock()
-	if stopping {
-		source.Cancel(ctx)
-	}
-	_ = s.Record(events) // the log tells
+	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log tells
+		events, source := proceed(ctx, s.Log.Seen(n))
+		r.mu.Lock()
+		s.taken = source
+		stopping := s.stopping
+		r.mu.Unlock()
+		if stopping {
+			source.Cancel(ctx)
+		}
+		events(yield)
+	})
 }
 
 // borrowed is the source of a stream that another replica has, or had.
