@@ -8,8 +8,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"math"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -55,7 +57,7 @@ type Job struct {
 	timedOut bool
 
 	reading sync.WaitGroup
-	openErr error // how opening the chat failed; of the reading goroutine until it ends
+	readErr error // how opening or reading the chat failed; of the reading goroutine until it ends
 }
 
 // update is what a client is told.
@@ -123,16 +125,22 @@ func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 	}
 }
 
-// read hands on the chat's events.
+// read hands on the chat's events. A panic there is a failure of the job.
 func (j *Job) read(ctx context.Context, chat chan<- typewriter.Event) {
-	events, closeChat, err := j.Open(ctx)
+	closeChat := func() {}
+	defer func() { closeChat() }()
+	defer close(chat)
+	defer func() {
+		if cause := recover(); cause != nil {
+			j.readErr = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	events, end, err := j.Open(ctx)
 	if err != nil {
-		j.openErr = err
-		close(chat)
+		j.readErr = err
 		return
 	}
-	defer closeChat()
-	defer close(chat)
+	closeChat = end
 	for e := range events {
 		select {
 		case chat <- e:
@@ -242,9 +250,9 @@ func (j *Job) end(ctx context.Context) typewriter.Event {
 		j.failure = j.answer.Failure
 	case j.answer.Length > maxLength:
 		j.failure = upstream.ErrRefused
-	case j.openErr != nil:
-		j.failure = &upstream.Error{Reason: "internal", Err: j.openErr}
-		_ = errors.As(j.openErr, &j.failure)
+	case j.readErr != nil:
+		j.failure = &upstream.Error{Reason: "internal", Err: j.readErr}
+		_ = errors.As(j.readErr, &j.failure)
 	case j.answer.ChatID != "" && j.answer.Stage < upstream.Completed:
 		j.failure = &upstream.Error{Reason: reasonStopped}
 	case result == "":

@@ -143,6 +143,31 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A bug in what reads the chat fails the job, and no more than that.
+func TestPanic(t *testing.T) {
+	closed := 0
+	j := &Job{Timeout: time.Minute, Open: func(context.Context) (iter.Seq[typewriter.Event], func(), error) {
+		return func(yield func(typewriter.Event) bool) {
+			yield(text("x"))
+			panic("boom")
+		}, func() { closed++ }, nil
+	}}
+	var last string
+	for e := range j.Events(t.Context()) {
+		last = e.Frame.Head
+	}
+	j.Close(t.Context())
+	if got := gjson.Get(last, "status").Str; got != "error" || strings.Contains(last, "boom") {
+		t.Errorf("ends with %s", last)
+	}
+	if f := j.Failure(); f == nil || f.Reason != "internal" || !strings.Contains(f.Err.Error(), "boom") {
+		t.Errorf("failed with %v", f)
+	}
+	if closed != 1 {
+		t.Errorf("closed %d times", closed)
+	}
+}
+
 func seq(events []typewriter.Event) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		for _, e := range events {
