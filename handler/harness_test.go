@@ -157,6 +157,18 @@ func serve(ctx context.Context, t *testing.T, engine *route.Engine, r request) (
 // serveTo has an engine answer a request to a writer, which notes what it gets.
 func serveTo(ctx context.Context, t *testing.T, engine *route.Engine, r request, w network.ExtWriter, noted *flushes) answer {
 	t.Helper()
+	c := newContext(r, w)
+	engine.ServeHTTP(ctx, c)
+	return answer{
+		status: c.Response.StatusCode(),
+		header: func(name string) string { return c.Response.Header.Get(name) },
+		chunks: noted.chunks,
+		body:   string(c.Response.Body()) + noted.buf.String(),
+	}
+}
+
+// newContext returns a request that is answered to a writer.
+func newContext(r request, w network.ExtWriter) *app.RequestContext {
 	c := app.NewContext(0)
 	c.Request.SetMethod(r.method)
 	c.Request.SetRequestURI(r.url)
@@ -169,13 +181,7 @@ func serveTo(ctx context.Context, t *testing.T, engine *route.Engine, r request,
 		c.Request.Header.SetContentLength(len(r.body))
 	}
 	c.Response.HijackWriter(w)
-	engine.ServeHTTP(ctx, c)
-	return answer{
-		status: c.Response.StatusCode(),
-		header: func(name string) string { return c.Response.Header.Get(name) },
-		chunks: noted.chunks,
-		body:   string(c.Response.Body()) + noted.buf.String(),
-	}
+	return c
 }
 
 // testLogger logs as text.

@@ -88,6 +88,10 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	case err != nil:
 		h.nothingToResume(c, resumeGone)
 		return
+	case !s.Kept():
+		s.Detach()
+		h.nothingToResume(c, resumeGone)
+		return
 	case !s.Await(ctx, from):
 		s.Detach()
 		h.Metrics.Resumed(resumeUnavailable)

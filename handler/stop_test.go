@@ -39,6 +39,50 @@ func TestSkip(t *testing.T) {
 	})
 }
 
+// A stream without ids can be skipped and stopped by its owner while it runs, but not
+// be read by another request.
+func TestSkipAndStopWithoutIDs(t *testing.T) {
+	for _, test := range []struct {
+		name, method, path string
+		want               []string
+	}{
+		{"skip", "POST", "/skip", []string{"0 a", "50 b", `1000 "[DONE]"`}},
+		{"stop", "DELETE", "", []string{"0 a", "50 b", `50 "[DONE]"`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Second, done}))
+				w := &flushes{start: time.Now()}
+				stream := newContext(post("{}"), w)
+				ended := make(chan struct{})
+				go func() {
+					defer close(ended)
+					engine.ServeHTTP(t.Context(), stream)
+				}()
+				time.Sleep(50 * time.Millisecond)
+				synctest.Wait()
+				at := streamsPath + stream.Response.Header.Get("Typewriter-Stream")
+				ask := func(method, path, authorization string, status int) {
+					t.Helper()
+					r := request{method: method, url: path, header: map[string]string{"Authorization": authorization}}
+					if a, _ := serve(t.Context(), t, engine, r); a.status != status {
+						t.Errorf("%s %s: got %d %s, want %d", method, path, a.status, a.body, status)
+					}
+				}
+				ask("GET", at, "", 204)
+				ask(test.method, at+test.path, "Bearer another's", 404)
+				ask(test.method, at+test.path, "", 204)
+				<-ended
+				if got := times(t, answer{chunks: w.chunks}); !slices.Equal(got, test.want) {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+				ask(test.method, at+test.path, "", 404)
+				_ = h.live.Wait(t.Context())
+			})
+		})
+	}
+}
+
 // Stop cancels the chat at the upstream and ends every viewer's stream in order.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -143,7 +143,8 @@ const streamBytes = 2 << 10
 func NewID() string { return strings.ToLower(rand.Text()) }
 
 // Open starts a stream that belongs to an owner, a credential, and has its opener for
-// a first viewer. If it is kept, its owner can find it; else it ends with its viewer.
+// a first viewer. If it is kept, viewers can come back to it, at all replicas; else it
+// ends with its viewer, and until then can be found here.
 func (r *Registry) Open(id, owner string, kept bool, source Source) *Stream {
 	s := &Stream{
 		ID:       id,
@@ -155,12 +156,10 @@ func (r *Registry) Open(id, owner string, kept bool, source Source) *Stream {
 		viewers:  1,
 	}
 	s.owner = seal(s.ID, owner)
-	if kept {
-		r.share(s)
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.streams[s.ID] = s
-	}
+	r.share(s)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.streams[s.ID] = s
 	return s
 }
 
@@ -172,7 +171,8 @@ func seal(id, owner string) []byte {
 	return mac.Sum(nil)
 }
 
-// Attach adds a viewer to a stream that is kept. Another's stream is not told from
+// Attach adds a viewer to a stream. One that is not kept can be skipped and cancelled,
+// but is not to be read, which its one viewer does. Another's stream is not told from
 // one that is not there, nor does it take another time.
 func (r *Registry) Attach(id, owner string) (*Stream, bool) {
 	sealed := seal(id, owner)
@@ -278,7 +278,10 @@ func (s *Stream) settle() {
 	}
 	_, ended := s.Log.Len()
 	switch {
-	case ended && (!s.kept || s.forgotten):
+	case ended && !s.kept:
+		delete(s.registry.streams, s.ID)
+		s.Log.Free()
+	case ended && s.forgotten:
 		s.Log.Free()
 	case ended && s.remote: // the store has it
 		s.evicting = s.registry.finished.PushBack(s)

@@ -86,14 +86,17 @@ func TestRetention(t *testing.T) {
 	})
 }
 
-// A stream that is not kept is found by nobody, stops with its viewer and leaves
-// nothing.
+// A stream that is not kept can be found by its owner while it runs, stops with its
+// viewer and leaves nothing.
 func TestNotKept(t *testing.T) {
 	r := newRegistry(1 << 20)
 	var stopped atomic.Int32
 	s := open(r, false, &stopped)
-	if r.has(s) || s.Kept() {
-		t.Error("it can be found")
+	if s.Kept() {
+		t.Error("it is kept")
+	}
+	if !r.has(s) || stopped.Load() != 0 {
+		t.Errorf("it cannot be found, or was stopped %d times", stopped.Load())
 	}
 	if err := s.Log.Append(event("x")); err != nil {
 		t.Fatal(err)
@@ -104,8 +107,8 @@ func TestNotKept(t *testing.T) {
 	}
 	s.Log.End(event("error"))
 	s.Ended()
-	if r.Bytes() != 0 {
-		t.Errorf("%d bytes held", r.Bytes())
+	if r.has(s) || r.Bytes() != 0 {
+		t.Errorf("it can be found, or %d bytes are held", r.Bytes())
 	}
 }
 
