@@ -55,18 +55,23 @@ func (h *Handler) refuseNew(c *app.RequestContext) bool {
 }
 
 // unavailable answers when a stream of another replica cannot be had here. Unlike 204
-// it tells nobody to stop. An EventSource would stop at any error: while we drain, which
-// is no trouble of the reader's, it gets a stream that ends at once, and comes back,
-// by then to another replica.
+// it tells nobody to stop. While we drain, which is no trouble of the reader's, an
+// EventSource comes back, by then to another replica.
 func (h *Handler) unavailable(c *app.RequestContext) {
 	h.Metrics.Rejected(metrics.Unavailable)
 	c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
 	if h.Draining() && c.IsGet() {
 		c.SetConnectionClose()
-		c.Response.Header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
-		c.Data(http.StatusOK, "text/event-stream; charset=utf-8", []byte("retry:"+strconv.Itoa(retry)+"\n\n"))
+		haveReconnect(c)
 		return
 	}
 	c.Response.Header.Set("Retry-After", "1")
 	fail(c, http.StatusServiceUnavailable, codeUnavailable, streams.ErrUnavailable.Error())
+}
+
+// haveReconnect has an EventSource come back after a moment: what it gets is a stream
+// that ends at once. At any error it would stop for good.
+func haveReconnect(c *app.RequestContext) {
+	c.Response.Header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
+	c.Data(http.StatusOK, "text/event-stream; charset=utf-8", []byte("retry:"+strconv.Itoa(retry)+"\n\n"))
 }

@@ -82,19 +82,30 @@ func (h *Handler) takePlace(ctx context.Context, c *app.RequestContext, p places
 	select {
 	case p <- struct{}{}:
 	default:
-		h.reject(c, full)
+		h.refusePlace(c, full)
 		return nil, false
 	}
 	leaveClient, ok := h.Limits.Open(ctx, h.client(c), stream)
 	if !ok {
 		<-p
-		h.reject(c, tooMany)
+		h.refusePlace(c, tooMany)
 		return nil, false
 	}
 	return func() {
 		leaveClient()
 		<-p
 	}, true
+}
+
+// refusePlace answers a client for whose stream there is no place. One that comes back
+// waits for it: others may have taken its place while it was away.
+func (h *Handler) refusePlace(c *app.RequestContext, why rejection) {
+	if c.IsGet() && lastEventID(c) != "" {
+		h.Metrics.Rejected(why.reason)
+		haveReconnect(c)
+		return
+	}
+	h.reject(c, why)
 }
 
 // opening is a stream that is about to be opened.

@@ -183,14 +183,52 @@ func TestComingBackToAFullServer(t *testing.T) {
 		if a.status != 0 { // it is being served
 			t.Errorf("got %d %s", a.status, a.body)
 		}
-		other, _, _ := c.join(resumed(last, ""))
-		checkRefused(t, other, 503, 5031) // there are no more views
+		other, _, _ := c.join(resumed(last, "")) // there are no more views
+		if other.status != 200 || other.body != "retry:1000\n\n" {
+			t.Errorf("got %d %s", other.status, other.body)
+		}
+		async := resumed(last, "")
+		async.url = streamsPath + strings.Split(last, ":")[0]
+		async.header = nil
+		other, _, _ = c.join(async)
+		checkRefused(t, other, 503, 5031)
 		leaveAgain()
 		time.Sleep(time.Hour)
 		c.wg.Wait()
 		if len(h.recordings) != 0 || len(h.views) != 0 {
 			t.Errorf("%d recordings and %d views are left", len(h.recordings), len(h.views))
 		}
+	})
+}
+
+// A page that loses its connection while the end is being typed comes back when another
+// stream has the client's place, and waits for it.
+func TestComingBackToATakenPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}))
+		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1})
+		c := crowd{t: t, engine: engine}
+		_, noted, leave := c.join(getChat("x", ""))
+		last := lastIDOf(noted.chunks[0].data)
+		leave()
+		other, _, _ := c.join(question("x"))
+		if other.status != 0 {
+			t.Errorf("got %d %s", other.status, other.body)
+		}
+		a, _, _ := c.join(resumed(last, ""))
+		if a.status != 200 || a.header("Content-Type") != "text/event-stream; charset=utf-8" || a.body != "retry:1000\n\n" {
+			t.Errorf("got %d %s", a.status, a.body)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		a, _, _ = c.join(resumed(last, ""))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := times(t, *a); a.status != 200 || !strings.Contains(strings.Join(got, " "), `"[DONE]"`) {
+			t.Errorf("got %d %q", a.status, got)
+		}
+		time.Sleep(time.Hour)
+		c.wg.Wait()
 	})
 }
 
