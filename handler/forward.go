@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/streams"
 	"sse-typewriter/upstream"
 )
 
@@ -65,9 +66,14 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		h.refuse(c, http.StatusNotFound, codeNotFound, "no such path: "+path)
 		return
 	}
-	if !h.authorize(c) || slices.Contains(streamPaths, path) && h.refuseNew(c) || !h.mayAsk(ctx, c) {
+	if !h.authorize(c) {
 		return
 	}
+	leave, ok := h.admitForwarded(ctx, c, path)
+	if !ok {
+		return
+	}
+	defer leave()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(h.ending, cancel)() //nolint:contextcheck // it ends with either
@@ -109,6 +115,19 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 		c.SetConnectionClose() // and say so: what is left of the body is not read
 	}
 	h.passReply(c, reply)
+}
+
+// admitForwarded lets a client have a request forwarded until leave is called, or answers
+// it. A stream takes a place as those do that are read here.
+func (h *Handler) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (leave func(), ok bool) {
+	isStream := slices.Contains(streamPaths, path)
+	if isStream && h.refuseNew(c) || !h.mayAsk(ctx, c) {
+		return nil, false
+	}
+	if !isStream {
+		return func() {}, true
+	}
+	return h.takePlace(ctx, c, h.views, streams.NewID())
 }
 
 // allowed names the methods that are served at a path.

@@ -256,6 +256,36 @@ func TestFullOfViews(t *testing.T) {
 	})
 }
 
+// A stream that is only forwarded counts like one that is read here.
+func TestForwardedStreamsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1})
+		h.MaxStreams = 2
+		h.setPlaces()
+		c := crowd{t: t, engine: engine}
+		run := request{method: "POST", url: "/v1/workflow/stream_run"}
+		first, _, leave := c.join(run)
+		if first.status != 0 {
+			t.Errorf("got %d %s", first.status, first.body)
+		}
+		for _, r := range []request{run, question("x")} {
+			a, _, _ := c.join(r)
+			checkRefused(t, a, 429, 4013)
+		}
+		h.Limits = limits.NewLocal(limits.Bounds{})
+		_, _, leaveOther := c.join(run)
+		a, _, _ := c.join(run)
+		checkRefused(t, a, 503, 5031)
+		leave()
+		leaveOther()
+		if len(h.views) != 0 {
+			t.Errorf("%d views are left", len(h.views))
+		}
+		c.wg.Wait()
+	})
+}
+
 // A client has so many streams, however often it looks at each.
 func TestMaxStreamsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
