@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -110,6 +111,32 @@ func TestLeavingLeavesNothing(t *testing.T) {
 	}
 	slices.Sort(waits)
 	t.Logf("upstream given up after: p50 %v, p99 %v, max %v", waits[500], waits[990], waits[999])
+}
+
+// The stand-in, too, sees that its client has left, also while it is silent for ever.
+func TestLeavingTheStandIn(t *testing.T) {
+	const silence = 2 * time.Second
+	base := start(t)
+	before := runtime.NumGoroutine()
+	var clients [10]*net.TCPConn
+	for i := range clients {
+		clients[i] = dial(t, base)
+		if _, err := io.WriteString(clients[i], "POST /v3/chat?mode=raw&message=/hang HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := clients[len(clients)-1]
+	for err := error(nil); err == nil; { // until it hangs, and the others with it
+		if err = last.SetReadDeadline(time.Now().Add(silence)); err == nil {
+			_, err = last.Read(make([]byte, 4<<10))
+		}
+	}
+	for _, conn := range clients {
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before+5 })
 }
 
 // heap returns the bytes in use, once the collector has run.

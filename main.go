@@ -14,6 +14,7 @@ import (
 
 	"sse-typewriter/client"
 	"sse-typewriter/config"
+	"sse-typewriter/handler"
 	"sse-typewriter/mock"
 	"sse-typewriter/web"
 )
@@ -93,7 +94,9 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	web.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {
-		mock.New(conf.Seed).Register(engine.Engine, standInPath)
+		standIn := mock.New(conf.Seed)
+		standIn.Watch = handler.WatchLeaving
+		standIn.Register(engine.Engine, standInPath)
 		source = "the stand-in at " + address + standInPath + ", since none is configured"
 	}
 

@@ -65,7 +65,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 		return
 	}
 	defer leave()
-	defer watchLeaving(c)()
+	defer WatchLeaving(c)()
 	if s, ok := h.openChat(ctx, c, o, body); ok {
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: withIDs})
 	}
@@ -77,7 +77,7 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	if !ok {
 		return
 	}
-	defer watchLeaving(c)()
+	defer WatchLeaving(c)()
 	s, ok := h.openChat(ctx, c, o, body)
 	if !ok {
 		return

@@ -120,7 +120,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		}
 		defer leave()
 		h.Metrics.Resumed("resumed")
-		defer watchLeaving(c)()
+		defer WatchLeaving(c)()
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from, known: n})
 	}
 }

@@ -17,8 +17,8 @@ import (
 // Register mounts the stand-in on a Hertz server or a group of its routes, below
 // prefix ("/upstream", with no slash at the end).
 //
-// A stream stops when the context of its handler ends: the server must run with
-// server.WithSenseClientDisconnection, or a scenario that hangs never ends.
+// A stream stops when the context of its handler ends: without Watch the server must
+// run with server.WithSenseClientDisconnection, or a scenario that hangs never ends.
 func (s *StandIn) Register(r route.IRoutes, prefix string) {
 	r.GET(prefix, s.serve)
 	r.Any(prefix+"/*path", s.serve)
@@ -31,6 +31,9 @@ func (s *StandIn) serve(ctx context.Context, c *app.RequestContext) {
 		c.SetConnectionClose() // the rest of the body is not read
 		c.Data(http.StatusBadRequest, typeJSON, marshal(envelope{Code: codeBadRequest, Msg: err.Error()}))
 		return
+	}
+	if s.Watch != nil {
+		defer s.Watch(c)()
 	}
 	begun := time.Now()
 	reply := s.Answer(request)

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/tidwall/gjson"
 )
 
@@ -82,6 +83,11 @@ func (r Reply) body() []byte {
 
 // StandIn is the service. Make it with New; it is safe for concurrent use.
 type StandIn struct {
+	// Watch has the context of a handler end when the client leaves, until stop is
+	// called; nil: the server does so by itself. It is called when the request has been
+	// read, and to be set before Register.
+	Watch func(*app.RequestContext) (stop func())
+
 	seed  uint64
 	calls atomic.Uint64
 	book  book

@@ -313,7 +313,9 @@ func TestTakeOverPanics(t *testing.T) {
 	await(t, s.Log, 3, false)
 	r.here.Close()
 	other, err := r.there.Find(t.Context(), s.ID, "owner",
-		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) { panic("boom") })
+		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			panic("boom")
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
