@@ -150,22 +150,27 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 	defer s.Detach()
 	defer context.AfterFunc(h.ending, s.Log.Skip)() //nolint:contextcheck // the server ends: no time is left to type it
 	seen := h.see(c, s, v)
+	err := errPanic // if it does not get further
+	defer func() { seen.end(ctx, s, err) }()
 	w := newEventWriter(c, s, v.withIDs)
 	w.seen = seen
-	var err error
-	if v.withIDs && c.IsGet() {
-		err = w.openAt(v.from)
-	} else {
-		err = w.open() // official SDKs break on an id alone
-	}
-	if err == nil {
-		player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
-		err = player.Play(ctx, w)
-	}
-	if err != nil {
+	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
+	if err = play(ctx, w, player, v.withIDs && c.IsGet()); err != nil {
 		w.body.abort(err)
 	}
-	seen.end(ctx, s, err)
+}
+
+// play sends a stream's header and plays it; with an id at its beginning, over which
+// official SDKs break, if that is wanted.
+func play(ctx context.Context, w *eventWriter, player typewriter.Player, withFirstID bool) error {
+	open := w.open
+	if withFirstID {
+		open = func() error { return w.openAt(player.From) }
+	}
+	if err := open(); err != nil {
+		return err
+	}
+	return player.Play(ctx, w)
 }
 
 // apart runs f in a goroutine of its own, and waits for it. What f calls needs a deep

@@ -15,6 +15,7 @@ import (
 	"sse-typewriter/metrics"
 	"sse-typewriter/streams"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // headerRequestID names a request for whoever follows it through several servers.
@@ -126,7 +127,9 @@ func (g *sight) waiting() int {
 // end tells how the stream ended: err is how playing it did.
 func (g *sight) end(ctx context.Context, s *streams.Stream, err error) {
 	outcome, cause := "done", error(nil)
-	if err != nil {
+	if errors.Is(err, errPanic) {
+		outcome = upstream.ErrInternal.Reason // what it was is logged already
+	} else if err != nil {
 		outcome, cause = "left", err
 	} else if s.Log.Left() {
 		outcome = "handed_over"

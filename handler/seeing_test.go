@@ -182,6 +182,37 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}
 }
 
+// panicking is a writer that panics at the first event.
+type panicking struct {
+	flushes
+	did bool
+}
+
+func (p *panicking) Write(b []byte) (int, error) {
+	if len(b) > 0 && !p.did {
+		p.did = true
+		panic("boom")
+	}
+	return p.flushes.Write(b)
+}
+
+// A panic while a stream is played ends it for all that count and keep it.
+func TestPanicWhilePlaying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		w := &panicking{}
+		serveTo(t.Context(), t, engine, question("x"), w, &w.flushes)
+		_ = h.live.Wait(t.Context())
+		checkMetrics(t, h, map[string]float64{
+			"streams_active": 0,
+			`streams_total{mode="typewriter",outcome="internal",route="POST /v3/chat"}`: 1,
+		})
+		if len(h.views) != 0 || len(h.recordings) != 0 || h.Streams.Bytes() != 0 {
+			t.Errorf("%d views, %d recordings and %d bytes are left", len(h.views), len(h.recordings), h.Streams.Bytes())
+		}
+	})
+}
+
 // A stream that was stopped has not failed.
 func TestStoppedIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
