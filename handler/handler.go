@@ -73,6 +73,7 @@ type Handler struct {
 	Logger *slog.Logger
 
 	recordings, views places
+	conversions       places // of Markdown
 	routes            func() route.RoutesInfo
 
 	// Metrics count what is done.
@@ -95,6 +96,7 @@ func (h *Handler) Register(r *route.Engine) {
 	h.ending, h.end = context.WithCancel(context.Background())
 	h.routes = r.Routes
 	h.setPlaces()
+	h.conversions = make(places, conversionsAtOnce())
 	r.Use(h.attend, h.tagging, h.recovering, h.cors)
 	h.registerHealth(r)
 	r.POST(chatPath, h.keyed(h.chat))

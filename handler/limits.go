@@ -69,7 +69,7 @@ func (h *Handler) mayAsk(ctx context.Context, c *app.RequestContext) bool {
 	return false
 }
 
-// places are what streams take; there are so many as it has capacity.
+// places are what streams take, and others; there are so many as it has capacity.
 type places chan struct{}
 
 func (h *Handler) setPlaces() {

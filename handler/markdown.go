@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
@@ -11,11 +12,23 @@ import (
 	"sse-typewriter/web/markdown"
 )
 
+// conversionsAtOnce is how many texts become HTML at a time, which may take the better
+// part of a second for each: the other processors are for the streams.
+func conversionsAtOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
 // markdown serves POST /typewriter/markdown: the body, an answer in Markdown, comes back
 // as HTML that is safe in a page.
-func (h *Handler) markdown(_ context.Context, c *app.RequestContext) {
+func (h *Handler) markdown(ctx context.Context, c *app.RequestContext) {
 	body, ok := h.readBody(c)
 	if !ok {
+		return
+	}
+	defer WatchLeaving(c)()
+	select {
+	case h.conversions <- struct{}{}:
+		defer func() { <-h.conversions }()
+	case <-ctx.Done():
+		c.SetConnectionClose() // nobody is there
 		return
 	}
 	html, err := markdown.HTML(body)

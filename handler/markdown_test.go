@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"sse-typewriter/mock"
 	"sse-typewriter/web/markdown"
@@ -36,4 +37,29 @@ func TestMarkdown(t *testing.T) {
 			}
 		}
 	}
+}
+
+// So many texts become HTML at a time and no more: others wait, as long as their client
+// does.
+func TestMarkdownAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(1))
+		for range cap(h.conversions) {
+			h.conversions <- struct{}{}
+		}
+		c := crowd{t: t, engine: engine}
+		r := request{method: "POST", url: "/typewriter/markdown", body: "a"}
+		left, _, leave := c.join(r)
+		waits, _, _ := c.join(r)
+		leave()
+		<-h.conversions
+		synctest.Wait()
+		if left.body != "" || waits.status != http.StatusOK || waits.body != "<p data-line=\"0\">a</p>\n" {
+			t.Errorf("got %q, and %d %q", left.body, waits.status, waits.body)
+		}
+		c.wg.Wait()
+		if n := cap(h.conversions) - len(h.conversions); n != 1 {
+			t.Errorf("%d are free, want 1", n)
+		}
+	})
 }
