@@ -76,7 +76,7 @@ func TestAccept(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		for i, client := range clients[2:4] {
-			if _, err := client.Read(make([]byte, 1)); err != io.EOF {
+			if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 				t.Errorf("connection %d more than may be open: got %v", i+1, err)
 			}
 		}
