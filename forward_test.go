@@ -151,7 +151,7 @@ func TestForwardRefuses(t *testing.T) {
 	base := start(t, "--upstream="+up.URL)
 	for _, line := range []string{
 		"GET /v1/../admin", "GET /v1/%2e%2e/admin", "GET /v1/..%2fadmin", `GET /v1/..\admin`, "GET /admin",
-		"GET http://other.invalid/v1/x", "GET http://other.invalid/", "CONNECT other.invalid:443", "GET //other.invalid/x",
+		"GET http://other.invalid/v1/x", "GET http://other.invalid/x", "CONNECT other.invalid:443", "GET //other.invalid/x",
 		"GET /v1/%00", "OPTIONS *",
 	} {
 		answer := raw(t, base, line+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
