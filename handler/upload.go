@@ -66,7 +66,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	switch {
 	case errors.Is(err, errSlow):
 		u.slow.Store(true)
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		u.read.Store(true)
 		u.unwatch = u.watch() // while the upstream makes its answer, too
 	}
