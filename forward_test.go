@@ -66,6 +66,28 @@ func TestForwardKeepsConnections(t *testing.T) {
 	}
 }
 
+// sendThrough sends a request with a token from behind another proxy, follows no
+// redirect, and returns the whole reply.
+func sendThrough(t *testing.T, method, url, body string) (res *http.Response, reply string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer t")
+	req.Header.Set("X-Forwarded-For", "10.0.0.1")
+	res, err = http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	all, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(all)
+}
+
 // A request goes upstream as it came, and so does the reply come back.
 func TestForward(t *testing.T) {
 	var got *http.Request
@@ -106,21 +128,7 @@ func TestForward(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.target, func(t *testing.T) {
-			req, err := http.NewRequestWithContext(t.Context(), test.method, base+test.target, strings.NewReader(test.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Authorization", "Bearer t")
-			req.Header.Set("X-Forwarded-For", "10.0.0.1")
-			res, err := http.DefaultTransport.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			reply, err := io.ReadAll(res.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
+			res, reply := sendThrough(t, test.method, base+test.target, test.body)
 			wantReply := ""
 			if test.status == 200 && test.method != "HEAD" {
 				wantReply = "reply to " + test.method
@@ -132,7 +140,7 @@ func TestForward(t *testing.T) {
 				got.Header.Get("X-Forwarded-Host") != strings.TrimPrefix(base, "http://") {
 				t.Errorf("upstream got header %v", got.Header)
 			}
-			if res.StatusCode != test.status || string(reply) != wantReply {
+			if res.StatusCode != test.status || reply != wantReply {
 				t.Errorf("client got %d %q", res.StatusCode, reply)
 			}
 			if !reflect.DeepEqual(res.Header["X-Many"], []string{"1", "2"}) || res.Header.Get("X-Tt-Logid") != "log" || res.Header.Get("X-Hop") != "" {
