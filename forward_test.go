@@ -68,7 +68,7 @@ func TestForwardKeepsConnections(t *testing.T) {
 
 // sendThrough sends a request with a token from behind another proxy, follows no
 // redirect, and returns the whole reply.
-func sendThrough(t *testing.T, method, url, body string) (res *http.Response, reply string) {
+func sendThrough(t *testing.T, method, url, body string) (status int, header http.Header, reply string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -76,7 +76,7 @@ func sendThrough(t *testing.T, method, url, body string) (res *http.Response, re
 	}
 	req.Header.Set("Authorization", "Bearer t")
 	req.Header.Set("X-Forwarded-For", "10.0.0.1")
-	res, err = http.DefaultTransport.RoundTrip(req)
+	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func sendThrough(t *testing.T, method, url, body string) (res *http.Response, re
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res, string(all)
+	return res.StatusCode, res.Header, string(all)
 }
 
 // A request goes upstream as it came, and so does the reply come back.
@@ -128,7 +128,7 @@ func TestForward(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.target, func(t *testing.T) {
-			res, reply := sendThrough(t, test.method, base+test.target, test.body)
+			status, header, reply := sendThrough(t, test.method, base+test.target, test.body)
 			wantReply := ""
 			if test.status == 200 && test.method != "HEAD" {
 				wantReply = "reply to " + test.method
@@ -140,11 +140,11 @@ func TestForward(t *testing.T) {
 				got.Header.Get("X-Forwarded-Host") != strings.TrimPrefix(base, "http://") {
 				t.Errorf("upstream got header %v", got.Header)
 			}
-			if res.StatusCode != test.status || reply != wantReply {
-				t.Errorf("client got %d %q", res.StatusCode, reply)
+			if status != test.status || reply != wantReply {
+				t.Errorf("client got %d %q", status, reply)
 			}
-			if !reflect.DeepEqual(res.Header["X-Many"], []string{"1", "2"}) || res.Header.Get("X-Tt-Logid") != "log" || res.Header.Get("X-Hop") != "" {
-				t.Errorf("client got header %v", res.Header)
+			if !reflect.DeepEqual(header["X-Many"], []string{"1", "2"}) || header.Get("X-Tt-Logid") != "log" || header.Get("X-Hop") != "" {
+				t.Errorf("client got header %v", header)
 			}
 		})
 	}
@@ -159,7 +159,7 @@ func TestForwardRefuses(t *testing.T) {
 	base := start(t, "--upstream="+up.URL)
 	for _, line := range []string{
 		"GET /v1/../admin", "GET /v1/%2e%2e/admin", "GET /v1/..%2fadmin", `GET /v1/..\admin`, "GET /admin",
-		"GET http://other.invalid/v1/x", "GET http://other.invalid/", "CONNECT other.invalid:443", "GET //other.invalid/x",
+		"GET http://other.invalid/v1/x", "GET http://other.invalid/x", "CONNECT other.invalid:443", "GET //other.invalid/x",
 		"GET /v1/%00", "OPTIONS *",
 	} {
 		answer := raw(t, base, line+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
