@@ -97,6 +97,7 @@ func TestForward(t *testing.T) {
 		body, _ = io.ReadAll(r.Body)
 		w.Header()["X-Tt-Logid"] = []string{"log"}
 		w.Header()["X-Many"] = []string{"1", "2"}
+		w.Header()["Content-Type"] = nil // it does not say
 		w.Header().Set("Connection", "X-Hop")
 		w.Header().Set("X-Hop", "1")
 		status := 200
@@ -143,7 +144,8 @@ func TestForward(t *testing.T) {
 			if status != test.status || reply != wantReply {
 				t.Errorf("client got %d %q", status, reply)
 			}
-			if !reflect.DeepEqual(header["X-Many"], []string{"1", "2"}) || header.Get("X-Tt-Logid") != "log" || header.Get("X-Hop") != "" {
+			if !reflect.DeepEqual(header["X-Many"], []string{"1", "2"}) || header.Get("X-Tt-Logid") != "log" || header.Get("X-Hop") != "" ||
+				header["Content-Type"] != nil || header["Server"] != nil {
 				t.Errorf("client got header %v", header)
 			}
 		})
