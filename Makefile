@@ -6,42 +6,34 @@ TOOL := go tool -modfile=tools.mod
 
 build: ## the binary
 	go build -trimpath -o sse-typewriter .
-
 dist: ## static binaries for Linux and macOS, and their sums, in dist/
 	scripts/dist
-
 run: build ## serve on 127.0.0.1:8380 against the stand-in
 	./sse-typewriter
 
 test: ## all tests, with the race detector where there is a C compiler
 	@scripts/install-test-deps
 	go test $(shell command -v cc gcc >/dev/null 2>&1 && echo -race) ./...
-
 check: ## format and linters
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted; exit 1; }
 	go vet ./...
 	$(TOOL) staticcheck ./...
 	$(GOLANGCI) run ./...
-
 fmt: ## format
 	$(TOOL) gofumpt -w .
 
 sim: ## simulate the pacing and write the tables of docs/pacing.md
 	go test ./internal/sim -count=1 -run TestSimulation -v -update
-
 screenshots: ## write the pictures of the pages, docs/img
 	@scripts/install-test-deps
 	go test ./webtest -count=1 -run TestScreenshots -update
-
 recording: ## draw docs/img/terminal.svg: the client in a terminal
 	go test ./internal/record -count=1 -run TestRecording -update
 
 bench: ## ours beside other programs, 8 minutes; ARGS=-short is a look, -update writes docs/performance.md
 	@scripts/install-test-deps
 	go run ./bench $(ARGS)
-
 bench-go: ## Go benchmarks: decode, splice, split, pace, encode
 	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream ./handler
-
 fuzz: ## each fuzz target for 30 s
 	scripts/fuzz 30s

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -9,11 +8,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 
+	"sse-typewriter/internal/process"
 	"sse-typewriter/internal/redistest"
 )
 
@@ -61,7 +60,8 @@ func (w *witness) asked() []string {
 	return append([]string(nil), w.seen...)
 }
 
-// However a path is written, it leads to nothing without a key.
+// However a path is written, it leads to nothing without a key, but for the pages, which
+// are in the program and ask for one.
 func TestNoWayAroundTheKeys(t *testing.T) {
 	up := newWitness(t)
 	base := start(t, "--upstream="+up.URL, "--bot-id=1", "--api-keys="+oneKey, "--upstream-token=SERVERTOKEN", "--cors-origins=https://page.example")
@@ -116,20 +116,9 @@ func TestKeysStayHere(t *testing.T) {
 	defer cancel()
 	cmd := command(ctx, "--addr=127.0.0.1:0", "--log-level=debug", "--bot-id=1", "--upstream", up.URL, "--rate-limit=5/m")
 	cmd.Env = append(cmd.Env, "TYPEWRITER_UPSTREAM_TOKEN=SERVERTOKEN", "TYPEWRITER_API_KEYS="+oneKey+","+otherKey)
-	var stderr lockedBuffer
+	var stderr process.Output
 	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := regexp.MustCompile(`http://127[0-9.:]+[0-9]`).FindString(line)
+	base := serving(t, cmd)
 	served := map[int]int{}
 	for _, path := range []string{"/v3/chat?q=1", "/ai/summarize?text=x", "/v1/x?q=1", "/typewriter/streams/x?q=1", "/v1/../x?q=1", "/nothing?q=1"} {
 		for _, key := range []string{oneKey, otherKey, oneKey + "WRONG"} {

@@ -228,6 +228,23 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// serving starts the program by its command and returns the base URL at which it serves.
+func serving(t *testing.T, cmd *exec.Cmd) (base string) {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`http://127[0-9.:]+[0-9]`).FindString(line)
+}
+
 // What cannot work is one clear line and exit code 1.
 func TestStartErrors(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -330,18 +347,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	cmd.Env = append(cmd.Env, "TYPEWRITER_UPSTREAM_TOKEN=SERVERTOKEN")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	base := regexp.MustCompile(`http://127[0-9.:]+[0-9]`).FindString(line)
+	base := serving(t, cmd)
 	for _, path := range []string{"/v3/chat?message=CONTENT", "/v1/bot/x?a=CONTENT", "/v1/../CONTENT"} {
 		for _, header := range [][]string{{"Authorization", "Bearer CLIENTTOKEN"}, {"X-Break", "1"}, nil} {
 			_, body := get(t, "GET", base+path, header...)

@@ -143,18 +143,16 @@ func TestOpenAPIReplies(t *testing.T) {
 	}
 }
 
+// withIDs is a header that asks for event ids, and says more.
+func withIDs(name, value string) http.Header {
+	return http.Header{"Typewriter-Event-Ids": {"on"}, "Content-Type": {"application/json"}, name: {value}}
+}
+
 // provoke returns requests for all replies.
 func provoke(t *testing.T, a *api) []request {
 	base := start(t, "--speed=100", "--max-body-bytes=300")
 	const large = 4 << 10
 	tooLarge := fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", large))
-	withIDs := func(more ...string) http.Header {
-		header := http.Header{"Typewriter-Event-Ids": {"on"}, "Content-Type": {"application/json"}}
-		for i := 0; i+1 < len(more); i += 2 {
-			header.Set(more[i], more[i+1])
-		}
-		return header
-	}
 	async := withIDs("Prefer", "respond-async")
 
 	// A stream to come back to, and a chat that waits for its tool.

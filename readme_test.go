@@ -36,7 +36,7 @@ func documents(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(docs, "README.md", "README_CN.md", "CONTRIBUTING.md")
+	return append(docs, "README.md", "README_CN.md", "CONTRIBUTING.md", "SECURITY.md")
 }
 
 var (
@@ -245,6 +245,51 @@ func (s shown) ours(t *testing.T, base string) {
 	_, _ = io.Copy(io.Discard, reader)
 	if err := cmd.Wait(); err != nil || first == "" {
 		t.Errorf("ended with %v: %s", err, failed.String())
+	}
+}
+
+// facts are the names, paths and links that a section of a document has, but for those
+// to other sections, whose names are translated.
+func facts(section string) []string {
+	var all []string
+	for _, m := range regexp.MustCompile("`([ -_a-~]+)`|\\]\\(([^)#]+)").FindAllStringSubmatch(block.ReplaceAllString(section, ""), -1) {
+		if m[2] == "README.md" || m[2] == "README_CN.md" {
+			continue
+		}
+		if !strings.HasPrefix(m[2], "docs/img/") { // each language shows its own first
+			all = append(all, m[1]+m[2])
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Both languages have the same sections, and each of these the same facts.
+func TestReadmesAreInStep(t *testing.T) {
+	var sections [2][]string
+	for i, name := range []string{"README.md", "README_CN.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sections[i] = strings.Split(string(text), "\n## ")
+	}
+	if len(sections[0]) != len(sections[1]) {
+		t.Fatalf("README.md has %d sections, README_CN.md %d", len(sections[0]), len(sections[1]))
+	}
+	for i, section := range sections[0] {
+		title, _, _ := strings.Cut(section, "\n")
+		english, chinese := facts(section), facts(sections[1][i])
+		for _, fact := range english {
+			if !slices.Contains(chinese, fact) {
+				t.Errorf("%s: README_CN.md lacks %q", title, fact)
+			}
+		}
+		for _, fact := range chinese {
+			if !slices.Contains(english, fact) {
+				t.Errorf("%s: README.md lacks %q", title, fact)
+			}
+		}
 	}
 }
 

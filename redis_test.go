@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"io"
 	"math/rand/v2"
@@ -10,10 +9,10 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
+	"sse-typewriter/internal/process"
 	"sse-typewriter/internal/redistest"
 )
 
@@ -21,25 +20,7 @@ import (
 type replica struct {
 	cmd  *exec.Cmd
 	base string
-	log  lockedBuffer
-}
-
-// lockedBuffer is a buffer that a process writes and a test reads.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log  process.Output
 }
 
 func startReplica(t *testing.T, args ...string) *replica {

@@ -59,6 +59,31 @@ func TestAdminAddressIsTaken(t *testing.T) {
 	}
 }
 
+// entry is a line of the log.
+type entry struct {
+	Msg, Stream, Route, Mode, Outcome, Reason string
+	RequestID                                 string `json:"request_id"`
+	FirstByte                                 int64  `json:"first_byte"`
+	Graphemes, Status                         int
+	Duration                                  int64
+}
+
+// logged waits for the line about a request.
+func logged(t *testing.T, r *replica, id string) (found entry) {
+	t.Helper()
+	eventually(t, "a line for "+id, func() bool {
+		for text := range strings.Lines(r.log.String()) {
+			e := entry{}
+			if json.Unmarshal([]byte(text), &e) == nil && e.RequestID == id {
+				found = e
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
 // Each reply has the request's id, and so do the upstream and the log: streams, replies
 // passed on, errors. What was said is nowhere in the log, nor who said it.
 func TestRequestsAreFollowed(t *testing.T) {
@@ -78,39 +103,19 @@ func TestRequestsAreFollowed(t *testing.T) {
 	}))
 	defer up.Close()
 	r := startReplica(t, "--upstream="+up.URL, "--bot-id=1", "--log-level=debug", "--log-format=json")
-	type line struct {
-		Msg, Stream, Route, Mode, Outcome, Reason string
-		RequestID                                 string `json:"request_id"`
-		FirstByte                                 int64  `json:"first_byte"`
-		Graphemes, Status                         int
-		Duration                                  int64
-	}
-	logged := func(id string) (found line) {
-		eventually(t, "a line for "+id, func() bool {
-			for text := range strings.Lines(r.log.String()) {
-				l := line{}
-				if json.Unmarshal([]byte(text), &l) == nil && l.RequestID == id {
-					found = l
-					return true
-				}
-			}
-			return false
-		})
-		return found
-	}
 	for i, test := range []struct {
 		method, path string
 		upstream     bool
-		want         line // empty: it is not logged
+		want         entry // empty: it is not logged
 	}{
-		{"POST", "/v3/chat?message=MARKQUESTION", true, line{Msg: "stream ended", Route: "POST /v3/chat", Mode: "typewriter", Outcome: "done", Graphemes: len("MARKANSWER")}},
-		{"GET", "/v3/chat?mode=smooth&message=MARKQUESTION", true, line{Msg: "stream ended", Route: "GET /v3/chat", Mode: "smooth", Outcome: "done", Graphemes: len("MARKANSWER")}},
-		{"GET", "/v1/some?q=MARKQUESTION", true, line{Msg: "reply passed on", Route: "GET /v1/*", Status: 200}},
-		{"POST", "/v1/broken?q=MARKQUESTION", true, line{Msg: "no reply from upstream", Route: "POST /v1/*", Reason: "unreachable"}},
-		{"GET", "/MARKQUESTION", false, line{}},
-		{"GET", "/v1/../MARKQUESTION", false, line{}},
-		{"GET", "/readyz", false, line{}},
-		{"GET", "/metrics", false, line{}},
+		{"POST", "/v3/chat?message=MARKQUESTION", true, entry{Msg: "stream ended", Route: "POST /v3/chat", Mode: "typewriter", Outcome: "done", Graphemes: len("MARKANSWER")}},
+		{"GET", "/v3/chat?mode=smooth&message=MARKQUESTION", true, entry{Msg: "stream ended", Route: "GET /v3/chat", Mode: "smooth", Outcome: "done", Graphemes: len("MARKANSWER")}},
+		{"GET", "/v1/some?q=MARKQUESTION", true, entry{Msg: "reply passed on", Route: "GET /v1/*", Status: 200}},
+		{"POST", "/v1/broken?q=MARKQUESTION", true, entry{Msg: "no reply from upstream", Route: "POST /v1/*", Reason: "unreachable"}},
+		{"GET", "/MARKQUESTION", false, entry{}},
+		{"GET", "/v1/../MARKQUESTION", false, entry{}},
+		{"GET", "/readyz", false, entry{}},
+		{"GET", "/metrics", false, entry{}},
 	} {
 		id := fmt.Sprintf("request-%d", i)
 		req, err := http.NewRequestWithContext(t.Context(), test.method, r.base+test.path, nil)
@@ -133,10 +138,10 @@ func TestRequestsAreFollowed(t *testing.T) {
 				t.Errorf("%s: upstream got %q", test.path, got)
 			}
 		}
-		if test.want == (line{}) {
+		if test.want == (entry{}) {
 			continue
 		}
-		got := logged(id)
+		got := logged(t, r, id)
 		if got.Msg == "stream ended" && (got.Stream == "" || got.FirstByte <= 0 || got.Duration < got.FirstByte) {
 			t.Errorf("%s: logged %+v", test.path, got)
 		}

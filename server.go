@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/cloudwego/hertz/pkg/app/server"
+	hertz "github.com/cloudwego/hertz/pkg/common/config"
 	"github.com/cloudwego/hertz/pkg/common/hlog"
 	"github.com/cloudwego/hertz/pkg/network"
 	"github.com/cloudwego/hertz/pkg/network/standard"
@@ -132,6 +133,7 @@ func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
 			return ctx
 		}),
 		server.WithExitWaitTime(0),
+		hertz.Option{F: func(o *hertz.Options) { o.NoDefaultServerHeader = true }}, // it is nobody's business
 	)
 }
 

@@ -1,8 +1,7 @@
 // Command bench measures sse-typewriter beside other programs that do its work, all in
-// one run on one machine, and prints a table. docs/performance.md tells how.
-//
-// Every server is a process of its own: this program started again with the name of a
-// role, our own binary, Node or nginx. The load is this process.
+// one run on one machine, and prints a table. docs/performance.md tells how. Every
+// server is a process of its own: this program started again with the name of a role,
+// our own binary, Node or nginx. The load is this process. It is never part of the tests.
 package main
 
 import (

@@ -8,6 +8,15 @@ import (
 	"sse-typewriter/typewriter"
 )
 
+// changed is the default classes with one of them changed.
+func changed(name string, change func(*typewriter.Class)) func(map[string]typewriter.Class) {
+	return func(classes map[string]typewriter.Class) {
+		class := classes[name]
+		change(&class)
+		classes[name] = class
+	}
+}
+
 func TestPauses(t *testing.T) {
 	const ms = time.Millisecond
 	for _, test := range []struct {
@@ -18,34 +27,14 @@ func TestPauses(t *testing.T) {
 		{"none", "seed: 1", func(map[string]typewriter.Class) {}},
 		{"empty", "pauses: {}", func(map[string]typewriter.Class) {}},
 		{"class of nothing", "pauses: {sentence: }", func(map[string]typewriter.Class) {}},
-		{"length", "pauses: {sentence: {min: 1ms, max: 2ms}}", func(c map[string]typewriter.Class) {
-			s := c["sentence"]
-			s.Min, s.Max = ms, 2*ms
-			c["sentence"] = s
-		}},
-		{"only the longest", "pauses: {clause: {max: 1s}}", func(c map[string]typewriter.Class) {
-			s := c["clause"]
-			s.Max = 1000 * ms
-			c["clause"] = s
-		}},
-		{"no pause", "pauses: {markup: {min: 0, max: 0s}}", func(c map[string]typewriter.Class) {
-			s := c["markup"]
-			s.Min, s.Max = 0, 0
-			c["markup"] = s
-		}},
-		{"characters", "pauses: {sentence: {chars: '。', before-space: '.'}}", func(c map[string]typewriter.Class) {
-			s := c["sentence"]
-			s.Chars, s.BeforeSpace = "。", "."
-			c["sentence"] = s
-		}},
+		{"length", "pauses: {sentence: {min: 1ms, max: 2ms}}", changed("sentence", func(s *typewriter.Class) { s.Min, s.Max = ms, 2*ms })},
+		{"only the longest", "pauses: {clause: {max: 1s}}", changed("clause", func(s *typewriter.Class) { s.Max = 1000 * ms })},
+		{"no pause", "pauses: {markup: {min: 0, max: 0s}}", changed("markup", func(s *typewriter.Class) { s.Min, s.Max = 0, 0 })},
+		{"characters", "pauses: {sentence: {chars: '。', before-space: '.'}}", changed("sentence", func(s *typewriter.Class) { s.Chars, s.BeforeSpace = "。", "." })},
 		{"no characters", "pauses:\n  markup:\n    chars: ''\n", func(c map[string]typewriter.Class) {
 			c["markup"] = typewriter.Class{Min: 200 * ms, Max: 350 * ms}
 		}},
-		{"other", "pauses: {other: {min: 5ms}}", func(c map[string]typewriter.Class) {
-			s := c["other"]
-			s.Min = 5 * ms
-			c["other"] = s
-		}},
+		{"other", "pauses: {other: {min: 5ms}}", changed("other", func(s *typewriter.Class) { s.Min = 5 * ms })},
 		{"new class", "pauses: {emoji: {chars: '😀', min: 10ms, max: 20ms}}", func(c map[string]typewriter.Class) {
 			c["emoji"] = typewriter.Class{Chars: "😀", Min: 10 * ms, Max: 20 * ms}
 		}},

@@ -3,7 +3,6 @@
 package examples
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"flag"
@@ -12,16 +11,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/npm"
+	"sse-typewriter/internal/process"
 )
 
 // patience bounds waits for things that must happen; how long they take is no test's
@@ -33,41 +31,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil { // they mostly wait
 		panic(err)
 	}
-	os.Exit(m.Run())
-}
-
-// start runs the program against its stand-in to the end of the test and returns its
-// base URL.
-func start(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "sse-typewriter")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "..").CombinedOutput(); err != nil {
-		t.Fatalf("cannot build: %v\n%s", err, out)
-	}
-	var failed bytes.Buffer
-	cmd := exec.Command(binary, "--addr=127.0.0.1:0", "--speed=100", "--drain-timeout=100ms") // not of the test's context, which ends before its cleanups
-	cmd.Env = []string{"NO_PROXY=*", "no_proxy=*"}
-	cmd.Stderr = &failed
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // an error shows in Wait
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("the program ended with: %v\n%s", err, failed.String())
-		}
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	base := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
-	if base == "" {
-		t.Fatalf("the program printed %q, error %v", line, err)
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
-	return base
+	os.Exit(process.Main(m))
 }
 
 // answer is what the stand-in itself says to a question.
@@ -143,7 +107,7 @@ func (c command) run(t *testing.T, base, question string) (out, failed string, e
 // Each example prints the answer, all of it and nothing else, or fails with what the
 // server says.
 func TestCommands(t *testing.T) {
-	base := start(t)
+	base := process.Start(t, "--speed=100").Base
 	const ask = `1:2 & "3" 👩‍👧 秋天`
 	answers := map[string]string{}
 	for _, scenario := range []string{"/fast ", "/escapes "} {

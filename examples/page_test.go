@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"sse-typewriter/internal/process"
 )
 
 // browser starts Chromium and returns a context in which it can be told what to do. It
@@ -36,7 +38,7 @@ func browser(t *testing.T) context.Context {
 // The page shows the answer, all of it and nothing else, and how it ended.
 func TestPage(t *testing.T) {
 	ctx := browser(t)
-	base := start(t)
+	base := process.Start(t, "--speed=100").Base
 	server, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	header.Del("Content-Length")
 	header.Del(headerRequestID) // ours stands there
 	c.SetStatusCode(reply.Status)
+	c.Response.Header.SetNoDefaultContentType(true) // what it is, only the upstream knows
 	for name, values := range header {
 		if name != "Vary" { // we may have a reason, too
 			c.Response.Header.Del(name)

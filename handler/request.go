@@ -14,8 +14,8 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// DefaultMessage is asked when a request asks nothing.
-const DefaultMessage = "你好，请介绍一下 Coze SSE"
+// defaultMessage is asked when a request asks nothing.
+const defaultMessage = "你好，请介绍一下 Coze SSE"
 
 // chatBody is a request that we make ourselves.
 type chatBody struct {
@@ -53,7 +53,7 @@ func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
 // defaultBody makes the body of a request that brings none, or only plain text, which
 // is what it asks: its query may hold message (or q), bot_id and user_id.
 func (h *Handler) defaultBody(c *app.RequestContext, plain []byte) ([]byte, error) {
-	message := first(string(plain), c.Query("message"), c.Query("q"), DefaultMessage)
+	message := first(string(plain), c.Query("message"), c.Query("q"), defaultMessage)
 	body, err := h.newChatBody(c.Query("bot_id"), c.Query("user_id"), message)
 	if err != nil {
 		return nil, err

@@ -225,8 +225,8 @@ func TestDefaultRequest(t *testing.T) {
 		request   request
 		url, body string
 	}{
-		{"GET nothing", request{method: "GET", url: "/v3/chat"}, "/v3/chat", made("bot", "user", DefaultMessage)},
-		{"POST nothing", request{method: "POST", url: "/v3/chat"}, "/v3/chat", made("bot", "user", DefaultMessage)},
+		{"GET nothing", request{method: "GET", url: "/v3/chat"}, "/v3/chat", made("bot", "user", defaultMessage)},
+		{"POST nothing", request{method: "POST", url: "/v3/chat"}, "/v3/chat", made("bot", "user", defaultMessage)},
 		{"GET all", request{method: "GET", url: all}, "/v3/chat?conversation_id=C", made("B", "U", "<a&b>")},
 		{"POST all", request{method: "POST", url: all}, "/v3/chat?conversation_id=C", made("B", "U", "<a&b>")},
 		{

@@ -1,11 +1,9 @@
 package handler
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,11 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/route"
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
-	"sse-typewriter/typewriter"
 )
 
 func getSummary(text, query string) request {
@@ -302,135 +298,4 @@ func TestSummaryOfACutChat(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A summary is resumed as a chat is; once it is finished and seen, there is nothing.
-func TestResumeSummary(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
-		whole, _ := serve(t.Context(), t, engine, getSummary("x", ""))
-		events := readIDs(t, whole.text())
-		for i, e := range events {
-			byQuery := request{method: "GET", url: "/ai/summarize?text=x&lastEventId=" + e.id}
-			byHeader := request{method: "GET", url: "/ai/summarize?text=x", header: map[string]string{"Last-Event-ID": e.id}}
-			byPost := request{method: "POST", url: "/ai/summarize?event_ids=on", body: `{"text":"x"}`, header: byHeader.header}
-			for _, r := range []request{byQuery, byHeader, byPost} {
-				rest, _ := serve(t.Context(), t, engine, r)
-				if i == len(events)-1 {
-					if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != resumeFinished {
-						t.Errorf("after the end: got %d", rest.status)
-					}
-					continue
-				}
-				if got := readIDs(t, rest.text()); !slices.Equal(got, events[i+1:]) {
-					t.Errorf("%s %s after %s: got %q\nwant %q", r.method, r.url, e.id, got, events[i+1:])
-				}
-			}
-		}
-	})
-}
-
-// Without ids there is nothing to come back to: it is another job.
-func TestNoResumeWithoutIDs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
-		first, _ := serve(t.Context(), t, engine, getSummary("x", ""))
-		again, _ := serve(t.Context(), t, engine, request{
-			method: "POST", url: "/ai/summarize", body: `{"text":"x"}`, header: map[string]string{"Last-Event-ID": lastIDOf(first.text())},
-		})
-		checkProgress(t, again)
-	})
-}
-
-// An address instead of progress, a viewer there, and a stop.
-func TestStopSummary(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
-		at := startSummary(t, engine)
-		go func() {
-			time.Sleep(2 * time.Second)
-			serve(t.Context(), t, engine, request{method: "DELETE", url: at})
-		}()
-		a, _ := serve(t.Context(), t, engine, request{method: "GET", url: at})
-		got := updates(t, a)
-		if last := got[len(got)-1]; last != "2000 error 9.15 Stopped" {
-			t.Errorf("ends with %q", got)
-		}
-		_ = h.live.Wait(t.Context())
-	})
-}
-
-func startSummary(t *testing.T, engine *route.Engine) (address string) {
-	t.Helper()
-	a, _ := serve(t.Context(), t, engine, request{
-		method: "POST", url: "/ai/summarize", body: `{"text":"a long one"}`, header: map[string]string{"Prefer": "respond-async"},
-	})
-	if a.status != http.StatusAccepted || a.header("Location") != gjson.Get(a.body, "url").Str {
-		t.Fatalf("got %d %s", a.status, a.body)
-	}
-	return a.header("Location")
-}
-
-// A client that leaves frees the upstream: at once without ids, after the grace with.
-func TestLeavingASummary(t *testing.T) {
-	tests := []struct {
-		name string
-		request
-		want time.Duration
-	}{
-		{"POST", request{method: "POST", url: "/ai/summarize", body: `{"text":"x"}`}, time.Second},
-		{"GET", getSummary("x", ""), 31 * time.Second},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				began := time.Now()
-				h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-				defer cancel()
-				serve(ctx, t, engine, test.request)
-				_ = h.live.Wait(t.Context())
-				if took := time.Since(began); took != test.want {
-					t.Errorf("the upstream was given up after %v, want %v", took, test.want)
-				}
-			})
-		})
-	}
-}
-
-// A job that another replica has lost goes on from where that one was.
-func TestSummaryIsTakenOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		standIn := mock.New(1)
-		h, engine := newTestHandler(t, standIn)
-		at := startSummary(t, engine)
-		time.Sleep(2 * time.Second)
-		id := strings.TrimPrefix(at, streamsPath)
-		s, _ := h.Streams.Attach(id, "")
-		n, _ := s.Log.Len()
-		events, source := h.proceed(t.Context(), http.Header{}, s.Log.Seen(n))
-		texts := progressOf(s.Log.Seen(n))
-		texts = append(texts, progressOf(events)...)
-		for i := 1; i < len(texts); i++ {
-			if texts[i].Get("progress").Num < texts[i-1].Get("progress").Num {
-				t.Errorf("%v follows %v", texts[i], texts[i-1])
-			}
-		}
-		if last := texts[len(texts)-1]; last.Get("status").Str != "done" || !strings.Contains(last.Get("result").Str, "a long one") {
-			t.Errorf("ends with %v", last)
-		}
-		if failed, _ := source.Failure(); failed != "" {
-			t.Errorf("failed: %s", failed)
-		}
-		s.Detach()
-		_ = h.live.Wait(t.Context())
-		time.Sleep(time.Hour) // the retention
-	})
-}
-
-func progressOf(events iter.Seq[typewriter.Event]) (all []gjson.Result) {
-	for e := range events {
-		all = append(all, gjson.Parse(e.Frame.Head))
-	}
-	return all
 }

@@ -1,5 +1,5 @@
 // Package hostiletest runs the program against clients and upstreams that mean no good,
-// and looks at what is left of them.
+// and looks at what is left of them. It never asserts how long anything takes.
 package hostiletest
 
 import (

@@ -44,70 +44,85 @@ const (
 	oneDelta     = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"好\"}\n\n"
 )
 
+// poured is how much the program has read of what has no end.
+var poured atomic.Int64
+
+// What an upstream may do with a connection once it has the request. Errors show at the
+// client.
+
+func pour(block string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		_, err := io.WriteString(conn, streamHeader)
+		for n := 0; err == nil; poured.Add(int64(n)) {
+			n, err = io.WriteString(conn, block)
+		}
+	}
+}
+
+func say(text string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) { _, _ = io.WriteString(conn, text) }
+}
+
+func drip(header, block string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		_, err := io.WriteString(conn, header)
+		for err == nil {
+			time.Sleep(50 * time.Millisecond)
+			_, err = io.WriteString(conn, block)
+		}
+	}
+}
+
+func hang(header string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		_, _ = io.WriteString(conn, header)
+		_, _ = io.Copy(io.Discard, conn) // up to its end
+	}
+}
+
+func breakOff(text string) func(*net.TCPConn) {
+	return func(conn *net.TCPConn) {
+		say(text)(conn)
+		reset(conn)
+	}
+}
+
+var hostileUpstreams = []struct {
+	name   string
+	serve  func(*net.TCPConn)
+	status int
+	want   string // in the answer
+	whole  bool   // the answer has its end
+}{
+	{"never answers", hang(""), 504, `{"code":5041,`, true},
+	{"answers byte by byte", drip("HTTP/1.1 200 OK\r\nX: ", "x"), 504, `{"code":5041,`, true},
+	{"header without end", say("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 4_000_000)), 502, `{"code":5021,`, true},
+	{"no HTTP", say("hello\r\n\r\n"), 502, `{"code":5021,`, true},
+	{"closes at once", say(""), 502, `{"code":5021,`, true},
+	{"event of 10 GB", pour(strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
+	{"data without end", pour("data:" + strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
+	{"stream without end", pour(strings.Repeat(oneDelta, 1000)), 200, `{"code":5025,`, true},
+	{"comments without end", drip(streamHeader+oneDelta, ": still here\n\n"), 200, `{"code":5043,`, true},
+	{"falls silent", hang(streamHeader + oneDelta), 200, `{"code":5042,`, true},
+	{"silent stream", hang(streamHeader), 200, `{"code":5042,`, true},
+	{"HTML", say("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"), 200, "<html>", true},
+	{"HTML that falls silent", hang("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<html>"), 200, "<html>", false},
+	{"HTML byte by byte", drip("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "."), 200, "<html>.", false},
+	{"wrong type", say("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + oneDelta), 200, oneDelta, true},
+	{"stream without type", say("HTTP/1.1 200 OK\r\n\r\n" + oneDelta), 200, oneDelta, true},
+	{"gzip", say("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b"), 502, `{"code":5024,`, true},
+	{"unknown coding", say("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), 502, `{"code":5021,`, true},
+	{"two lengths", say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), 502, `{"code":5021,`, true},
+	{"reset in the header", breakOff("HTTP/1.1 200 O"), 502, `{"code":5021,`, true},
+	{"reset in the stream", breakOff(streamHeader + oneDelta), 200, `{"code":5023,`, true},
+	{"reset in an event", breakOff(streamHeader + oneDelta + "event:conv"), 200, `{"code":5023,`, true},
+}
+
 // Whatever an upstream does, the client gets one clear answer, soon, and the program
 // goes on.
 func TestHostileUpstreams(t *testing.T) {
-	var taken atomic.Int64 // how much the program has read of what has no end
-	pour := func(block string) func(*net.TCPConn) {
-		return func(conn *net.TCPConn) {
-			_, _ = io.WriteString(conn, streamHeader) // an error shows at the client
-			for {
-				n, err := io.WriteString(conn, block)
-				if taken.Add(int64(n)); err != nil {
-					return
-				}
-			}
-		}
-	}
-	say := func(text string) func(*net.TCPConn) {
-		return func(conn *net.TCPConn) { _, _ = io.WriteString(conn, text) } // as above
-	}
-	drip := func(header, block string) func(*net.TCPConn) {
-		return func(conn *net.TCPConn) {
-			_, err := io.WriteString(conn, header)
-			for err == nil {
-				time.Sleep(50 * time.Millisecond)
-				_, err = io.WriteString(conn, block)
-			}
-		}
-	}
-	hang := func(header string) func(*net.TCPConn) {
-		return func(conn *net.TCPConn) {
-			_, _ = io.WriteString(conn, header)
-			_, _ = io.Copy(io.Discard, conn) // up to its end
-		}
-	}
-	const gzip = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b"
-	for _, test := range []struct {
-		name   string
-		serve  func(*net.TCPConn)
-		status int
-		want   string // in the answer
-		whole  bool   // the answer has its end
-	}{
-		{"never answers", hang(""), 504, `{"code":5041,`, true},
-		{"answers byte by byte", drip("HTTP/1.1 200 OK\r\nX: ", "x"), 504, `{"code":5041,`, true},
-		{"header without end", say("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 4_000_000)), 502, `{"code":5021,`, true},
-		{"no HTTP", say("hello\r\n\r\n"), 502, `{"code":5021,`, true},
-		{"closes at once", say(""), 502, `{"code":5021,`, true},
-		{"event of 10 GB", pour(strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
-		{"data without end", pour("data:" + strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
-		{"stream without end", pour(strings.Repeat(oneDelta, 1000)), 200, `{"code":5025,`, true},
-		{"comments without end", drip(streamHeader+oneDelta, ": still here\n\n"), 200, `{"code":5043,`, true},
-		{"falls silent", hang(streamHeader + oneDelta), 200, `{"code":5042,`, true},
-		{"silent stream", hang(streamHeader), 200, `{"code":5042,`, true},
-		{"HTML", say("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"), 200, "<html>", true},
-		{"HTML that falls silent", hang("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 9\r\n\r\n<html>"), 200, "<html>", false},
-		{"HTML byte by byte", drip("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "."), 200, "<html>.", false},
-		{"wrong type", say("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + oneDelta), 200, oneDelta, true},
-		{"stream without type", say("HTTP/1.1 200 OK\r\n\r\n" + oneDelta), 200, oneDelta, true},
-		{"gzip", say(gzip), 502, `{"code":5024,`, true},
-		{"unknown coding", say("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), 502, `{"code":5021,`, true},
-		{"two lengths", say("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), 502, `{"code":5021,`, true},
-		{"reset in the header", func(conn *net.TCPConn) { say("HTTP/1.1 200 O")(conn); reset(conn) }, 502, `{"code":5021,`, true},
-		{"reset in the stream", func(conn *net.TCPConn) { say(streamHeader + oneDelta)(conn); reset(conn) }, 200, `{"code":5023,`, true},
-		{"reset in an event", func(conn *net.TCPConn) { say(streamHeader + oneDelta + "event:conv")(conn); reset(conn) }, 200, `{"code":5023,`, true},
-	} {
+	poured.Store(0)
+	for _, test := range hostileUpstreams {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			url := rawUpstream(t, test.serve)
@@ -136,7 +151,7 @@ func TestHostileUpstreams(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if n := taken.Load(); n > 3*64*mib {
+		if n := poured.Load(); n > 3*64*mib {
 			t.Errorf("the program has read %d MiB of three upstreams that do not end", n/mib)
 		}
 	})

@@ -25,14 +25,14 @@ func (c *call) noSuchChat() Reply {
 	return c.refuse(http.StatusOK, codeNotFound, "no such chat in this conversation: "+c.id("chat_id"))
 }
 
-// DialectHeader names the request header that, as studio, makes the stand-in serve
+// dialectHeader names the request header that, as studio, makes the stand-in serve
 // retrieve and message/list as coze-studio does: on GET only. For a chat of one of
 // the studio scenarios it does so without the header.
-const DialectHeader = "Stand-In-Dialect"
+const dialectHeader = "Stand-In-Dialect"
 
 // isRefusedByStudio reports whether coze-studio would not serve the request.
 func (c *call) isRefusedByStudio(found state) bool {
-	return c.Method != http.MethodGet && (found.studio || c.Header.Get(DialectHeader) == "studio")
+	return c.Method != http.MethodGet && (found.studio || c.Header.Get(dialectHeader) == "studio")
 }
 
 // noPage is the reply of coze-studio's HTTP server to a path that it does not have.

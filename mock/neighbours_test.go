@@ -231,7 +231,7 @@ func TestStudioDialect(t *testing.T) {
 		}
 		for _, test := range tests {
 			for _, path := range []string{"/v3/chat/retrieve", "/v3/chat/message/list"} {
-				r := c.record(t.Context(), test.method, path+test.ids, "", DialectHeader, test.header)
+				r := c.record(t.Context(), test.method, path+test.ids, "", dialectHeader, test.header)
 				if r.status != test.status || gjson.ValidBytes(r.raw) == (r.status == http.StatusNotFound) {
 					t.Errorf("%s: %s: got %d %s", test.name, path, r.status, r.raw)
 				}

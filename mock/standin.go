@@ -1,12 +1,11 @@
-// Package mock is the stand-in AI service: a believable Coze that needs no
-// network, no account and no model. It answers the chat API and its neighbours
-// (retrieve, message list, cancel, tool outputs, conversations, files, a workflow's
-// chat), and it can be told to misbehave in all the ways the real service and the network have been
-// seen to: see Scenarios.
-//
-// A reply is decided in full when the request comes: it is a script of timed
-// writes. Two thin adapters play it, one on a Hertz server (Register) and one as
-// an http.RoundTripper (RoundTrip) for tests without a network.
+// Package mock is the stand-in AI service: a believable Coze that needs no network, no
+// account and no model. It answers the chat API and its neighbours (retrieve, message
+// list, cancel, tool outputs, conversations, files, a workflow's chat), and it can be
+// told to misbehave in all the ways the real service and the network have been seen to:
+// see Scenarios. A reply is decided in full when the request comes: it is a script of
+// timed writes, which is played on a Hertz server (Register), or as an http.RoundTripper
+// (RoundTrip) for tests without a network. It never asks
+// anything of anybody, and knows none of our other packages.
 package mock
 
 import (

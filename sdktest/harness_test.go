@@ -1,92 +1,39 @@
 package sdktest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/process"
 )
 
 // patience bounds waits for things that must happen; how long they take is no test's
 // business.
 const patience = 2 * time.Minute
 
-// build compiles the program and returns its path.
-func build(t *testing.T) string {
+func TestMain(m *testing.M) { os.Exit(process.Main(m)) }
+
+// start runs the program to the end of the test.
+func start(t *testing.T, args ...string) *process.Process {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "sse-typewriter")
-	run(t, exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".."))
-	return binary
+	return process.Start(t, append([]string{"--seed=1", "--log-format=json", "--drain-timeout=60s"}, args...)...)
 }
 
-func run(t *testing.T, cmd *exec.Cmd) {
+// endings stops a server once its streams have ended, and counts how they did.
+func endings(t *testing.T, server *process.Process) map[string]int {
 	t.Helper()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd, err, out)
-	}
-}
-
-// server is the program as a process.
-type server struct {
-	t    *testing.T
-	cmd  *exec.Cmd
-	base string
-	log  bytes.Buffer // its standard error; to be read once it has stopped
-}
-
-// start runs the program until stop, at the latest to the end of the test.
-func start(t *testing.T, binary string, args ...string) *server {
-	t.Helper()
-	s := &server{t: t}
-	args = append([]string{"--addr=127.0.0.1:0", "--seed=1", "--log-format=json", "--drain-timeout=60s"}, args...)
-	s.cmd = exec.Command(binary, args...) // not of the test's context, which ends before its cleanups
-	s.cmd.Env = environment("TYPEWRITER_")
-	s.cmd.Stderr = &s.log
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.stop)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	s.base = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
-	if s.base == "" {
-		s.stop()
-		t.Fatalf("the program printed %q, error %v, log %s", line, err, s.log.String())
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
-	return s
-}
-
-// stop ends the process once its streams have ended.
-func (s *server) stop() {
-	if s.cmd.ProcessState != nil {
-		return
-	}
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // an error shows in Wait
-	if err := s.cmd.Wait(); err != nil {
-		s.t.Errorf("the program ended with: %v", err)
-	}
-}
-
-// outcomes counts how the streams of a server ended, once it has stopped.
-func (s *server) outcomes() map[string]int {
+	server.Stop(t)
 	out := make(map[string]int)
-	for line := range bytes.Lines(s.log.Bytes()) {
+	for line := range strings.Lines(server.Log.String()) {
 		var entry struct{ Msg, Outcome string }
-		if err := json.Unmarshal(line, &entry); err != nil {
-			s.t.Errorf("the log has a line %s", line)
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Errorf("the log has a line %s", line)
 		}
 		if entry.Msg == "stream ended" {
 			out[entry.Outcome]++
@@ -95,12 +42,12 @@ func (s *server) outcomes() map[string]int {
 	return out
 }
 
-// environment is the process's without the variables whose names begin so, and with
-// no proxy.
-func environment(without string) []string {
+// environment is a script's: the test's without what would change Node, and without a
+// proxy.
+func environment() []string {
 	out := []string{"NO_PROXY=*", "no_proxy=*"}
 	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, without) {
+		if !strings.HasPrefix(pair, "NODE_") {
 			out = append(out, pair)
 		}
 	}
@@ -120,7 +67,7 @@ func node(t *testing.T, script, base string) map[string][]line {
 	defer cancel()
 	var out, failed bytes.Buffer
 	cmd := exec.CommandContext(ctx, "node", script, base)
-	cmd.Env = append(environment("NODE_"), "TMPDIR="+t.TempDir())
+	cmd.Env = append(environment(), "TMPDIR="+t.TempDir())
 	cmd.Stdout, cmd.Stderr = &out, &failed
 	err := cmd.Run()
 	if err != nil || failed.Len() > 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/npm"
+	"sse-typewriter/internal/process"
 )
 
 // The servers that the scripts talk to.
@@ -99,19 +100,17 @@ var expectations = map[string]map[string]expectation{
 
 func TestSDKs(t *testing.T) {
 	npm.Install(t, ".")
-	binary := build(t)
-	standIn := start(t, binary)
-	upstream := standIn.base + "/upstream"
+	upstream := start(t).Base + "/upstream"
 	// Frequent heartbeats, so that each SDK gets some.
 	through := []string{"--upstream=" + upstream, "--bot-id=7300000000000000001", "--heartbeat=50ms"}
-	proxies := map[string]*server{
-		raw:        start(t, binary, append(through, "--mode=raw")...),
-		typewriter: start(t, binary, append(through, "--mode=typewriter", "--speed=20")...),
+	proxies := map[string]*process.Process{
+		raw:        start(t, append(through, "--mode=raw")...),
+		typewriter: start(t, append(through, "--mode=typewriter", "--speed=20")...),
 	}
 	outcomes := play(t, map[string]string{
 		straight:   upstream,
-		raw:        proxies[raw].base,
-		typewriter: proxies[typewriter].base,
+		raw:        proxies[raw].Base,
+		typewriter: proxies[typewriter].Base,
 	})
 	for _, mode := range []string{raw, typewriter} {
 		for _, script := range slices.Sorted(maps.Keys(expectations)) {
@@ -125,8 +124,7 @@ func TestSDKs(t *testing.T) {
 		// An answer that nobody waits for any more would be read to its end before
 		// the server ends. (The upstream may be seen to have been canceled first.)
 		t.Run(mode+"/abort", func(t *testing.T) {
-			proxies[mode].stop()
-			if got := proxies[mode].outcomes(); got["left"]+got["canceled"] != 1 {
+			if got := endings(t, proxies[mode]); got["left"]+got["canceled"] != 1 {
 				t.Errorf("streams ended so: %v, want one whose client has left", got)
 			}
 		})

@@ -126,7 +126,16 @@ func TestMaxEventBytes(t *testing.T) {
 // errReset is how a connection breaks.
 var errReset = errors.New("connection reset by peer")
 
-func TestEnds(t *testing.T) {
+// endCase is how a stream ends, and what is made of that.
+type endCase struct {
+	name   string
+	stream string
+	err    error // how the reading ends; nil: well
+	want   []event
+	reason string
+}
+
+func endCases() []endCase {
 	const (
 		delta     = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"a\"}\n\n"
 		completed = "event:conversation.chat.completed\ndata:{\"id\":\"c\"}\n\n"
@@ -136,13 +145,7 @@ func TestEnds(t *testing.T) {
 	aDone := event{"done", `"[DONE]"`}
 	aCompleted := event{eventChatCompleted, `{"id":"c"}`}
 	cut := event{"error", `{"code":5023,"msg":"upstream ended in the middle of its answer"}`}
-	for _, test := range []struct {
-		name   string
-		stream string
-		err    error // how the reading ends; nil: well
-		want   []event
-		reason string
-	}{
+	return []endCase{
 		{"done", delta + "event:done\ndata:\"[DONE]\"\n\n", nil, []event{aDelta, aDone}, ""},
 		{"done, nothing after is read", "data:[DONE]\n\n" + delta, errReset, []event{{"", "[DONE]"}}, ""},
 		{"done without a blank line", delta + "event:done\ndata:\"[DONE]\"\n", nil, []event{aDelta, aDone}, ""},
@@ -181,7 +184,11 @@ func TestEnds(t *testing.T) {
 		{"broken in an event", delta + "event:x\ndata:{}", io.ErrUnexpectedEOF, []event{aDelta, cut}, "cut"},
 		{"broken after a line", delta + "event:x\ndata:{}\n", errReset, []event{aDelta, cut}, "cut"},
 		{"broken at once", "", errReset, []event{cut}, "cut"},
-	} {
+	}
+}
+
+func TestEnds(t *testing.T) {
+	for _, test := range endCases() {
 		t.Run(test.name, func(t *testing.T) {
 			for _, size := range []int{0, 1, 5} {
 				body := inPieces(test.stream, size)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -20,7 +19,6 @@ var closeBrowser = func() {}
 var browser = sync.OnceValues(func() (context.Context, error) {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(chromium()),
-		chromedp.UserDataDir(filepath.Join(folder, "browser")),
 		chromedp.WSURLReadTimeout(patience),
 	}
 	for _, name := range []string{

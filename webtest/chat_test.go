@@ -8,6 +8,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"sse-typewriter/internal/process"
 )
 
 // watch notes each text that the answer has while it is typed.
@@ -152,7 +154,7 @@ func TestBadGateway(t *testing.T) {
 	p.until("the first part is there", messages+`?.textContent === "first, "`)
 	g.refuse(502, "")
 	g.CloseClientConnections()
-	eventually(t, "the page has been refused", func() bool { return g.refusals() > 1 })
+	process.Eventually(t, "the page has been refused", func() bool { return g.refusals() > 1 })
 	g.refuse(0, "")
 	give()
 	p.untilState("done")
@@ -183,7 +185,7 @@ func TestStop(t *testing.T) {
 			} else {
 				p.untilState("stopped")
 			}
-			eventually(t, "the chat is cancelled", u.isCancelled)
+			process.Eventually(t, "the chat is cancelled", u.isCancelled)
 			if name != "new" && strings.TrimSpace(p.said()) != "so far." {
 				t.Errorf("left is %q", p.said())
 			}
@@ -200,7 +202,7 @@ func TestStopEarly(t *testing.T) {
 	p := open(t, start(t, "--upstream="+u.URL), "/")
 	p.ask("x")
 	p.untilState("connecting")
-	eventually(t, "the question has come", func() bool { return u.refusals() > 0 })
+	process.Eventually(t, "the question has come", func() bool { return u.refusals() > 0 })
 	p.click("#send")
 	p.untilState("stopped")
 	select {

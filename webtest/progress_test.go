@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp/kb"
+
+	"sse-typewriter/internal/process"
 )
 
 // watchBar notes the values of the bar.
@@ -70,7 +72,7 @@ func TestProgressStop(t *testing.T) {
 	p.until("the button stops", `document.querySelector("#send").textContent === "Stop"`)
 	p.press(kb.Escape)
 	p.untilState("stopped")
-	eventually(t, "the chat is cancelled", u.isCancelled)
+	process.Eventually(t, "the chat is cancelled", u.isCancelled)
 	if !eval[bool](p, `document.querySelector("#outcome").hidden && document.querySelector("#send").textContent === "Summarize"`) {
 		t.Error("it does not look stopped")
 	}

@@ -1,4 +1,5 @@
-// Package npm fetches what tests and benchmarks in JavaScript need.
+// Package npm fetches what tests and benchmarks in JavaScript need, just as their lock
+// file names it. It never runs what it has fetched.
 package npm
 
 import (

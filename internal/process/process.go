@@ -1,4 +1,6 @@
-// Package process runs the program for tests.
+// Package process runs the program, built once for all tests of a package, and tells
+// what it holds: memory and descriptors. It is for tests alone and never looks into the
+// program.
 package process
 
 import (
@@ -117,15 +119,7 @@ func Start(t testing.TB, args ...string) *Process {
 	if err := p.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if p.Cmd.ProcessState != nil {
-			return // it was waited for
-		}
-		p.Signal(syscall.SIGTERM)
-		if err := p.Cmd.Wait(); err != nil {
-			t.Errorf("the program ended with: %v\n%s", err, p.Log.String())
-		}
-	})
+	t.Cleanup(func() { p.Stop(t) })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	p.Base = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
 	if p.Base == "" {
@@ -141,6 +135,19 @@ func (p *Process) Address() string { return strings.TrimPrefix(p.Base, "http://"
 // Signal sends a signal.
 func (p *Process) Signal(signal syscall.Signal) {
 	_ = p.Cmd.Process.Signal(signal) // an error: it has ended, which shows in Wait
+}
+
+// Stop ends the process by SIGTERM and waits for its end, which must be a good one. A
+// process that has been waited for is left alone.
+func (p *Process) Stop(t testing.TB) {
+	t.Helper()
+	if p.Cmd.ProcessState != nil {
+		return
+	}
+	p.Signal(syscall.SIGTERM)
+	if err := p.Cmd.Wait(); err != nil {
+		t.Errorf("the program ended with: %v\n%s", err, p.Log.String())
+	}
 }
 
 // Kill ends the process as a crash does.

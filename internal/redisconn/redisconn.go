@@ -1,4 +1,5 @@
-// Package redisconn is the connection to Redis of all that is shared between replicas.
+// Package redisconn is the connection to Redis of all that is shared between replicas,
+// and what becomes of calls while it is lost. It never knows what is kept there.
 package redisconn
 
 import (

@@ -1,4 +1,5 @@
-// Package redistest runs a redis-server for tests.
+// Package redistest runs a redis-server for tests, and breaks it. It is for tests alone
+// and never touches a server that it has not started.
 package redistest
 
 import (

@@ -1,5 +1,6 @@
 // Package redislimits holds the clients of several replicas to their bounds together,
-// over Redis.
+// over Redis. While Redis cannot be reached it never refuses for that reason: each
+// replica then counts alone.
 package redislimits
 
 import (

@@ -1,14 +1,13 @@
 package redislimits
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/process"
 	"sse-typewriter/internal/redisconn"
 	"sse-typewriter/internal/redistest"
 	"sse-typewriter/limits"
@@ -17,26 +16,9 @@ import (
 // patience bounds waits for what must happen.
 const patience = 30 * time.Second
 
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func open(t *testing.T, server *redistest.Server, bounds limits.Bounds) (*Limiter, *lockedBuffer) {
+func open(t *testing.T, server *redistest.Server, bounds limits.Bounds) (*Limiter, *process.Output) {
 	t.Helper()
-	log := &lockedBuffer{}
+	log := &process.Output{}
 	client, err := redisconn.Open(t.Context(), server.URL(), slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,6 @@
 // Package markdown turns the Markdown of an AI, whom nobody can trust, into a piece of
 // HTML that is safe in a page: it has no scripts, no styles, nothing that is loaded,
-// and only links that a reader may follow.
+// and only links that a reader may follow. It never lets HTML through.
 package markdown
 
 import (

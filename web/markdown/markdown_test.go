@@ -56,7 +56,7 @@ func TestHTML(t *testing.T) {
 // Whatever its spelling, only a link that is known to be harmless is one.
 func TestUnsafeLinks(t *testing.T) {
 	for _, destination := range []string{
-		"javascript:alert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "javascript&colon;alert(1)", "javascript&#58;alert(1)",
+		"javascript:alert(1)", "javascript://e.com/%0aalert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "javascript&colon;alert(1)", "javascript&#58;alert(1)",
 		"java&Tab;script:alert(1)", "java&NewLine;script:alert(1)", "&#x6A;avascript:alert(1)", `java\script:alert(1)`, "&#1;javascript:alert(1)",
 		"javascript&amp;colon;alert(1)", "javascript%3Aalert(1)", "vbscript:x", "VBSCRIPT:x", "data:text/html,<script>alert(1)</script>",
 		"data:image/png;base64,AAAA", "data:image/svg+xml,a", "file:///etc/passwd", "blob:x", "about:blank", "ftp://example.com", "//example.com",

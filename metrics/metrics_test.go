@@ -1,0 +1,57 @@
+package metrics
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// What was told is exposed under its name, and nothing under a name that somebody chose.
+func TestText(t *testing.T) {
+	m := New(Options{EventTypes: []string{"delta"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
+	ended := m.View("GET /", "typewriter", func() int { return 1000 })
+	ended.Event("delta", 2)
+	ended.Event("invented", 0)
+	ended.Event("delta", 1)
+	ended.Text(2*time.Second, time.Millisecond)
+	ended.End("done")
+	m.View("GET /", "raw", func() int { return 3 })
+	m.View("GET /", "raw", func() int { return 4 })
+	m.FirstText(time.Second)
+	m.Resumed("gone")
+	m.UpstreamFailed("cut")
+	m.GaveUp(time.Second)
+	m.Rejected(Draining)
+	m.Drains()
+	text, err := m.Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := "\n" + string(text)
+	for _, want := range []string{
+		`streams_total{mode="typewriter",outcome="done",route="GET /"} 1`,
+		`streams_active 2`,
+		`backlog_graphemes 7`,
+		`graphemes_total 3`,
+		`events_total{type="delta"} 2`,
+		`events_total{type="other"} 1`,
+		`added_latency_seconds_sum 2`,
+		`pacing_lateness_seconds_sum 0.001`,
+		`upstream_ttft_seconds_count 1`,
+		`resumes_total{outcome="gone"} 1`,
+		`upstream_errors_total{reason="cut"} 1`,
+		`upstream_cancel_seconds_sum 1`,
+		`rejected_total{reason="draining"} 1`,
+		`rejected_total{reason="rate_limit"} 0`,
+		`draining 1`,
+		`store_bytes 5`,
+		`store_max_bytes 50`,
+	} {
+		if !strings.Contains(lines, "\ntypewriter_"+want+"\n") {
+			t.Errorf("there is no %s in\n%s", want, lines)
+		}
+	}
+	if strings.Contains(lines, "invented") {
+		t.Error("an event's name became a label")
+	}
+}
