@@ -55,7 +55,7 @@ http {
 // instead.
 func startNginx(t *testing.T, s *server, changes ...[2]string) *nginx {
 	t.Helper()
-	return runNginx(t, "nginx.conf", append(changes, [2]string{"server 127.0.0.1:8380;", "server " + s.address() + ";"})...)
+	return runNginx(t, "nginx.conf", append(changes, [2]string{"127.0.0.1:8380", s.address()})...)
 }
 
 // runNginx runs nginx by a file of deploy, changed so.

@@ -171,7 +171,7 @@ func TestRollingRestart(t *testing.T) {
 	}
 	a, b := startReplica(t, args...), startReplica(t, args...)
 	n := startNginx(t, a.server,
-		[2]string{"keepalive 32;", "server " + b.address() + ";\n\tkeepalive 32;"},
+		[2]string{"keepalive 32;", "server " + b.address() + " max_fails=0;\n\tkeepalive 32;"},
 		[2]string{"proxy_connect_timeout 5s;", "proxy_connect_timeout 30s;"}, // the machine is busy
 	)
 	var all []*browser
