@@ -219,8 +219,12 @@ func TestRedisIsLost(t *testing.T) {
 		t.Errorf("a new stream says %q", header.Get("Typewriter-Resume"))
 	}
 	status, body := get(t, "GET", replicas[1].base+"/v3/chat", "Last-Event-ID", fresh.last, "Authorization", token)
+	if status != http.StatusOK || body != "retry:1000\n\n" {
+		t.Errorf("while Redis is lost, one who comes back gets %d %s", status, body)
+	}
+	status, body = get(t, "GET", replicas[1].base+"/typewriter/streams/"+streamOf(fresh), "Authorization", token)
 	if status != http.StatusServiceUnavailable || !strings.HasPrefix(body, `{"code":5030,`) {
-		t.Errorf("while Redis is lost: %d %s", status, body)
+		t.Errorf("while Redis is lost, one who comes gets %d %s", status, body)
 	}
 
 	server.Start()

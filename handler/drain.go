@@ -54,14 +54,13 @@ func (h *Handler) refuseNew(c *app.RequestContext) bool {
 	return true
 }
 
-// unavailable answers when a stream of another replica cannot be had here. Unlike 204
-// it tells nobody to stop. While we drain, which is no trouble of the reader's, an
-// EventSource comes back, by then to another replica.
+// unavailable answers when a stream of another replica cannot be had here, now. Unlike
+// 204 it tells nobody to stop: who comes back, and while we drain who comes at all, tries
+// again, it may be at another replica.
 func (h *Handler) unavailable(c *app.RequestContext) {
 	h.Metrics.Rejected(metrics.Unavailable)
 	c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
-	if h.Draining() && c.IsGet() {
-		c.SetConnectionClose()
+	if c.IsGet() && (h.Draining() || lastEventID(c) != "") {
 		haveReconnect(c)
 		return
 	}
