@@ -172,7 +172,9 @@ func TestRollingRestart(t *testing.T) {
 	a, b := startReplica(t, args...), startReplica(t, args...)
 	n := startNginx(t, a.server,
 		[2]string{"keepalive 32;", "server " + b.address() + " max_fails=0;\n\tkeepalive 32;"},
-		[2]string{"proxy_connect_timeout 5s;", "proxy_connect_timeout 30s;"}, // the machine is busy
+		// The machine is busy. That nothing is asked twice is seen below.
+		[2]string{"proxy_connect_timeout 5s;", "proxy_connect_timeout 30s;"},
+		[2]string{"proxy_next_upstream_timeout 100ms;", "proxy_next_upstream_timeout 30s;"},
 	)
 	var all []*browser
 	var ends []<-chan error

@@ -34,6 +34,7 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
 			feed.Gate.Open()
+			w.lost = true
 			retry.Reset(redisconn.RetryEvery)
 		case err != nil && ctx.Err() == nil:
 			if errors.Is(err, errTooLarge) {
@@ -55,8 +56,9 @@ type writer struct {
 	store *Store
 	id    string
 	feed  streams.Feed
-	next  int // the entry to be written next
-	bytes int // that took, about
+	next  int  // the entry to be written next
+	bytes int  // that took, about
+	lost  bool // readers see more than is known to be written
 }
 
 // write writes all that is there, and reports whether nothing can follow.
@@ -84,7 +86,7 @@ func (w *writer) write(ctx context.Context) (over bool, err error) {
 			w.next, w.bytes = p.last, 0 // Redis has lost what it had
 			continue
 		}
-		w.next, w.bytes = min(p.last, n), b.bytes
+		w.next, w.bytes, w.lost = min(p.last, n), b.bytes, false
 		if w.next == n && !ended {
 			w.feed.Gate.Shut()
 		}
@@ -134,10 +136,13 @@ func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, redisconn.MaxWait)
 	defer cancel()
 	over, err := w.write(ctx)
-	if over || err != nil {
+	if over || err != nil && w.lost {
 		return err
 	}
 	w.feed.Gate.Leave() // before anybody else goes on
+	if err != nil {
+		return err // another goes on when the lease is over
+	}
 	_, err = w.store.append(ctx, w.id, w.feed.About, batch{before: w.next, leave: true})
 	return err
 }
