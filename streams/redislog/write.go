@@ -136,6 +136,10 @@ func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, redisconn.MaxWait)
 	defer cancel()
 	over, err := w.write(ctx)
+	for errors.Is(err, streams.ErrUnavailable) && ctx.Err() == nil {
+		time.Sleep(redisconn.RetryEvery) // it may be back before the time is over
+		over, err = w.write(ctx)
+	}
 	if over || err != nil && w.lost {
 		return err
 	}
