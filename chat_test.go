@@ -192,7 +192,6 @@ func TestChatStops(t *testing.T) {
 		{"broken pipe", func(a *asked) error { return a.out.Close() }, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
 			base, cancels, standIn := watched(t)
 			a := ask(t, base, "/slow 诗")
 			begin := make([]byte, len("《秋"))
