@@ -163,7 +163,6 @@ func statusOf(t *testing.T, url string) int {
 // Two replicas under nginx are restarted, one after the other, while two hundred pages
 // read: no page loses or repeats a character.
 func TestRollingRestart(t *testing.T) {
-	t.Parallel()
 	const pages = 200
 	up := newService(t)
 	args := []string{
