@@ -87,11 +87,17 @@ type impatientBody struct {
 	io.ReadCloser
 	drop    context.CancelCauseFunc
 	timeout time.Duration
+	silent  *time.Timer // runs while something is read; nil: nothing was
 }
 
 // Read implements [io.Reader].
 func (b *impatientBody) Read(p []byte) (int, error) {
-	defer time.AfterFunc(b.timeout, func() { b.drop(errIdle) }).Stop()
+	if b.silent == nil {
+		b.silent = time.AfterFunc(b.timeout, func() { b.drop(errIdle) })
+	} else {
+		b.silent.Reset(b.timeout)
+	}
+	defer b.silent.Stop()
 	return b.ReadCloser.Read(p)
 }
 
