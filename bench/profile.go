@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,11 +30,7 @@ func (b *bench) startProfile(name string, streams int, server *process) (wait fu
 
 // fetch writes what is served at a URL to a file.
 func fetch(ctx context.Context, url, path string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := open(ctx, url)
 	if err != nil {
 		return err
 	}

@@ -120,13 +120,18 @@ func startAt(ctx context.Context, address, program string, args ...string) (*pro
 
 // get asks a server for something small, to see that it serves.
 func get(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := open(ctx, url)
 	if err != nil {
 		return err
 	}
 	return res.Body.Close()
+}
+
+// open asks for a URL. The reply's body must be closed.
+func open(ctx context.Context, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(req)
 }
