@@ -16,13 +16,8 @@ import (
 // chat serves POST /v3/chat and its like: the body goes upstream as it is. Without a
 // body a request is made of the query.
 func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
-	body, ok := h.readBody(c)
+	body, withIDs, ok := h.readPost(c)
 	if !ok {
-		return
-	}
-	withIDs, err := eventIDs(c)
-	if err != nil {
-		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
 	last := sse.GetLastEventID(c)
@@ -34,6 +29,20 @@ func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
 	default:
 		h.serveChat(ctx, c, body, withIDs)
 	}
+}
+
+// readPost reads a request's body, and whether its stream is to have ids. If either cannot
+// be, it answers the client.
+func (h *Handler) readPost(c *app.RequestContext) (body []byte, withIDs, ok bool) {
+	if body, ok = h.readBody(c); !ok {
+		return nil, false, false
+	}
+	withIDs, err := eventIDs(c)
+	if err != nil {
+		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		return nil, false, false
+	}
+	return body, withIDs, true
 }
 
 // chatGet serves GET /v3/chat, for EventSource, which can send no body.
@@ -59,9 +68,8 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 	if !ok {
 		return
 	}
-	leave, ok := h.takePlace(ctx, c, h.views, o.id)
+	leave, ok := h.admitReader(ctx, c, o)
 	if !ok {
-		o.leave()
 		return
 	}
 	defer leave()

@@ -60,7 +60,7 @@ func (h *Handler) refuseNew(c *app.RequestContext) bool {
 func (h *Handler) unavailable(c *app.RequestContext) {
 	h.Metrics.Rejected(metrics.Unavailable)
 	c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
-	if c.IsGet() && (h.Draining() || lastEventID(c) != "") {
+	if c.IsGet() && h.Draining() || comesBack(c) {
 		haveReconnect(c)
 		return
 	}

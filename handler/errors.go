@@ -14,6 +14,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 
 	"sse-typewriter/metrics"
+	"sse-typewriter/streams"
 	"sse-typewriter/upstream"
 )
 
@@ -40,9 +41,14 @@ func fail(c *app.RequestContext, status, code int, msg string) {
 	c.Data(status, "application/json", body)
 }
 
+// failInternal is fail for a bug of ours.
+func failInternal(c *app.RequestContext) {
+	fail(c, upstream.ErrInternal.Status, upstream.ErrInternal.Code, upstream.ErrInternal.Msg)
+}
+
 // failure returns an error of ours in Coze's shape, and the id by which it is known.
 func failure(code int, msg string) (body []byte, logid string) {
-	logid = newID()
+	logid = streams.NewID()
 	type detail struct {
 		LogID string `json:"logid"`
 	}
@@ -119,7 +125,7 @@ func (h *Handler) recovering(ctx context.Context, c *app.RequestContext) {
 			begun.err = errPanic
 			return
 		}
-		fail(c, upstream.ErrInternal.Status, upstream.ErrInternal.Code, upstream.ErrInternal.Msg)
+		failInternal(c)
 	}()
 	c.Next(ctx)
 	if c.Response.StatusCode() == http.StatusBadRequest && c.Response.GetHijackWriter() == nil && len(c.Response.Body()) == 0 {

@@ -2,11 +2,9 @@ package handler
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"log/slog"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +110,3 @@ func (h *Handler) Register(r *route.Engine) {
 	r.NoRoute(h.forward)
 	r.NoMethod(h.forward)
 }
-
-// newID returns 128 random bits as text.
-func newID() string { return strings.ToLower(rand.Text()) }

@@ -100,7 +100,7 @@ func (h *Handler) takePlace(ctx context.Context, c *app.RequestContext, p places
 // refusePlace answers a client for whose stream there is no place. One that comes back
 // waits for it: others may have taken its place while it was away.
 func (h *Handler) refusePlace(c *app.RequestContext, why rejection) {
-	if c.IsGet() && lastEventID(c) != "" {
+	if comesBack(c) {
 		h.Metrics.Rejected(why.reason)
 		haveReconnect(c)
 		return
@@ -124,4 +124,13 @@ func (h *Handler) admit(ctx context.Context, c *app.RequestContext, kept bool) (
 	o = opening{id: streams.NewID(), owner: h.owner(c), kept: kept}
 	o.leave, ok = h.takePlace(ctx, c, h.recordings, o.id)
 	return o, ok
+}
+
+// admitReader lets the client that opens a stream read it, too, until leave is called. If
+// it may not, it is answered, and the stream is not to be opened.
+func (h *Handler) admitReader(ctx context.Context, c *app.RequestContext, o opening) (leave func(), ok bool) {
+	if leave, ok = h.takePlace(ctx, c, h.views, o.id); !ok {
+		o.leave()
+	}
+	return leave, ok
 }

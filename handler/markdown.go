@@ -8,7 +8,6 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/upstream"
 	"sse-typewriter/web/markdown"
 )
 
@@ -36,7 +35,7 @@ func (h *Handler) markdown(ctx context.Context, c *app.RequestContext) {
 	case errors.Is(err, markdown.ErrTooLong):
 		fail(c, http.StatusRequestEntityTooLarge, codeBadRequest, err.Error())
 	case err != nil:
-		fail(c, upstream.ErrInternal.Status, upstream.ErrInternal.Code, upstream.ErrInternal.Msg)
+		failInternal(c)
 	default:
 		c.Response.Header.Set("Cache-Control", "no-store")
 		c.Response.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // if it is opened by itself

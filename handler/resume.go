@@ -43,6 +43,9 @@ func lastEventID(c *app.RequestContext) string {
 	return first(sse.GetLastEventID(c), c.Query("lastEventId"))
 }
 
+// comesBack reports whether a request is that of an EventSource which was here before.
+func comesBack(c *app.RequestContext) bool { return c.IsGet() && lastEventID(c) != "" }
+
 // attach serves GET /typewriter/streams/{id}: a stream from its beginning, or from
 // where the client was.
 func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {

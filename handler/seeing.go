@@ -32,7 +32,7 @@ const keyArrived = "arrived"
 func (h *Handler) tagging(ctx context.Context, c *app.RequestContext) {
 	id := c.Request.Header.Get(headerRequestID)
 	if !isRequestID(id) {
-		id = newID()
+		id = streams.NewID()
 	}
 	c.Request.Header.Set(headerRequestID, id)
 	c.Response.Header.Set(headerRequestID, id)

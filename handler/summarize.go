@@ -31,13 +31,8 @@ type summaryAsk struct {
 
 // summarize serves POST /ai/summarize, whose body is JSON.
 func (h *Handler) summarize(ctx context.Context, c *app.RequestContext) {
-	body, ok := h.readBody(c)
+	body, withIDs, ok := h.readPost(c)
 	if !ok {
-		return
-	}
-	withIDs, err := eventIDs(c)
-	if err != nil {
-		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
 		return
 	}
 	if last := lastEventID(c); withIDs && last != "" {
@@ -77,9 +72,8 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, ask s
 		return
 	}
 	if !async {
-		leave, ok := h.takePlace(ctx, c, h.views, o.id)
+		leave, ok := h.admitReader(ctx, c, o)
 		if !ok {
-			o.leave()
 			return
 		}
 		defer leave()

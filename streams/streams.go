@@ -139,7 +139,7 @@ type Source struct {
 // streamBytes is what a stream takes in memory besides the events in its log, about.
 const streamBytes = 2 << 10
 
-// NewID returns an id for [Registry.Open].
+// NewID returns 128 random bits as text: an id for [Registry.Open], or for anything else.
 func NewID() string { return strings.ToLower(rand.Text()) }
 
 // Open starts a stream that belongs to an owner, a credential, and has its opener for
