@@ -31,6 +31,7 @@ type browser struct {
 	names     []string        // of the events, one for each run of the same
 	ids       map[string]bool
 	again     []string // ids that came twice
+	errors    []string // data of the events
 	backwards []string // ids that are not behind those before them
 	statuses  []int    // one for each answer
 	heard     int      // on how many connections an event came
@@ -147,6 +148,9 @@ func (b *browser) handOut(name, data, id string, first bool) {
 	b.lastID = id
 	if name == "conversation.message.delta" {
 		b.text.WriteString(gjson.Get(data, "content").Str)
+	}
+	if name == "error" {
+		b.errors = append(b.errors, id+" "+data)
 	}
 	if len(b.names) == 0 || b.names[len(b.names)-1] != name {
 		b.names = append(b.names, name)

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,8 +36,14 @@ type server struct {
 // start runs the program to the end of the test.
 func start(t *testing.T, args ...string) *server {
 	t.Helper()
-	p := process.Start(t, args...)
-	return &server{p, p.Base}
+	s := &server{process.Start(t, args...), ""}
+	s.base = s.Base
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s complained: %s", s.address(), strings.Join(s.complaints(), "\n"))
+		}
+	})
+	return s
 }
 
 // kill ends a server as a crash does.
@@ -52,6 +59,11 @@ func (s *server) outcomes() []string {
 		out = append(out, m[1])
 	}
 	return out
+}
+
+// complaints are the lines of a server's log that a test which has failed is read for.
+func (s *server) complaints() []string {
+	return regexp.MustCompile(`.*(level=(WARN|ERROR)|outcome=upstream).*|.*redis is back.*`).FindAllString(s.Log.String(), -1)
 }
 
 // eventually waits until a condition holds.

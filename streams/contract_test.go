@@ -350,3 +350,59 @@ func TestViewerElsewhere(t *testing.T) {
 	}
 	end(s)
 }
+
+// slowStore is a store that takes its time: Write to end, and Read to find that the
+// writer is gone.
+type slowStore struct {
+	streams.Store
+	ending, end, orphaned chan struct{}
+}
+
+func (s *slowStore) Write(ctx context.Context, id string, feed streams.Feed) error {
+	err := s.Store.Write(ctx, id, feed)
+	if ctx.Err() != nil {
+		s.ending <- struct{}{}
+		<-s.end
+	}
+	return err
+}
+
+func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
+	feed.Loaded()
+	<-s.orphaned
+	return streams.ErrOrphaned
+}
+
+// A replica that becomes the writer of a stream while its process ends hands it on, and
+// does not go on with it to give it up at once, with an error that is no end.
+func TestTakeOverAtTheEnd(t *testing.T) {
+	r := inRedis(t)
+	theirs := open(t, r.there, streams.Source{})
+	store := &slowStore{Store: r.here.Store, ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
+	r.here.Store = store
+	own := open(t, r.here, streams.Source{})
+	adopted, err := r.here.Find(t.Context(), theirs.ID, "owner",
+		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			t.Error("it goes on with the stream")
+			return func(func(typewriter.Event) bool) {}, streams.Source{}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adopted.Detach()
+	stopped := make(chan struct{})
+	go func() {
+		r.here.Stop()
+		close(stopped)
+	}()
+	<-store.ending
+	close(store.orphaned)
+	await(t, adopted.Log, 0, true)
+	if !adopted.Log.Left() {
+		t.Error("the stream has ended for its viewers")
+	}
+	close(store.end)
+	<-stopped
+	end(own)
+	end(theirs)
+}

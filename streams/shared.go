@@ -35,17 +35,25 @@ func (s *Stream) about() About {
 	return About{Seal: s.owner, LogID: s.LogID, Started: s.Log.Started()}
 }
 
+// feed is the stream for the store to write.
+func (s *Stream) feed() Feed { return Feed{About: s.about(), Gate: s.Log.Gate(), Asked: s.asked} }
+
 // write starts to write a stream to the store; with the lock held. It ends when the log
-// has ended and is written, at the latest with the registry.
-func (r *Registry) write(s *Stream) {
+// has ended and is written, at the latest with the registry. It does not when that has
+// stopped already, and reports so.
+func (r *Registry) write(s *Stream) bool {
 	if r.writing.Err() != nil {
-		return // the process ends
+		return false
 	}
-	feed := Feed{About: s.about(), Gate: s.Log.Gate(), Asked: s.asked}
+	feed := s.feed()
+	if s.Unshared {
+		feed.Gate.Open() // the store is out of reach already
+	}
 	r.writers.Go(func() {
 		_ = r.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
 		s.Ended()                                // which could not be seen before
 	})
+	return true
 }
 
 // asked does what another replica asks.
@@ -169,12 +177,18 @@ func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 		s.forget()
 		s.Log.End(r.Full)
 	default:
-		// Nobody looks on, or the process ends: who does look on finds the stream at
-		// another replica.
-		s.forget()
-		s.Log.Leave()
-		s.Log.End()
+		s.leave() // nobody looks on, or the process ends
+		return
 	}
+	s.release(failure{})
+	s.Ended()
+}
+
+// leave ends a stream here that is kept elsewhere, where those who look on find it.
+func (s *Stream) leave() {
+	s.forget()
+	s.Log.Leave()
+	s.Log.End()
 	s.release(failure{})
 	s.Ended()
 }
@@ -185,8 +199,13 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	n, _ := s.Log.Len()
 	r.mu.Lock()
 	s.remote = false
-	r.write(s)
+	writing := r.write(s)
 	r.mu.Unlock()
+	if !writing {
+		_ = r.Store.Write(r.writing, s.ID, s.feed()) //nolint:contextcheck // done as it is, it hands the stream on
+		s.leave()
+		return
+	}
 	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log tells
 		events, source := proceed(ctx, s.Log.Seen(n))
 		r.mu.Lock()
@@ -290,7 +309,7 @@ func (s *Stream) ask(ctx context.Context, ask Ask) error {
 func (r *Registry) Drain() { r.draining.Store(true) }
 
 // Stop leaves what is shared to the other replicas: streams that run here go on there,
-// and viewers of theirs can go on there, too. It takes two seconds at most.
+// and viewers of theirs can go on there, too. It takes [HandOver] at most.
 func (r *Registry) Stop() {
 	r.Drain()
 	r.mu.Lock()

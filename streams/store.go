@@ -22,11 +22,11 @@ type Store interface {
 	Find(ctx context.Context, id string) (About, error)
 
 	// Write writes a stream's log as it grows, and has entries pass the gate once they
-	// are in the store. While that cannot be reached the gate is open, and what has
-	// come meanwhile is written when it is back, also if the store has lost everything.
+	// are in the store. When that cannot be reached for a while the gate is opened, and
+	// what comes meanwhile is written when it is back, also if the store has lost everything.
 	// It returns when the log has ended and all is written, or is freed, or when another
 	// replica has become the writer; the gate is then open. When ctx is done it writes
-	// what there is, which takes no longer than two seconds, and leaves the log: readers
+	// what there is, which takes no longer than [HandOver], and leaves the log: readers
 	// here see what another replica, which can then become the writer, goes on from.
 	Write(ctx context.Context, id string, feed Feed) error
 
@@ -44,6 +44,11 @@ type Store interface {
 	// second or two.
 	Ask(ctx context.Context, id string, ask Ask) error
 }
+
+// HandOver is how long a store may try, when the process ends, to take what there is of
+// the streams, so that other replicas can go on with them. It is longer than a store that
+// is only slow takes, and short beside the grace that deployments give a process to end.
+const HandOver = 5 * time.Second
 
 // Errors of a [Store] and of [Registry.Find].
 var (

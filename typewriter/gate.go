@@ -60,6 +60,14 @@ func (g *Gate) Pass(n int) {
 	}
 }
 
+// Passed returns how many entries readers can have seen.
+func (g *Gate) Passed() int {
+	g.log.mu.Lock()
+	defer g.log.mu.Unlock()
+	n, _ := g.log.shown()
+	return n
+}
+
 // Open has readers see everything, as it comes.
 func (g *Gate) Open() {
 	g.log.mu.Lock()

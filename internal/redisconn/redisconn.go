@@ -36,9 +36,10 @@ type Client struct {
 
 	logger *slog.Logger
 
-	mu    sync.Mutex
-	lost  bool
-	tried time.Time // when it was last, if it is lost
+	mu       sync.Mutex
+	lost     bool
+	tried    time.Time // when it was last, if it is lost
+	answered time.Time // when it did last
 }
 
 // Open connects to Redis at a URL as redis://[user:password@]host:port/db, or rediss://
@@ -66,11 +67,13 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (*Client, error)
 func (c *Client) Close() error { return c.Redis.Close() }
 
 // Do calls Redis. When that is lost, it is tried now and then, for no longer than
-// [MaxWait]; in between the error is [ErrLost] at once.
+// [MaxWait]; in between the error is [ErrLost] at once. A call that fails while others are
+// answered fails alone: Redis, or this machine, is only slow.
 func (c *Client) Do(ctx context.Context, call func(context.Context) error) error {
 	if !c.mayTry() {
 		return ErrLost
 	}
+	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, MaxWait)
 	defer cancel()
 	err := call(limited)
@@ -80,7 +83,7 @@ func (c *Client) Do(ctx context.Context, call func(context.Context) error) error
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // it is not Redis's fault
 	}
-	c.note(err)
+	c.note(began, err)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
@@ -97,8 +100,15 @@ func (c *Client) mayTry() bool {
 	return true
 }
 
-func (c *Client) note(err error) {
+// note keeps what became of a call.
+func (c *Client) note(began time.Time, err error) {
 	c.mu.Lock()
+	if err == nil {
+		c.answered = time.Now()
+	} else if c.answered.After(began) {
+		c.mu.Unlock()
+		return
+	}
 	changed := c.lost != (err != nil)
 	c.lost, c.tried = err != nil, time.Now()
 	c.mu.Unlock()

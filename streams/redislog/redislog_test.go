@@ -233,3 +233,67 @@ func TestShownIsWritten(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A process that ends while Redis is late leaves its streams all the same: readers have
+// seen nothing that another replica could not go on from. Only what they saw while Redis
+// was lost for long, and is lost yet, stays.
+func TestLateRedis(t *testing.T) {
+	for name, test := range map[string]struct{ shown, back bool }{
+		"late":           {false, true},
+		"lost, and back": {true, true},
+		"lost":           {true, false},
+		"lost at once":   {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.New(t)
+			s := open(t, server)
+			log := typewriter.NewLog(0)
+			grow := func(want int) {
+				t.Helper()
+				ready := make(chan struct{}, 1)
+				defer log.Subscribe(ready)()
+				if err := log.Append(typewriter.Event{Frame: frame, Text: "x"}); err != nil {
+					t.Fatal(err)
+				}
+				for n, _ := log.Len(); n < want; n, _ = log.Len() {
+					select {
+					case <-ready:
+					case <-time.After(patience):
+						t.Fatalf("readers see %d entries, want %d", n, want)
+					}
+				}
+			}
+			ctx, end := context.WithCancel(t.Context())
+			feed := streams.Feed{About: about, Gate: log.Gate(), Asked: func(streams.Ask) {}}
+			written := make(chan error)
+			go func() { written <- s.Write(ctx, "id", feed) }()
+			grow(1)
+			server.Pause()
+			began := time.Now()
+			if test.shown {
+				if grow(2); time.Since(began) < openAfter {
+					t.Error("readers see what is not written, at once")
+				}
+			} else {
+				grow(1)
+			}
+			end()
+			if test.back {
+				time.AfterFunc(1200*time.Millisecond, server.Resume) // more than one command may take
+			}
+			err := <-written
+			n, ended := log.Len()
+			switch {
+			case test.back:
+				there := s.client.XLen(t.Context(), s.keys("id").events).Val()
+				if err != nil || n != 2 || !ended || !log.Left() || there != 2 {
+					t.Errorf("%v, readers see %d entries, ended: %v, left: %v, %d are written", err, n, ended, log.Left(), there)
+				}
+			case test.shown != !log.Left() || ended == test.shown:
+				t.Errorf("%v, readers see %d entries, ended: %v, left: %v", err, n, ended, log.Left())
+			}
+			server.Resume()
+		})
+	}
+}

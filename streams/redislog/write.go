@@ -13,6 +13,11 @@ import (
 // errTooLarge is returned for a stream that has outgrown its bound in Redis.
 var errTooLarge = errors.New("the stream is larger than one may be in Redis")
 
+// openAfter is how long readers wait for what cannot be written before they see it all
+// the same. It is more than one command may take that Redis is only late with: what they
+// see unwritten, no other replica can go on from.
+const openAfter = redisconn.MaxWait
+
 // Write implements [streams.Store].
 func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 	defer feed.Gate.Open()
@@ -30,11 +35,19 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 		case <-ctx.Done():
 			return w.finish(context.WithoutCancel(ctx))
 		}
+		began := time.Now()
 		over, err := w.write(ctx)
+		if !errors.Is(err, streams.ErrUnavailable) {
+			w.failing = time.Time{}
+		}
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
-			feed.Gate.Open()
-			w.lost = true
+			if w.failing.IsZero() {
+				w.failing = began
+			}
+			if time.Since(w.failing) >= openAfter {
+				feed.Gate.Open()
+			}
 			retry.Reset(redisconn.RetryEvery)
 		case err != nil && ctx.Err() == nil:
 			if errors.Is(err, errTooLarge) {
@@ -56,9 +69,10 @@ type writer struct {
 	store *Store
 	id    string
 	feed  streams.Feed
-	next  int  // the entry to be written next
-	bytes int  // that took, about
-	lost  bool // readers see more than is known to be written
+	next  int // the entry to be written next
+	bytes int // that took, about
+
+	failing time.Time // since when nothing can be written; zero: it can
 }
 
 // write writes all that is there, and reports whether nothing can follow.
@@ -86,7 +100,7 @@ func (w *writer) write(ctx context.Context) (over bool, err error) {
 			w.next, w.bytes = p.last, 0 // Redis has lost what it had
 			continue
 		}
-		w.next, w.bytes, w.lost = min(p.last, n), b.bytes, false
+		w.next, w.bytes = min(p.last, n), b.bytes
 		if w.next == n && !ended {
 			w.feed.Gate.Shut()
 		}
@@ -131,16 +145,19 @@ func (w *writer) batch() (batch, error) {
 	return b, nil
 }
 
-// finish writes what is there when the process ends, and leaves the rest to another.
+// finish writes what is there when the process ends, and leaves the rest to another. If
+// readers have seen what Redis cannot be told of, the stream stays here, and ends with
+// the process.
 func (w *writer) finish(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, redisconn.MaxWait)
+	ctx, cancel := context.WithTimeout(ctx, streams.HandOver)
 	defer cancel()
+	w.feed.Gate.Shut()
 	over, err := w.write(ctx)
 	for errors.Is(err, streams.ErrUnavailable) && ctx.Err() == nil {
 		time.Sleep(redisconn.RetryEvery) // it may be back before the time is over
 		over, err = w.write(ctx)
 	}
-	if over || err != nil && w.lost {
+	if over || err != nil && w.next < w.feed.Gate.Passed() {
 		return err
 	}
 	w.feed.Gate.Leave() // before anybody else goes on
