@@ -121,7 +121,7 @@ func find(t *testing.T, r *streams.Registry, id string) *streams.Stream {
 func await(t *testing.T, log *typewriter.Log, n int, end bool) {
 	t.Helper()
 	ready := make(chan struct{}, 1)
-	defer log.Subscribe(ready)()
+	defer log.Subscribe(typewriter.Notify(ready))()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -204,7 +204,7 @@ func testSkip(t *testing.T, r replicas) {
 	third := find(t, r.there, s.ID)
 	defer third.Detach()
 	skipped := make(chan struct{}, 1)
-	defer s.Log.Subscribe(skipped)()
+	defer s.Log.Subscribe(typewriter.Notify(skipped))()
 	await(t, s.Log, 0, false)
 	third.Skip(t.Context())
 	select { // it wakes the players

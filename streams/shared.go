@@ -261,7 +261,7 @@ func (s *Stream) forget() {
 // replica may have shown it, but not for long. It reports whether it has, or has ended.
 func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
 	ready := make(chan struct{}, 1)
-	defer s.Log.Subscribe(ready)()
+	defer s.Log.Subscribe(typewriter.Notify(ready))()
 	timer := time.NewTimer(catchUp)
 	defer timer.Stop()
 	for {

@@ -163,7 +163,7 @@ func TestAllocations(t *testing.T) {
 		pace.MaxLag = 0
 		script := newScript(&Player{Log: log, Pace: pace}, w)
 		unit := func() {
-			if over, err := script.round(); over || err != nil {
+			if over, err := script.round(true); over || err != nil {
 				t.Fatal("played to the end", err)
 			}
 			script.skip()

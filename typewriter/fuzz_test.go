@@ -140,7 +140,7 @@ func (s *script) skip() { s.start = s.start.Add(s.time() - s.wake) }
 // skipThrough plays the script to its end without sleeping.
 func (s *script) skipThrough(t testing.TB) {
 	for {
-		over, err := s.round()
+		over, err := s.round(true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func TestGate(t *testing.T) {
 		}
 	}
 	woken := make(chan struct{}, 1)
-	defer l.Subscribe(woken)()
+	defer l.Subscribe(Notify(woken))()
 	grow()
 	<-woken
 	g := l.Gate()

@@ -43,7 +43,7 @@ type Log struct {
 	left    bool
 	leftAt  int   // how many entries readers see of a log that was left
 	gate    *Gate // nil: readers see everything
-	readers []chan<- struct{}
+	readers []*reader
 
 	// What Drop let go of: so many entries, bytes of text and frames came before
 	// the first that is kept. The last two wrap around with entry's fields.
@@ -361,16 +361,20 @@ func (l *Log) Drop(i int) {
 	l.entries0 += n
 }
 
-// Subscribe has a value sent to ready, if it has room, whenever the log grows or
-// ends. The returned function ends that.
-func (l *Log) Subscribe(ready chan<- struct{}) (unsubscribe func()) {
+// reader is one that wants to be told.
+type reader struct{ wake func() }
+
+// Subscribe has wake called whenever there is more to see in the log, or it has ended or
+// is skipped. It must not block, nor call the log. The returned function ends that.
+func (l *Log) Subscribe(wake func()) (unsubscribe func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.readers = append(l.readers, ready)
+	r := &reader{wake}
+	l.readers = append(l.readers, r)
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.readers = slices.DeleteFunc(l.readers, func(c chan<- struct{}) bool { return c == ready })
+		l.readers = slices.DeleteFunc(l.readers, func(o *reader) bool { return o == r })
 	}
 }
 
@@ -386,7 +390,15 @@ func (l *Log) wake() {
 }
 
 func (l *Log) wakeReaders() {
-	for _, ready := range l.readers {
+	for _, r := range l.readers {
+		r.wake()
+	}
+}
+
+// Notify returns a function for [Log.Subscribe] that has a value sent to ready, if it
+// has room.
+func Notify(ready chan<- struct{}) (wake func()) {
+	return func() {
 		select {
 		case ready <- struct{}{}:
 		default:

@@ -237,8 +237,8 @@ func TestLogWrapsAround(t *testing.T) {
 func TestLogSubscribe(t *testing.T) {
 	log := NewLog(0)
 	one, two := make(chan struct{}, 1), make(chan struct{}, 1)
-	defer log.Subscribe(one)()
-	unsubscribe := log.Subscribe(two)
+	defer log.Subscribe(Notify(one))()
+	unsubscribe := log.Subscribe(Notify(two))
 	fill(t, log, content, 0, 3) // more than there is room for
 	for _, ready := range []chan struct{}{one, two} {
 		if len(ready) != 1 {
@@ -263,7 +263,7 @@ func TestLogConcurrently(t *testing.T) {
 		forget := i == 3
 		readers.Go(func() {
 			ready := make(chan struct{}, 1)
-			defer log.Subscribe(ready)()
+			defer log.Subscribe(Notify(ready))()
 			var texts []string
 			for over := false; !over; {
 				n, ended := log.Len()

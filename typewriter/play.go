@@ -2,6 +2,7 @@ package typewriter
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -61,21 +62,14 @@ type Player struct {
 // It returns nil at the log's end, ctx's error when that is done, or the
 // writer's. It starts no goroutine.
 func (p *Player) Play(ctx context.Context, w Writer) error {
-	// One channel for the log and for ctx: a select costs by how many it waits for.
-	ready := make(chan struct{}, 1)
-	defer p.Log.Subscribe(ready)()
-	defer context.AfterFunc(ctx, func() {
-		select {
-		case ready <- struct{}{}:
-		default:
-		}
-	})()
+	alarm := newAlarm()
+	defer alarm.timer.Stop()
+	defer p.Log.Subscribe(alarm.ring)()
+	defer context.AfterFunc(ctx, alarm.ring)()
 	s := newScript(p, w)
-	timer := time.NewTimer(never)
-	defer timer.Stop()
 	beat := s.now // when something was written last
-	for {
-		over, err := s.round()
+	for news := true; ; {
+		over, err := s.round(news)
 		if over || err != nil {
 			return err
 		}
@@ -91,15 +85,50 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 			}
 			wake = min(wake, beat+p.Heartbeat)
 		}
-		timer.Reset(wake - s.time())
-		select {
-		case <-ready:
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-		case <-timer.C:
+		if news = alarm.wait(wake - s.time()); news && ctx.Err() != nil {
+			return ctx.Err()
 		}
 	}
+}
+
+// alarm wakes one goroutine at a time, or before. That costs half of what a select does
+// which waits for a timer and for another channel.
+type alarm struct {
+	timer *time.Timer
+
+	mu    sync.Mutex
+	waits bool
+	rung  bool // since wait has returned last
+}
+
+func newAlarm() *alarm {
+	return &alarm{timer: time.NewTimer(never)}
+}
+
+// ring ends the wait that is, or is next.
+func (a *alarm) ring() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.waits && !a.rung {
+		a.timer.Reset(0)
+	}
+	a.rung = true
+}
+
+// wait waits for a time, and reports whether ring was called before it was over.
+func (a *alarm) wait(d time.Duration) (rung bool) {
+	a.mu.Lock()
+	if !a.rung {
+		a.timer.Reset(d)
+		a.waits = true
+		a.mu.Unlock()
+		<-a.timer.C
+		a.mu.Lock()
+		a.waits = false
+	}
+	rung, a.rung = a.rung, false
+	a.mu.Unlock()
+	return rung
 }
 
 // never is a time that does not come.

@@ -24,6 +24,11 @@ type script struct {
 	last    time.Duration // when text was written last
 	wake    time.Duration // when to look again, if nothing arrives before
 
+	// The entry that was read last, which is mostly the one that is read next.
+	entry   Event
+	entryAt time.Duration
+	entryNo int // -1: none
+
 	now   time.Duration // the time of this round
 	wrote bool          // something was written in this round
 
@@ -34,7 +39,7 @@ type script struct {
 }
 
 func newScript(p *Player, w Writer) *script {
-	s := &script{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, taken: p.From.Entry, open: unknown}
+	s := &script{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, taken: p.From.Entry, open: unknown, entryNo: -1}
 	s.now = s.time()
 	s.last = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
@@ -44,18 +49,20 @@ func newScript(p *Player, w Writer) *script {
 // time is the time since the log's start.
 func (s *script) time() time.Duration { return time.Since(s.start) }
 
-// round writes and flushes all that is due now, and sets when to look again. It
-// reports whether all is played.
-func (s *script) round() (over bool, err error) {
+// round writes and flushes all that is due now, and sets when to look again. It is told
+// whether something is new in the log, and reports whether all is played.
+func (s *script) round(news bool) (over bool, err error) {
 	s.now, s.wrote, s.wake = s.time(), false, never
-	s.takeIn()
+	if news {
+		s.takeIn()
+	}
 	for waits := false; !waits; {
 		if s.pos.Entry >= s.taken {
 			s.pacer.caughtUp()
 			over = s.ended
 			break
 		}
-		e, at, _ := s.log.Read(s.pos.Entry)
+		e, at := s.at(s.pos.Entry)
 		if e.Frame.IsText() && s.player.Pace.Mode != Raw {
 			waits, err = s.typeNext(e, at)
 		} else {
@@ -99,6 +106,15 @@ func (s *script) takeIn() {
 			s.pacer.arrive(at, natural, lastPause, first)
 		}
 	}
+}
+
+// at returns an entry that the pacer knows of.
+func (s *script) at(i int) (Event, time.Duration) {
+	if i != s.entryNo {
+		s.entry, s.entryAt, _ = s.log.Read(i)
+		s.entryNo = i
+	}
+	return s.entry, s.entryAt
 }
 
 // text returns the text of an entry that is to be played, or none.
@@ -343,7 +359,8 @@ func (s *script) read(i int) (Event, time.Duration, bool) {
 	if i >= s.taken {
 		return Event{}, 0, false
 	}
-	return s.log.Read(i)
+	e, at := s.at(i)
+	return e, at, true
 }
 
 func firstRune(text string) rune {

@@ -209,7 +209,7 @@ func TestShownIsWritten(t *testing.T) {
 	written := make(chan error)
 	go func() { written <- s.Write(t.Context(), "id", feed) }()
 	ready := make(chan struct{}, 1)
-	defer log.Subscribe(ready)()
+	defer log.Subscribe(typewriter.Notify(ready))()
 	timer := time.NewTimer(patience)
 	const n = 300
 	for shown := 0; shown < n; {
@@ -252,7 +252,7 @@ func TestLateRedis(t *testing.T) {
 			grow := func(want int) {
 				t.Helper()
 				ready := make(chan struct{}, 1)
-				defer log.Subscribe(ready)()
+				defer log.Subscribe(typewriter.Notify(ready))()
 				if err := log.Append(typewriter.Event{Frame: frame, Text: "x"}); err != nil {
 					t.Fatal(err)
 				}
