@@ -2,7 +2,7 @@ package typewriter
 
 import (
 	"context"
-	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -85,50 +85,61 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 			}
 			wake = min(wake, beat+p.Heartbeat)
 		}
-		if news = alarm.wait(wake - s.time()); news && ctx.Err() != nil {
+		if news = alarm.wait(wake-s.time(), s.ended); news && ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 }
 
-// alarm wakes one goroutine at a time, or before. That costs half of what a select does
-// which waits for a timer and for another channel.
+// alarm wakes one goroutine at a time, or when it rings before.
 type alarm struct {
 	timer *time.Timer
-
-	mu    sync.Mutex
-	waits bool
-	rung  bool // since wait has returned last
+	bell  chan struct{}
+	alone atomic.Bool // the timer is all that is waited for
 }
 
 func newAlarm() *alarm {
-	return &alarm{timer: time.NewTimer(never)}
+	return &alarm{timer: time.NewTimer(never), bell: make(chan struct{}, 1)}
 }
 
-// ring ends the wait that is, or is next.
+// ring ends the wait that is, or is next; it may end the one after that, too.
 func (a *alarm) ring() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.waits && !a.rung {
+	select {
+	case a.bell <- struct{}{}:
+	default:
+	}
+	if a.alone.Load() {
 		a.timer.Reset(0)
 	}
-	a.rung = true
 }
 
-// wait waits for a time, and reports whether ring was called before it was over.
-func (a *alarm) wait(d time.Duration) (rung bool) {
-	a.mu.Lock()
-	if !a.rung {
-		a.timer.Reset(d)
-		a.waits = true
-		a.mu.Unlock()
-		<-a.timer.C
-		a.mu.Lock()
-		a.waits = false
+// wait waits for a time, and reports whether ring was called since it has returned last.
+// Rare says that it hardly ever is.
+//
+// A select of two channels costs twice the wait for one. But a timer that is set to an
+// earlier time has the runtime look through all timers of the processor, so where it may
+// ring often the select is cheaper.
+func (a *alarm) wait(d time.Duration, rare bool) (rung bool) {
+	a.timer.Reset(d)
+	if rare {
+		a.alone.Store(true)
+		if len(a.bell) == 0 {
+			<-a.timer.C
+		}
+		a.alone.Store(false)
+		select {
+		case <-a.bell:
+			return true
+		default:
+			return false
+		}
 	}
-	rung, a.rung = a.rung, false
-	a.mu.Unlock()
-	return rung
+	select {
+	case <-a.bell:
+		return true
+	case <-a.timer.C:
+		return false
+	}
 }
 
 // never is a time that does not come.
