@@ -107,7 +107,7 @@ func (g *sight) sent(o typewriter.Output) {
 		g.first = time.Now()
 	}
 	g.clusters += o.Clusters
-	g.metrics.Event(o.Name, o.Clusters)
+	g.metrics.Event(o.Frame.Name, o.Clusters)
 	if o.Clusters > 0 && g.at.Entry >= g.known {
 		g.metrics.Text(o.Lag, o.Late)
 	}

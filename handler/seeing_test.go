@@ -370,7 +370,7 @@ func BenchmarkSent(b *testing.B) {
 	log := typewriter.NewLog(0)
 	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
 	g := &sight{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
-	o := typewriter.Output{Name: "conversation.message.delta", Clusters: 1, Lag: time.Second, Late: time.Millisecond}
+	o := typewriter.Output{Frame: unit.Frame, Clusters: 1, Lag: time.Second, Late: time.Millisecond}
 	b.ReportAllocs()
 	for b.Loop() {
 		g.sent(o)

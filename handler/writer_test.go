@@ -44,10 +44,19 @@ func newTestSight() *sight {
 
 // unit is an event of text as it leaves.
 var unit = typewriter.Output{
-	Name:     "conversation.message.delta",
-	Data:     []byte(`{"id":"7371089265172791332","role":"assistant","type":"answer","content":"好","x":"` + strings.Repeat("x", 180) + `"}`),
+	Frame: &typewriter.Frame{
+		Name: "conversation.message.delta",
+		Head: `{"id":"7371089265172791332","role":"assistant","type":"answer","content":"`,
+		Tail: `","x":"` + strings.Repeat("x", 180) + `"}`,
+	},
+	Text:     []byte("好"),
 	Next:     typewriter.Position{Entry: 123, Offset: 6},
 	Clusters: 1,
+}
+
+// whole is an event that is not text.
+func whole(name, data string) typewriter.Output {
+	return typewriter.Output{Frame: &typewriter.Frame{Name: name, Head: data}, Next: unit.Next}
 }
 
 // An event has the bytes that contrib/sse gives it.
@@ -61,15 +70,15 @@ func TestEventBytes(t *testing.T) {
 		{"text", "", 0, unit},
 		{"with an id", "stream:", 0, unit},
 		{"with an id and retry", "stream:", retry, unit},
-		{"unnamed", "", 0, typewriter.Output{Data: []byte("[DONE]")}},
-		{"no data", "", 0, typewriter.Output{Name: "done"}},
-		{"several lines", "stream:", retry, typewriter.Output{Name: "note", Data: []byte("one\ntwo\n\nfour"), Next: unit.Next}},
-		{"a carriage return", "", 0, typewriter.Output{Name: "note", Data: []byte("one\rtwo")}},
-		{"larger than the buffer", "stream:", 0, typewriter.Output{Data: bytes.Repeat([]byte("x"), maxBuffer/2+1)}},
-		{"lines larger than the buffer", "", 0, typewriter.Output{Data: bytes.Repeat([]byte("x\n"), maxBuffer/2)}},
+		{"unnamed", "", 0, whole("", "[DONE]")},
+		{"no data", "", 0, whole("done", "")},
+		{"several lines", "stream:", retry, whole("note", "one\ntwo\n\nfour")},
+		{"a carriage return", "", 0, whole("note", "one\rtwo")},
+		{"larger than the buffer", "stream:", 0, whole("", strings.Repeat("x", maxBuffer/2+1))},
+		{"lines larger than the buffer", "", 0, whole("", strings.Repeat("x\n", maxBuffer/2))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e := sse.Event{Event: test.out.Name, Retry: test.retry, Data: test.out.Data}
+			e := sse.Event{Event: test.out.Frame.Name, Retry: test.retry, Data: test.out.AppendData(nil)}
 			if test.idPrefix != "" {
 				e.ID = test.idPrefix + test.out.Next.String()
 			}

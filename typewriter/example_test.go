@@ -61,7 +61,7 @@ type counter struct{ typed int }
 func (c *counter) Write(o typewriter.Output) error {
 	c.typed += o.Clusters
 	if o.Clusters == 0 {
-		fmt.Printf("%d characters, then %s; go on from %s\n", c.typed, o.Data, o.Next)
+		fmt.Printf("%d characters, then %s; go on from %s\n", c.typed, o.AppendData(nil), o.Next)
 	}
 	return nil
 }

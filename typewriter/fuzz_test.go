@@ -105,7 +105,7 @@ func FuzzPlay(f *testing.F) {
 			s.skipThrough(t)
 			want := ""
 			for i := from.Entry; i < n; i++ {
-				rest, _ := s.text(i)
+				rest, _ := s.textAt(i)
 				want += rest
 			}
 			if got := r.text(content); got != want {

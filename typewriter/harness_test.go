@@ -54,9 +54,10 @@ type recorder struct {
 func newRecorder(t testing.TB) *recorder { return &recorder{t: t, start: time.Now()} }
 
 func (r *recorder) Write(o Output) error {
-	data := string(o.Data)
-	o.Data = nil
-	r.sent = append(r.sent, sent{at: time.Since(r.start), name: o.Name, data: data, Output: o})
+	data := string(o.AppendData(nil))
+	name := o.Frame.Name
+	o.Frame, o.Text, o.Number = nil, nil, 0 // are in data
+	r.sent = append(r.sent, sent{at: time.Since(r.start), name: name, data: data, Output: o})
 	return nil
 }
 

@@ -11,8 +11,7 @@ const HoldTime = 100 * time.Millisecond
 
 // Writer is where a player writes. It is called from one goroutine.
 type Writer interface {
-	// Write takes one event. It may keep it until the next Flush, but must not
-	// keep Data.
+	// Write takes one event, whose Text it must not keep.
 	Write(Output) error
 
 	// Flush sends what was written. It is called once for the events that are due
@@ -25,8 +24,13 @@ type Writer interface {
 
 // Output is an event that leaves.
 type Output struct {
-	Name string
-	Data []byte
+	// Frame is the event's type and what is around its text, and Text that: what is to
+	// be typed, or what is left of an event that is not typed. See AppendData.
+	Frame *Frame
+	Text  []byte
+
+	// Number is the running number of its first cluster, if the frame wants one.
+	Number int64
 
 	// Next is where to go on after this event.
 	Next Position
@@ -37,6 +41,13 @@ type Output struct {
 	// Lag is how long ago the event arrived: the oldest part of it. Late is how
 	// long ago it was due.
 	Lag, Late time.Duration
+}
+
+// AppendData appends the event's payload.
+func (o *Output) AppendData(dst []byte) []byte {
+	dst = o.Frame.appendHead(dst, o.Number)
+	dst = append(dst, o.Text...)
+	return append(dst, o.Frame.Tail...)
 }
 
 // Player plays a log to one viewer.

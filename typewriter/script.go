@@ -32,10 +32,9 @@ type script struct {
 	now   time.Duration // the time of this round
 	wrote bool          // something was written in this round
 
-	// The text event that is being put together; frame is nil when none is.
-	frame *Frame
-	out   Output
-	data  []byte
+	// The text event that is being put together; out.Frame is nil when none is.
+	out  Output
+	text []byte
 }
 
 func newScript(p *Player, w Writer) *script {
@@ -92,7 +91,7 @@ func (s *script) takeIn() {
 		s.taken = n
 	}
 	for ; s.taken < n; s.taken++ {
-		text, at := s.text(s.taken)
+		text, at := s.textAt(s.taken)
 		first := firstRune(text)
 		if s.open != unknown && first != unknown {
 			s.pacer.relay(s.open, first)
@@ -117,8 +116,8 @@ func (s *script) at(i int) (Event, time.Duration) {
 	return s.entry, s.entryAt
 }
 
-// text returns the text of an entry that is to be played, or none.
-func (s *script) text(i int) (text string, at time.Duration) {
+// textAt returns the text of an entry that is to be played, or none.
+func (s *script) textAt(i int) (text string, at time.Duration) {
 	e, at, _ := s.log.Read(i)
 	if i == s.player.From.Entry {
 		return e.Text[min(s.player.From.Offset, len(e.Text)):], at
@@ -159,12 +158,10 @@ func (s *script) pass(e Event, at time.Duration) error {
 		}
 		s.typed++
 	}
-	s.data = e.Frame.appendHead(s.data[:0], s.typed)
-	s.data = append(s.data, e.Text[min(s.pos.Offset, len(e.Text)):]...)
-	s.data = append(s.data, e.Frame.Tail...)
+	s.text = append(s.text[:0], e.Text[min(s.pos.Offset, len(e.Text)):]...)
 	s.pos = Position{Entry: s.pos.Entry + 1}
 	s.wrote = true
-	return s.w.Write(Output{Name: e.Frame.Name, Data: s.data, Next: s.pos, Lag: s.now - at})
+	return s.w.Write(Output{Frame: e.Frame, Text: s.text, Number: s.typed, Next: s.pos, Lag: s.now - at})
 }
 
 // typeNext adds the next cluster to the event that is being put together, or
@@ -191,12 +188,12 @@ func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
 		}
 		due = s.now
 	}
-	if s.frame != c.frame {
+	if s.out.Frame != c.frame {
 		if err := s.begin(c.frame, at, due); err != nil {
 			return false, err
 		}
 	}
-	s.data = append(s.data, c.text...)
+	s.text = append(s.text, c.text...)
 	begun := s.pos.Entry
 	s.pos = c.end
 	s.typed++
@@ -214,10 +211,10 @@ func (s *script) leave(begun int) {
 	for i := begun; i < s.pos.Entry; i++ {
 		next := unknown
 		if i+1 < s.taken {
-			following, _ := s.text(i + 1)
+			following, _ := s.textAt(i + 1)
 			next = firstRune(following)
 		}
-		text, _ := s.text(i)
+		text, _ := s.textAt(i)
 		natural, _, _ := s.measure(text, next)
 		s.laid += natural
 	}
@@ -254,9 +251,8 @@ func (s *script) begin(frame *Frame, at, due time.Duration) error {
 	if frame.Number > 0 && s.typed == 0 {
 		s.typed = s.clustersBefore(s.player.From)
 	}
-	s.frame = frame
-	s.data = frame.appendHead(s.data[:0], s.typed+1)
-	s.out = Output{Name: frame.Name, Lag: s.now - at, Late: max(s.now-due, 0)}
+	s.text = s.text[:0]
+	s.out = Output{Frame: frame, Number: s.typed + 1, Lag: s.now - at, Late: max(s.now-due, 0)}
 	s.last = s.now
 	return nil
 }
@@ -281,14 +277,14 @@ func (s *script) clustersBefore(end Position) (n int64) {
 
 // finish writes the event that is being put together, if one is.
 func (s *script) finish() error {
-	if s.frame == nil {
+	if s.out.Frame == nil {
 		return nil
 	}
-	s.data = append(s.data, s.frame.Tail...)
-	s.out.Data, s.out.Next = s.data, s.pos
-	s.frame = nil
+	out := s.out
+	out.Text, out.Next = s.text, s.pos
+	s.out.Frame = nil
 	s.wrote = true
-	return s.w.Write(s.out)
+	return s.w.Write(out)
 }
 
 // span is a cluster in the log.

@@ -110,8 +110,8 @@ type recorder struct {
 }
 
 func (r *recorder) Write(o typewriter.Output) error {
-	data := string(o.Data)
-	it := item{text: o.Name + " " + data}
+	data := string(o.AppendData(nil))
+	it := item{text: o.Frame.Name + " " + data}
 	for _, f := range []*typewriter.Frame{content, reasoning} {
 		if text, ok := strings.CutPrefix(data, f.Head); ok {
 			it.channel, it.text = f.Channel, strings.TrimSuffix(text, f.Tail)
