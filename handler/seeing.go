@@ -102,7 +102,7 @@ func (h *Handler) see(c *app.RequestContext, s *streams.Stream, v viewing) *sigh
 }
 
 // sent notes an event that is sent.
-func (g *sight) sent(o typewriter.Output) {
+func (g *sight) sent(o *typewriter.Output) {
 	if g.first.IsZero() {
 		g.first = time.Now()
 	}

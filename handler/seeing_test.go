@@ -373,7 +373,7 @@ func BenchmarkSent(b *testing.B) {
 	o := typewriter.Output{Frame: unit.Frame, Clusters: 1, Lag: time.Second, Late: time.Millisecond}
 	b.ReportAllocs()
 	for b.Loop() {
-		g.sent(o)
+		g.sent(&o)
 	}
 }
 

@@ -64,7 +64,7 @@ func (w *eventWriter) openAt(from typewriter.Position) error {
 
 // Write implements [typewriter.Writer]. It writes as [sse.Encode] does, which takes 6
 // allocations.
-func (w *eventWriter) Write(o typewriter.Output) error {
+func (w *eventWriter) Write(o *typewriter.Output) error {
 	w.seen.sent(o)
 	begun := len(w.body.buf)
 	buf := w.body.buf
@@ -106,7 +106,7 @@ func (w *eventWriter) sendIfFull() error {
 }
 
 // writeLines writes an event of several lines, which only data that is not JSON has.
-func (w *eventWriter) writeLines(o typewriter.Output, data []byte) error {
+func (w *eventWriter) writeLines(o *typewriter.Output, data []byte) error {
 	e := sse.Event{Event: o.Frame.Name, Retry: w.retry, Data: data}
 	if w.idPrefix != "" {
 		e.ID = w.idPrefix + o.Next.String()

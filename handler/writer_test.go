@@ -88,7 +88,7 @@ func TestEventBytes(t *testing.T) {
 			}
 			flushed := &flushes{start: time.Now()}
 			w := &eventWriter{idPrefix: test.idPrefix, retry: test.retry, seen: newTestSight(), body: &body{w: flushed}}
-			if err := w.Write(test.out); err != nil {
+			if err := w.Write(&test.out); err != nil {
 				t.Fatal(err)
 			}
 			if large := len(w.body.buf) == 0; large != (want.Len() > maxBuffer/2) {
@@ -112,7 +112,7 @@ func TestWriteAllocations(t *testing.T) {
 	for _, idPrefix := range []string{"", "stream:"} {
 		w, conn := newSinkWriter(t, idPrefix)
 		send := func() {
-			if err := w.Write(unit); err != nil {
+			if err := w.Write(&unit); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Flush(); err != nil {
@@ -141,7 +141,7 @@ func BenchmarkEncode(b *testing.B) {
 			b.ReportAllocs()
 			w, _ := newSinkWriter(b, bench.idPrefix)
 			for b.Loop() {
-				if err := w.Write(unit); err != nil {
+				if err := w.Write(&unit); err != nil {
 					b.Fatal(err)
 				}
 				if err := w.Flush(); err != nil {

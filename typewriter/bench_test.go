@@ -18,7 +18,7 @@ var samples = []struct{ name, text string }{
 // sink is a writer that does nothing.
 type sink struct{ events, clusters int }
 
-func (s *sink) Write(o Output) error {
+func (s *sink) Write(o *Output) error {
 	s.events++
 	s.clusters += o.Clusters
 	return nil

@@ -145,9 +145,9 @@ func (f *failing) call() error {
 	return nil
 }
 
-func (f *failing) Write(o Output) error { return errors.Join(f.recorder.Write(o), f.call()) }
-func (f *failing) Flush() error         { return errors.Join(f.recorder.Flush(), f.call()) }
-func (f *failing) Heartbeat() error     { return errors.Join(f.recorder.Heartbeat(), f.call()) }
+func (f *failing) Write(o *Output) error { return errors.Join(f.recorder.Write(o), f.call()) }
+func (f *failing) Flush() error          { return errors.Join(f.recorder.Flush(), f.call()) }
+func (f *failing) Heartbeat() error      { return errors.Join(f.recorder.Heartbeat(), f.call()) }
 
 // Whatever call fails, Play returns its error and makes no other.
 func TestPlayReturnsTheWritersError(t *testing.T) {

@@ -58,7 +58,7 @@ func ExampleType_channel() {
 // counter is a Writer that counts the characters before each event that is no text.
 type counter struct{ typed int }
 
-func (c *counter) Write(o typewriter.Output) error {
+func (c *counter) Write(o *typewriter.Output) error {
 	c.typed += o.Clusters
 	if o.Clusters == 0 {
 		fmt.Printf("%d characters, then %s; go on from %s\n", c.typed, o.AppendData(nil), o.Next)

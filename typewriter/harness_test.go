@@ -53,11 +53,12 @@ type recorder struct {
 
 func newRecorder(t testing.TB) *recorder { return &recorder{t: t, start: time.Now()} }
 
-func (r *recorder) Write(o Output) error {
+func (r *recorder) Write(o *Output) error {
 	data := string(o.AppendData(nil))
 	name := o.Frame.Name
-	o.Frame, o.Text, o.Number = nil, nil, 0 // are in data
-	r.sent = append(r.sent, sent{at: time.Since(r.start), name: name, data: data, Output: o})
+	out := *o
+	out.Frame, out.Text, out.Number = nil, nil, 0 // are in data
+	r.sent = append(r.sent, sent{at: time.Since(r.start), name: name, data: data, Output: out})
 	return nil
 }
 

@@ -11,8 +11,8 @@ const HoldTime = 100 * time.Millisecond
 
 // Writer is where a player writes. It is called from one goroutine.
 type Writer interface {
-	// Write takes one event, whose Text it must not keep.
-	Write(Output) error
+	// Write takes one event, which it must not keep.
+	Write(*Output) error
 
 	// Flush sends what was written. It is called once for the events that are due
 	// together, and not without any.
@@ -106,6 +106,7 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 type alarm struct {
 	timer *time.Timer
 	bell  chan struct{}
+	rung  atomic.Bool
 	alone atomic.Bool // the timer is all that is waited for
 }
 
@@ -115,6 +116,7 @@ func newAlarm() *alarm {
 
 // ring ends the wait that is, or is next; it may end the one after that, too.
 func (a *alarm) ring() {
+	a.rung.Store(true)
 	select {
 	case a.bell <- struct{}{}:
 	default:
@@ -134,16 +136,11 @@ func (a *alarm) wait(d time.Duration, rare bool) (rung bool) {
 	a.timer.Reset(d)
 	if rare {
 		a.alone.Store(true)
-		if len(a.bell) == 0 {
+		if !a.rung.Load() {
 			<-a.timer.C
 		}
 		a.alone.Store(false)
-		select {
-		case <-a.bell:
-			return true
-		default:
-			return false
-		}
+		return a.rung.Swap(false)
 	}
 	select {
 	case <-a.bell:

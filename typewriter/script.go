@@ -160,8 +160,8 @@ func (s *script) pass(e Event, at time.Duration) error {
 	}
 	s.text = append(s.text[:0], e.Text[min(s.pos.Offset, len(e.Text)):]...)
 	s.pos = Position{Entry: s.pos.Entry + 1}
-	s.wrote = true
-	return s.w.Write(Output{Frame: e.Frame, Text: s.text, Number: s.typed, Next: s.pos, Lag: s.now - at})
+	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.typed, Next: s.pos, Lag: s.now - at}
+	return s.write()
 }
 
 // typeNext adds the next cluster to the event that is being put together, or
@@ -280,11 +280,15 @@ func (s *script) finish() error {
 	if s.out.Frame == nil {
 		return nil
 	}
-	out := s.out
-	out.Text, out.Next = s.text, s.pos
-	s.out.Frame = nil
+	s.out.Text, s.out.Next = s.text, s.pos
+	return s.write()
+}
+
+func (s *script) write() error {
 	s.wrote = true
-	return s.w.Write(out)
+	err := s.w.Write(&s.out)
+	s.out.Frame = nil
+	return err
 }
 
 // span is a cluster in the log.

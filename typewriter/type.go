@@ -55,7 +55,7 @@ type plainWriter struct{ w io.Writer }
 
 // Write implements [Writer]. No event ends within an escape, so that each has both
 // backslashes of a pair.
-func (p plainWriter) Write(o Output) error {
+func (p plainWriter) Write(o *Output) error {
 	_, err := p.w.Write(bytes.ReplaceAll(o.Text, []byte(`\\`), []byte(`\`)))
 	return err
 }

@@ -109,7 +109,7 @@ type recorder struct {
 	flushed int
 }
 
-func (r *recorder) Write(o typewriter.Output) error {
+func (r *recorder) Write(o *typewriter.Output) error {
 	data := string(o.AppendData(nil))
 	it := item{text: o.Frame.Name + " " + data}
 	for _, f := range []*typewriter.Frame{content, reasoning} {
