@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -13,12 +14,23 @@ import (
 // ErrFull is returned by [Log.Append] when the log would outgrow its bound.
 var ErrFull = errors.New("stream log is full")
 
-// entry is one event in the log, without its text: 16 bytes, because an entry
-// stands for 2.7 characters on average (measured on Coze).
+// entry is one event in the log, without its text and its frame: 8 bytes, because an
+// entry stands for 2.7 characters on average (measured on Coze).
 type entry struct {
-	at    time.Duration // arrival, since the log's start
-	end   uint32        // where its text ends in Log.text
-	frame uint32        // index in Log.frames
+	at  uint32 // arrival, in ticks since the log's start
+	end uint32 // where its text ends in Log.text
+}
+
+// tick is how exactly arrivals are kept. What arrives after twelve hours has arrived
+// then: it is typed at once.
+const tick = 10 * time.Microsecond
+
+func (e entry) arrived() time.Duration { return time.Duration(e.at) * tick }
+
+// frameRun is a frame and the entry where it begins to be that of all that follow.
+type frameRun struct {
+	frame *Frame
+	from  int
 }
 
 // Log keeps the events of one stream in the order of their arrival. One
@@ -35,8 +47,8 @@ type Log struct {
 	mu      sync.Mutex
 	entries []entry
 	text    []byte
-	frames  []*Frame
-	framed  int // bytes held by frames
+	runs    []frameRun
+	framed  int // bytes held by their frames
 	ended   bool
 	skipped bool
 	freed   bool
@@ -45,11 +57,10 @@ type Log struct {
 	gate    *Gate // nil: readers see everything
 	readers []*reader
 
-	// What Drop let go of: so many entries, bytes of text and frames came before
-	// the first that is kept. The last two wrap around with entry's fields.
+	// What Drop let go of: so many entries and bytes of text came before the first that
+	// is kept. The latter wrap around with entry's field.
 	entries0 int
 	text0    uint32
-	frames0  uint32
 }
 
 // maxLogBytes keeps offsets within 32 bits.
@@ -163,7 +174,7 @@ func (l *Log) Free() {
 	l.budget.release(l.size() + l.overhead)
 	l.freed, l.overhead = true, 0
 	l.entries0 += len(l.entries)
-	l.entries, l.text, l.frames, l.framed = nil, nil, nil, 0
+	l.entries, l.text, l.runs, l.framed = nil, nil, nil, 0
 }
 
 // cost is what an event would add to the log's size.
@@ -175,23 +186,20 @@ func (l *Log) cost(e Event) int {
 	return cost
 }
 
-func (l *Log) isNew(f *Frame) bool { return len(l.frames) == 0 || l.frames[len(l.frames)-1] != f }
+func (l *Log) isNew(f *Frame) bool { return len(l.runs) == 0 || l.runs[len(l.runs)-1].frame != f }
 
 func (l *Log) add(e Event, arrived time.Time) {
 	if l.isNew(e.Frame) {
-		l.frames = append(l.frames, e.Frame)
+		l.runs = append(l.runs, frameRun{e.Frame, l.entries0 + len(l.entries)})
 		l.framed += e.Frame.size()
 	}
 	l.text = append(l.text, e.Text...)
-	at := min(arrived.Sub(l.start), time.Since(l.start))
+	at := min(max(arrived.Sub(l.start), 0), time.Since(l.start)) / tick
+	added := entry{at: uint32(min(at, math.MaxUint32)), end: l.text0 + uint32(len(l.text))}
 	if last := len(l.entries) - 1; last >= 0 {
-		at = max(at, l.entries[last].at)
+		added.at = max(added.at, l.entries[last].at)
 	}
-	l.entries = append(l.entries, entry{
-		at:    max(at, 0),
-		end:   l.text0 + uint32(len(l.text)),
-		frame: l.frames0 + uint32(len(l.frames)-1),
-	})
+	l.entries = append(l.entries, added)
 }
 
 // Size is what the log holds, in bytes.
@@ -219,21 +227,32 @@ func (l *Log) Read(i int) (Event, time.Duration, bool) {
 
 // read returns entry i, if it is there; with the lock held.
 func (l *Log) read(i int) (Event, time.Duration, bool) {
-	i -= l.entries0
-	if i >= len(l.entries) {
+	k := i - l.entries0
+	if k >= len(l.entries) {
 		return Event{}, 0, false
 	}
-	e := l.entries[i]
+	e := l.entries[k]
 	begin := uint32(0)
-	if i > 0 {
-		begin = l.entries[i-1].end - l.text0
+	if k > 0 {
+		begin = l.entries[k-1].end - l.text0
 	}
 	// The string shares the buffer, which is only ever appended to.
 	text := l.text[begin : e.end-l.text0]
 	return Event{
-		Frame: l.frames[e.frame-l.frames0],
+		Frame: l.runs[l.runOf(i)].frame,
 		Text:  unsafe.String(unsafe.SliceData(text), len(text)),
-	}, e.at, true
+	}, e.arrived(), true
+}
+
+// runOf returns which run entry i belongs to.
+func (l *Log) runOf(i int) int {
+	after, _ := slices.BinarySearchFunc(l.runs, i, func(r frameRun, i int) int {
+		if r.from > i {
+			return 1
+		}
+		return -1
+	})
+	return after - 1
 }
 
 // Len returns how many entries came so far and whether that is all.
@@ -350,13 +369,12 @@ func (l *Log) Drop(i int) {
 	// The text moves to a new buffer: strings given out point into the old one.
 	l.text = append([]byte(nil), l.text[last.end-l.text0:]...)
 	l.text0 = last.end
-	// The last frame stays even when unused, for the next event's sake.
-	unused := min(int(last.frame-l.frames0), len(l.frames)-1)
-	for _, f := range l.frames[:unused] {
-		l.framed -= f.size()
+	// The last run stays even when unused, for the next event's sake.
+	unused := l.runOf(l.entries0 + n)
+	for _, r := range l.runs[:unused] {
+		l.framed -= r.frame.size()
 	}
-	l.frames = slices.Clone(l.frames[unused:])
-	l.frames0 += uint32(unused)
+	l.runs = slices.Clone(l.runs[unused:])
 	l.entries = slices.Clone(l.entries[n:])
 	l.entries0 += n
 }

@@ -65,12 +65,12 @@ func TestLogReads(t *testing.T) {
 func TestLogSharesFrames(t *testing.T) {
 	log := NewLog(0)
 	entrySize := int(unsafe.Sizeof(entry{}))
-	if entrySize != 16 {
-		t.Errorf("an entry takes %d bytes, want 16", entrySize)
+	if entrySize != 8 {
+		t.Errorf("an entry takes %d bytes, want 8", entrySize)
 	}
 	fill(t, log, content, 10, 50)
-	if want := content.size() + 50*(entrySize+2); log.Size() != want || len(log.frames) != 1 {
-		t.Errorf("50 events of a frame take %d bytes, want %d, and %d frames", log.Size(), want, len(log.frames))
+	if want := content.size() + 50*(entrySize+2); log.Size() != want || len(log.runs) != 1 {
+		t.Errorf("50 events of a frame take %d bytes, want %d, and %d frames", log.Size(), want, len(log.runs))
 	}
 	fill(t, log, reasoning, 10, 1)
 	fill(t, log, content, 10, 1)
@@ -83,7 +83,7 @@ func TestLogSharesFrames(t *testing.T) {
 }
 
 func TestLogIsBounded(t *testing.T) {
-	log := NewLog(content.size() + 100*(16+3))
+	log := NewLog(content.size() + 100*(8+3))
 	fill(t, log, content, 100, 100)
 	size := log.Size()
 	if err := log.Append(text("")); !errors.Is(err, ErrFull) {
@@ -107,7 +107,7 @@ func TestLogIsBounded(t *testing.T) {
 // A log that is full ends with the event for that, and its source is read no
 // further.
 func TestRecordStopsWhenFull(t *testing.T) {
-	log := NewLog(content.size() + 100)
+	log := NewLog(content.size() + 5*(8+4))
 	asked := 0
 	err := Record(func(yield func(Event) bool) {
 		for asked < 1000 {
@@ -136,7 +136,7 @@ func TestLogDrops(t *testing.T) {
 		t.Errorf("small drops made %d bytes of %d", log.Size(), size)
 	}
 	log.Drop(120)
-	if want := content.size() + 80*(16+3); log.Size() != want {
+	if want := content.size() + 80*(8+3); log.Size() != want {
 		t.Errorf("the rest takes %d bytes, want %d", log.Size(), want)
 	}
 	if n, _ := log.Len(); n != 200 {
@@ -211,10 +211,10 @@ func TestLogStringsOutliveDrops(t *testing.T) {
 	}
 }
 
-// Offsets and frame numbers wrap around.
+// Offsets wrap around.
 func TestLogWrapsAround(t *testing.T) {
 	for _, left := range []uint32{0, 1, 50, 150, 400, 1000} {
-		log := &Log{maxBytes: maxLogBytes, text0: math.MaxUint32 - left, frames0: math.MaxUint32 - left/100}
+		log := &Log{maxBytes: maxLogBytes, text0: math.MaxUint32 - left}
 		frames := []*Frame{content, reasoning}
 		for i := range 1000 {
 			fill(t, log, frames[i/10%2], i, 1)
@@ -225,10 +225,10 @@ func TestLogWrapsAround(t *testing.T) {
 				checkRead(t, log, j, frames[j/10%2], j)
 			}
 		}
-		if want := 100 * (16 + 3 + 10); log.Size() > want+10*content.size() {
+		if want := 100 * (8 + 3 + 10); log.Size() > want+10*content.size() {
 			t.Errorf("the log takes %d bytes", log.Size())
 		}
-		if log.text0 > math.MaxUint32/2 || log.frames0 > math.MaxUint32/2 {
+		if log.text0 > math.MaxUint32/2 {
 			t.Error("nothing wrapped around")
 		}
 	}
@@ -322,7 +322,7 @@ func TestLogMemory(t *testing.T) {
 	if got := float64(heap()-before) / chars; got > 18 {
 		t.Errorf("%.1f bytes of heap a character, want at most 18", got)
 	}
-	if n, _ := log.Len(); n < chars/3 || !slices.Contains(log.frames, content) {
+	if n, _ := log.Len(); n < chars/3 || !slices.ContainsFunc(log.runs, func(r frameRun) bool { return r.frame == content }) {
 		t.Error("the log is not what was measured")
 	}
 }
@@ -344,5 +344,45 @@ func TestLogEndGivesBack(t *testing.T) {
 	}
 	if after, _, _ := log.Read(events - 1); after != before || after.Text != "你好啊" {
 		t.Errorf("the last event is %v, want %v", after, before)
+	}
+}
+
+// Arrivals are kept by the tick, and those after twelve hours as the last of these.
+func TestLogTicks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := NewLog(0)
+		for i, test := range []struct{ sleep, want time.Duration }{
+			{tick - 1, 0},
+			{1, tick},
+			{11 * time.Hour, 11*time.Hour + tick},
+			{2 * time.Hour, math.MaxUint32 * tick},
+			{24 * time.Hour, math.MaxUint32 * tick},
+		} {
+			time.Sleep(test.sleep)
+			fill(t, log, content, i, 1)
+			if _, at, _ := log.Read(i); at != test.want {
+				t.Errorf("entry %d arrived at %v, want %v", i, at, test.want)
+			}
+		}
+	})
+}
+
+// Each entry has its own frame, however the frames take turns, and after drops.
+func TestLogRuns(t *testing.T) {
+	frames := []*Frame{content, reasoning, other("x").Frame}
+	for _, long := range []int{1, 2, 63, 64, 65, 1000} {
+		log := NewLog(0)
+		for i := range 500 {
+			fill(t, log, frames[i/long%3], i, 1)
+		}
+		for _, from := range []int{0, 250, 251, 375, 448, 500} {
+			log.Drop(from)
+			for i := max(from, log.entries0); i < 500; i++ {
+				checkRead(t, log, i, frames[i/long%3], i)
+			}
+		}
+		if want := 499/long - log.entries0/long + 1; len(log.runs) != want {
+			t.Errorf("%d runs are kept, want %d", len(log.runs), want)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func generateGaps(r *rand.Rand) func() time.Duration {
 	default:
 		return func() time.Duration {
 			longest := []time.Duration{1, 1, 40, 40, 40, 250, 2000}[r.IntN(7)] * time.Millisecond
-			return time.Duration(r.Int64N(int64(longest)))
+			return time.Duration(r.Int64N(int64(longest))).Truncate(tick)
 		}
 	}
 }
