@@ -248,3 +248,26 @@ func TestResets(t *testing.T) {
 		}
 	}
 }
+
+// What an upstream sends after the end of its answer is nowhere in the log.
+func TestUnsolicitedIsNotLogged(t *testing.T) {
+	dropped := make(chan struct{})
+	url := rawUpstream(t, func(conn *net.TCPConn) {
+		say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}MARKANSWER")(conn)
+		_, _ = io.Copy(io.Discard, conn) // up to its end
+		close(dropped)
+	})
+	p := process.Start(t, "--upstream="+url, "--log-level=debug")
+	res, err := request(t, p.Base+"/v1/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "{}" {
+		t.Errorf("got %q, %v", body, err)
+	}
+	receive(t, "the connection is dropped", dropped)
+	if log := p.Log.String(); strings.Contains(log, "MARK") {
+		t.Errorf("it said %s", log)
+	}
+}
