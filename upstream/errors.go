@@ -98,6 +98,14 @@ const (
 	reasonTooLarge  = "too_large"
 )
 
+// Reasons returns why requests upstream fail, in the words of [Error]'s Reason.
+func Reasons() []string {
+	return []string{
+		"unreachable", "connect_timeout", "header_timeout", "compressed", ErrInternal.Reason,
+		reasonCanceled, reasonCut, reasonEventSize, reasonIdle, reasonLong, reasonTooLarge,
+	}
+}
+
 // isRecoverable reports whether it is only the stream that failed.
 func (e *Error) isRecoverable() bool {
 	return e != nil && (e.Reason == reasonCut || e.Reason == reasonIdle)
