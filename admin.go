@@ -52,6 +52,7 @@ func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, lo
 		WriteTimeout:   adminWriteTimeout,
 		IdleTimeout:    adminIdleTimeout,
 		MaxHeaderBytes: adminHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	logger.Info("serving metrics and profiles", "address", "http://"+visible(listener.Addr()))
 	ended := make(chan struct{})

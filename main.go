@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -64,6 +65,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	log.SetOutput(io.Discard) // net/http quotes there what an upstream sends after its answer
 	collectSooner()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

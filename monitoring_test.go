@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -201,6 +202,51 @@ func TestDashboard(t *testing.T) {
 		if strings.HasPrefix(name, "typewriter_") && !shown[name] {
 			t.Errorf("%s is not shown", name)
 		}
+	}
+}
+
+// What an alert asks for by name is exposed before it has happened: of a counter that
+// begins with 1, Prometheus sees no increase.
+func TestAlertsSeeTheFirst(t *testing.T) {
+	rules, err := os.ReadFile("deploy/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, scrape := get(t, "GET", start(t)+"/metrics")
+	asked := regexp.MustCompile(`typewriter_[a-z_]+\{[a-z]+="[^"]*"\}`).FindAllString(string(rules), -1)
+	for _, series := range asked {
+		if !strings.Contains(scrape, "\n"+series+" 0\n") {
+			t.Errorf("%s is not exposed", series)
+		}
+	}
+	if len(asked) == 0 {
+		t.Error("no alert asks for a series")
+	}
+}
+
+// docs/operations.md tells of every limit that can be set, with its default.
+func TestLimitsAreDocumented(t *testing.T) {
+	var help strings.Builder
+	if err := run(t.Context(), []string{"serve", "--help"}, &help, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	_, limits, _ := strings.Cut(help.String(), "\nLimits:\n")
+	limits, _, _ = strings.Cut(limits, "\nLog:\n")
+	_, section, _ := strings.Cut(operations(t), "\n## Limits\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	flags := regexp.MustCompile(`(?m)^ +--([a-z-]+)="?([0-9][0-9A-Za-z]*)"?(?: |$)`).FindAllStringSubmatch(limits, -1)
+	for _, flag := range flags {
+		if row := "\n| `--" + flag[1] + "` | " + flag[2] + " |"; !strings.Contains(section, row) {
+			t.Errorf("there is no %s", row[1:])
+		}
+	}
+	for _, name := range regexp.MustCompile(`--(?:max-|rate-|store-max-|resume-|smooth-max-)[a-z-]*`).FindAllString(help.String(), -1) {
+		if !strings.Contains(section, "`"+name+"`") {
+			t.Errorf("%s is not told of", name)
+		}
+	}
+	if len(flags) == 0 {
+		t.Errorf("no limit in %s", help.String())
 	}
 }
 

@@ -169,7 +169,8 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 	registry := streams.NewRegistry(int64(conf.StoreMaxBytes))
 	registry.Grace, registry.Retention = conf.ResumeGrace, conf.ResumeRetention
 	counts := metrics.New(metrics.Options{
-		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: registry.Bytes, StoreMaxBytes: registry.MaxBytes(),
+		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), UpstreamReasons: upstream.Reasons(),
+		StoreBytes: registry.Bytes, StoreMaxBytes: registry.MaxBytes(),
 	})
 	return &handler.Handler{
 		Upstream:       client,

@@ -89,9 +89,10 @@ func (h *Handler) setCredential(header http.Header) {
 	}
 }
 
-// withoutKey names the parameters of a query that are a key.
-func (h *Handler) withoutKey(c *app.RequestContext) []string {
-	if len(h.Keys) > 0 && isForEventSource(c) {
+// withoutKey names the parameters of a query that may be a key: also where none is looked
+// for, since some clients send theirs in both ways.
+func (h *Handler) withoutKey() []string {
+	if len(h.Keys) > 0 {
 		return []string{keyQuery}
 	}
 	return nil

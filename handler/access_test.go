@@ -139,9 +139,10 @@ func TestKeyForms(t *testing.T) {
 		{"query of a summary", "GET", "/ai/summarize?text=x&api_key=" + oneKey, "", "/v3/chat"},
 		{"query of a summary by POST", "POST", "/ai/summarize" + q, "", ""},
 		{"query of POST", "POST", "/v3/chat" + q, "", ""},
-		{"query of POST is no key", "POST", "/v3/chat?api_key=x", "Bearer " + oneKey, "/v3/chat?api_key=x"},
+		{"query of POST is no key", "POST", "/v3/chat" + q + "&a=b", "Bearer " + oneKey, "/v3/chat?a=b"},
 		{"query of another path", "GET", "/v1/x" + q, "", ""},
-		{"query of another path is no key", "GET", "/v1/x?api_key=x", "Bearer " + oneKey, "/v1/x?api_key=x"},
+		{"query of another path is no key", "GET", "/v1/x" + q + "&a=b", "Bearer " + oneKey, "/v1/x?a=b"},
+		{"query of a path that is asked for by GET is no key", "POST", "/v3/chat/retrieve" + q + "&a=b", "Bearer " + oneKey, "/v3/chat/retrieve?a=b"},
 		{"query of a longer path", "GET", "/v3/chat/retrieve" + q, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -82,7 +82,7 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   path,
-		Query:  upstreamQuery(query, h.withoutKey(c)...),
+		Query:  upstreamQuery(query, h.withoutKey()...),
 		Header: h.upstreamHeader(c),
 	}
 	if req.Method == http.MethodPost && slices.Contains(getPaths, path) {

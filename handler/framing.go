@@ -12,13 +12,18 @@ import (
 // what one takes for its body is another request to the other.
 var errFraming = errors.New("request does not tell clearly where it ends: want one Content-Length, or Transfer-Encoding chunked")
 
+// errHosts is how a request fails that two servers may take to be for different hosts.
+var errHosts = errors.New("request names more than one host: want one Host header")
+
 // checkFraming refuses what Hertz takes one way and a server in front of us may take
-// another (RFC 9112, section 6.3).
+// another (RFC 9112, sections 3.2 and 6.3).
 func checkFraming(header *protocol.RequestHeader) error {
-	lengths, encodings := 0, 0
+	hosts, lengths, encodings := 0, 0, 0
 	for line := range bytes.Lines(header.RawHeaders()) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
 		switch strings.ToLower(string(name)) {
+		case "host":
+			hosts++
 		case "content-length":
 			lengths++
 		case "transfer-encoding":
@@ -28,8 +33,12 @@ func checkFraming(header *protocol.RequestHeader) error {
 			}
 		}
 	}
-	if lengths+encodings > 1 {
+	switch {
+	case lengths+encodings > 1:
 		return errFraming
+	case hosts > 1:
+		return errHosts
+	default:
+		return nil
 	}
-	return nil
 }

@@ -163,7 +163,7 @@ func dropHopByHop(header http.Header) {
 // chatRequest makes the upstream's request out of a client's. A body of none, or of
 // plain text, becomes one that the upstream knows.
 func (h *Handler) chatRequest(c *app.RequestContext, body []byte) (upstream.Request, error) {
-	without := h.withoutKey(c)
+	without := h.withoutKey()
 	for _, a := range asks {
 		without = append(without, a.query)
 	}

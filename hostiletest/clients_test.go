@@ -321,6 +321,7 @@ func TestSmuggling(t *testing.T) {
 			{"identity", "Transfer-Encoding: identity\r\n", inner},
 			{"space before the colon", "Transfer-Encoding : chunked\r\n", "0\r\n\r\n" + inner},
 			{"folded", "Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n" + inner},
+			{"two hosts", "Host: y\r\nContent-Length: 0\r\n", ""},
 			{"folded behind", "X: y\r\n Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + inner},
 		} {
 			for _, path := range []string{"/v3/chat", "/v1/x", "/nothing"} {

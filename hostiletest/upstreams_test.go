@@ -248,3 +248,54 @@ func TestResets(t *testing.T) {
 		}
 	}
 }
+
+// What an upstream sends where a header should be, or a trailer, is nowhere in the log.
+func TestMalformedIsNotLogged(t *testing.T) {
+	const streamOfChunks = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+	for _, answer := range []string{
+		"data:MARKANSWER\n\n",
+		"HTTP/1.1 MARKANSWER\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nMARKANSWER\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n MARKANSWER\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: MARKANSWER\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: MARKANSWER\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: MARKANSWER\r\n\r\n",
+		streamOfChunks + "MARKANSWER\r\n",
+		streamOfChunks + "0\r\nMARKANSWER\r\n\r\n",
+	} {
+		p := process.Start(t, "--upstream="+rawUpstream(t, say(answer)), "--bot-id=1", "--log-level=debug")
+		res, err := request(t, p.Base+"/v3/chat")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body) // its end shows in the log
+		res.Body.Close()
+		process.Eventually(t, "it is logged", func() bool { return strings.Contains(p.Log.String(), "request_id=") })
+		if log := p.Log.String(); strings.Contains(log, "MARK") {
+			t.Errorf("%q: it said %s", answer, log)
+		}
+	}
+}
+
+// What an upstream sends after the end of its answer is nowhere in the log.
+func TestUnsolicitedIsNotLogged(t *testing.T) {
+	dropped := make(chan struct{})
+	url := rawUpstream(t, func(conn *net.TCPConn) {
+		say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}MARKANSWER")(conn)
+		_, _ = io.Copy(io.Discard, conn) // up to its end
+		close(dropped)
+	})
+	p := process.Start(t, "--upstream="+url, "--log-level=debug")
+	res, err := request(t, p.Base+"/v1/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "{}" {
+		t.Errorf("got %q, %v", body, err)
+	}
+	receive(t, "the connection is dropped", dropped)
+	if log := p.Log.String(); strings.Contains(log, "MARK") {
+		t.Errorf("it said %s", log)
+	}
+}

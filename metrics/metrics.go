@@ -26,6 +26,10 @@ const (
 
 var reasons = []string{Unauthorized, MaxStreams, MaxStreamsPerClient, RateLimit, Draining, BodyTooLarge, Unavailable}
 
+// resumes are the outcomes of typewriter_resumes_total, which are exposed from the
+// start, too.
+var resumes = []string{"resumed", "finished", "gone", "unavailable"}
+
 // otherEvents is the type of events that have none of the known names. A service could
 // invent any number of them.
 const otherEvents = "other"
@@ -42,6 +46,10 @@ var (
 type Options struct {
 	// EventTypes are the names that events are counted under; all others are "other".
 	EventTypes []string
+
+	// UpstreamReasons are those of failures that are exposed from the start; there may
+	// be others.
+	UpstreamReasons []string
 
 	// StoreBytes tells how much memory the streams hold, and StoreMaxBytes is how much
 	// they may.
@@ -91,6 +99,12 @@ func New(o Options) *Metrics {
 	}
 	for _, reason := range reasons {
 		m.rejected.WithLabelValues(reason)
+	}
+	for _, outcome := range resumes {
+		m.resumes.WithLabelValues(outcome)
+	}
+	for _, reason := range o.UpstreamReasons {
+		m.upstreamErrors.WithLabelValues(reason)
 	}
 	events := counters("events_total", "Events that were sent to clients.", "type")
 	for _, name := range o.EventTypes {

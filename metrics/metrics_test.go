@@ -8,7 +8,7 @@ import (
 
 // What was told is exposed under its name, and nothing under a name that somebody chose.
 func TestText(t *testing.T) {
-	m := New(Options{EventTypes: []string{"delta"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
+	m := New(Options{EventTypes: []string{"delta"}, UpstreamReasons: []string{"cut", "too_large"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
 	ended := m.View("GET /", "typewriter", func() int { return 1000 })
 	ended.Event("delta", 2)
 	ended.Event("invented", 0)
@@ -39,7 +39,9 @@ func TestText(t *testing.T) {
 		`pacing_lateness_seconds_sum 0.001`,
 		`upstream_ttft_seconds_count 1`,
 		`resumes_total{outcome="gone"} 1`,
+		`resumes_total{outcome="unavailable"} 0`,
 		`upstream_errors_total{reason="cut"} 1`,
+		`upstream_errors_total{reason="too_large"} 0`,
 		`upstream_cancel_seconds_sum 1`,
 		`rejected_total{reason="draining"} 1`,
 		`rejected_total{reason="rate_limit"} 0`,

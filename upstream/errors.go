@@ -27,7 +27,7 @@ type Error struct {
 	Msg string
 
 	// Err is the cause; nil if there is none but the upstream's behaviour. It tells
-	// nothing of a request either, and may be logged.
+	// nothing of a request or an answer either, and may be logged.
 	Err error
 }
 
@@ -63,6 +63,7 @@ func openError(ctx context.Context, err error) *Error {
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
 	connecting := errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") ||
 		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no error for it
+	err = unquoted(err)
 	switch {
 	case ctx.Err() != nil:
 		return canceled(errors.Join(err, context.Cause(ctx)))
@@ -85,7 +86,19 @@ func canceled(cause error) *Error {
 
 // cut is how a stream ends that has no end. The chat goes on without it.
 func cut(cause error) *Error {
-	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", cause}
+	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", unquoted(cause)}
+}
+
+// unquoted returns an error without what it quotes: net/http quotes what it cannot read,
+// which may be a part of an answer.
+func unquoted(err error) error {
+	if err == nil {
+		return nil
+	}
+	if text, _, quotes := strings.Cut(err.Error(), `"`); quotes {
+		return errors.New(strings.TrimRight(text, ": ("))
+	}
+	return err
 }
 
 // Reasons of the failures that come in the middle of a stream.
@@ -97,6 +110,14 @@ const (
 	reasonLong      = "too_long"
 	reasonTooLarge  = "too_large"
 )
+
+// Reasons returns why requests upstream fail, in the words of [Error]'s Reason.
+func Reasons() []string {
+	return []string{
+		"unreachable", "connect_timeout", "header_timeout", "compressed", ErrInternal.Reason,
+		reasonCanceled, reasonCut, reasonEventSize, reasonIdle, reasonLong, reasonTooLarge,
+	}
+}
 
 // isRecoverable reports whether it is only the stream that failed.
 func (e *Error) isRecoverable() bool {
