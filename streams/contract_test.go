@@ -36,8 +36,9 @@ func inMemory(t *testing.T) replicas {
 	return replicas{r, r}
 }
 
-func inRedis(t *testing.T) replicas {
-	server := redistest.New(t)
+func inRedis(t *testing.T) replicas { return in(t, redistest.New(t)) }
+
+func in(t *testing.T, server *redistest.Server) replicas {
 	replica := func() *streams.Registry {
 		logger := slog.New(slog.DiscardHandler)
 		client, err := redisconn.Open(t.Context(), server.URL(), logger)
@@ -404,5 +405,46 @@ func TestTakeOverAtTheEnd(t *testing.T) {
 	close(store.end)
 	<-stopped
 	end(own)
+	end(theirs)
+}
+
+// lostStore is a store that is lost when this replica becomes the writer of a stream.
+type lostStore struct {
+	streams.Store
+	server *redistest.Server
+	lost   chan struct{}
+}
+
+func (s *lostStore) Write(ctx context.Context, id string, feed streams.Feed) error {
+	s.server.Pause()
+	close(s.lost)
+	return s.Store.Write(ctx, id, feed)
+}
+
+// A stream that was taken over is known to others as far as it was: also if nothing can
+// be written of it any more, its viewers can go on elsewhere.
+func TestTakeOverAndLost(t *testing.T) {
+	server := redistest.New(t)
+	r := in(t, server)
+	theirs := open(t, r.there, streams.Source{})
+	fill(t, theirs, 0, 3)
+	r.there.Stop()
+	store := &lostStore{r.here.Store, server, make(chan struct{})}
+	r.here.Store = store
+	adopted, err := r.here.Find(t.Context(), theirs.ID, "owner",
+		func(ctx context.Context, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			return func(func(typewriter.Event) bool) { <-ctx.Done() }, streams.Source{}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adopted.Detach()
+	<-store.lost
+	r.here.Stop()
+	await(t, adopted.Log, 3, true)
+	if !adopted.Log.Left() {
+		t.Error("the stream has ended for its viewers")
+	}
+	server.Resume()
 	end(theirs)
 }

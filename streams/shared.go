@@ -35,8 +35,11 @@ func (s *Stream) about() About {
 	return About{Seal: s.owner, LogID: s.LogID, Started: s.Log.Started()}
 }
 
-// feed is the stream for the store to write.
-func (s *Stream) feed() Feed { return Feed{About: s.about(), Gate: s.Log.Gate(), Asked: s.asked} }
+// feed is the stream for the store to write. What is in its log by now came from there.
+func (s *Stream) feed() Feed {
+	gate := s.Log.Gate()
+	return Feed{About: s.about(), Gate: gate, Written: gate.Passed(), Asked: s.asked}
+}
 
 // write starts to write a stream to the store; with the lock held. It ends when the log
 // has ended and is written, at the latest with the registry. It does not when that has

@@ -79,6 +79,10 @@ type Feed struct {
 	// Gate is the gate of the log that Write reads.
 	Gate *typewriter.Gate
 
+	// Written is how many entries of that log the store has when Write begins; it may
+	// have lost them.
+	Written int
+
 	// Asked is called with what [Store.Ask] asks, here or elsewhere; more than once, it
 	// may be.
 	Asked func(Ask)

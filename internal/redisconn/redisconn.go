@@ -83,7 +83,9 @@ func (c *Client) Do(ctx context.Context, call func(context.Context) error) error
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // it is not Redis's fault
 	}
-	c.note(began, err)
+	if !errors.Is(err, redis.ErrClosed) { // a request that comes as the process ends
+		c.note(began, err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 var errLate = errors.New("late")
@@ -77,4 +80,17 @@ func TestGivenUp(t *testing.T) {
 			t.Errorf("the next call: %v", err)
 		}
 	})
+}
+
+// A connection that was closed is not a Redis that is lost: the log has no line of it.
+func TestClosed(t *testing.T) {
+	var log strings.Builder
+	c := &Client{Redis: redis.NewClient(&redis.Options{}), logger: slog.New(slog.NewTextHandler(&log, nil))}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err := c.Do(t.Context(), func(ctx context.Context) error { return c.Redis.Ping(ctx).Err() })
+	if !errors.Is(err, ErrLost) || log.Len() > 0 {
+		t.Errorf("got %v; the log is %s", err, log.String())
+	}
 }

@@ -234,6 +234,32 @@ func TestShownIsWritten(t *testing.T) {
 	}
 }
 
+// A Redis that comes back empty is not believed at once that a stream is gone: who comes
+// back would be told to stop for good, before the writer has written it again.
+func TestRestartedRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.New(t)
+	s := open(t, server)
+	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("before: %v", err)
+	}
+	if err := s.Create(t.Context(), "id", about); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	began := time.Now()
+	server.Start()
+	for ; ; time.Sleep(50 * time.Millisecond) {
+		_, err := s.Find(t.Context(), "id")
+		switch took := time.Since(began); {
+		case errors.Is(err, streams.ErrGone) && took >= leaseRefresh:
+			return
+		case !errors.Is(err, streams.ErrUnavailable) || took > patience:
+			t.Fatalf("%v after %v", err, took)
+		}
+	}
+}
+
 // A process that ends while Redis is late leaves its streams all the same: readers have
 // seen nothing that another replica could not go on from. Only what they saw while Redis
 // was lost for long, and is lost yet, stays.

@@ -53,6 +53,7 @@ type Store struct {
 	Options
 	client  *redis.Client
 	replica string // names this process
+	run     string // names Redis's process, as it was found; empty: it does not say
 
 	mu      sync.Mutex
 	asks    *redis.PubSub
@@ -76,6 +77,10 @@ func Open(ctx context.Context, options Options) *Store {
 		changed:    make(chan struct{}, 1),
 		closed:     make(chan struct{}),
 	}
+	_ = s.do(ctx, func(ctx context.Context) error { // or it does not say
+		s.run = infoField(s.client.Info(ctx, infoServer).Val(), "run_id")
+		return nil
+	})
 	s.listen(context.WithoutCancel(ctx))
 	return s
 }
@@ -118,15 +123,25 @@ func (s *Store) Create(ctx context.Context, id string, about streams.About) erro
 
 // Find implements [streams.Store].
 func (s *Store) Find(ctx context.Context, id string) (about streams.About, err error) {
-	var values map[string]string
-	err = s.do(ctx, func(ctx context.Context) (err error) {
-		values, err = s.client.HGetAll(ctx, s.keys(id).about).Result()
-		return err
+	var all *redis.MapStringStringCmd
+	var info *redis.StringCmd
+	err = s.do(ctx, func(ctx context.Context) error {
+		_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its error
+			all = p.HGetAll(ctx, s.keys(id).about)
+			info = p.Info(ctx, infoServer) // also if it is not needed: the time it takes tells nothing
+			return nil
+		})
+		return all.Err()
 	})
 	if err != nil {
 		return about, err
 	}
-	if values[fieldSeal] == "" {
+	values := all.Val()
+	switch {
+	case values[fieldSeal] != "":
+	case s.restarted(info.Val()):
+		return about, streams.ErrUnavailable
+	default:
 		return about, streams.ErrGone
 	}
 	started, err := strconv.ParseInt(values[fieldStarted], 10, 64)
@@ -134,6 +149,23 @@ func (s *Store) Find(ctx context.Context, id string) (about streams.About, err e
 		return about, streams.ErrGone // it is not one of ours
 	}
 	return streams.About{Seal: []byte(values[fieldSeal]), LogID: values[fieldLogID], Started: time.UnixMilli(started)}, nil
+}
+
+// infoServer is the part of what Redis says of itself that we ask for.
+const infoServer = "server"
+
+// infoField returns a field of what Redis says of itself; empty: it does not say.
+func infoField(info, name string) string {
+	_, after, _ := strings.Cut(info, "\n"+name+":")
+	value, _, _ := strings.Cut(after, "\r\n")
+	return value
+}
+
+// restarted reports whether Redis was started so short ago that writers may not have
+// written yet what it has lost.
+func (s *Store) restarted(info string) bool {
+	uptime, err := strconv.Atoi(infoField(info, "uptime_in_seconds"))
+	return err == nil && infoField(info, "run_id") != s.run && uptime <= int(orphanTime/time.Second)
 }
 
 // Ping implements [streams.Store].

@@ -22,7 +22,7 @@ const openAfter = redisconn.MaxWait
 func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 	defer feed.Gate.Open()
 	defer s.hearAsks(id, feed)()
-	w := writer{store: s, id: id, feed: feed}
+	w := writer{store: s, id: id, feed: feed, next: feed.Written}
 	refresh := time.NewTicker(leaseRefresh)
 	defer refresh.Stop()
 	retry := time.NewTimer(0)
