@@ -369,6 +369,9 @@ func (s *slowStore) Write(ctx context.Context, id string, feed streams.Feed) err
 }
 
 func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
+	if err := feed.Log.Append(event(0)); err != nil {
+		return err
+	}
 	feed.Loaded()
 	<-s.orphaned
 	return streams.ErrOrphaned
@@ -379,6 +382,8 @@ func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
 func TestTakeOverAtTheEnd(t *testing.T) {
 	r := inRedis(t)
 	theirs := open(t, r.there, streams.Source{})
+	fill(t, theirs, 0, 1)
+	await(t, theirs.Log, 1, false)
 	store := &slowStore{Store: r.here.Store, ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
 	r.here.Store = store
 	own := open(t, r.here, streams.Source{})
@@ -398,7 +403,7 @@ func TestTakeOverAtTheEnd(t *testing.T) {
 	}()
 	<-store.ending
 	close(store.orphaned)
-	await(t, adopted.Log, 0, true)
+	await(t, adopted.Log, 1, true)
 	if !adopted.Log.Left() {
 		t.Error("the stream has ended for its viewers")
 	}

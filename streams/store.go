@@ -27,7 +27,8 @@ type Store interface {
 	// It returns when the log has ended and all is written, or is freed, or when another
 	// replica has become the writer; the gate is then open. When ctx is done it writes
 	// what there is, which takes no longer than [HandOver], and leaves the log: readers
-	// here see what another replica, which can then become the writer, goes on from.
+	// here see what another replica, which can then become the writer, goes on from. It
+	// does not leave what no other could go on with.
 	Write(ctx context.Context, id string, feed Feed) error
 
 	// Read appends a stream to the feed's log as it grows, and ends the log when the

@@ -234,6 +234,24 @@ func TestShownIsWritten(t *testing.T) {
 	}
 }
 
+// A stream of which nothing has come when the process ends is not left to others, which
+// could not go on with it: it stays here, to end with an error.
+func TestNothingToLeave(t *testing.T) {
+	s := open(t, redistest.New(t))
+	log := typewriter.NewLog(0)
+	if err := s.Create(t.Context(), "id", about); err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Write(ctx, "id", streams.Feed{About: about, Gate: log.Gate()}); err != nil || log.Left() {
+		t.Errorf("%v; left: %v", err, log.Left())
+	}
+	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("others find it: %v", err)
+	}
+}
+
 // A Redis that comes back empty is not believed at once that a stream is gone: who comes
 // back would be told to stop for good, before the writer has written it again.
 func TestRestartedRedis(t *testing.T) {

@@ -146,8 +146,8 @@ func (w *writer) batch() (batch, error) {
 }
 
 // finish writes what is there when the process ends, and leaves the rest to another. If
-// readers have seen what Redis cannot be told of, the stream stays here, and ends with
-// the process.
+// readers have seen what Redis cannot be told of, or nobody could tell what to go on with,
+// the stream stays here, and ends with the process.
 func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streams.HandOver)
 	defer cancel()
@@ -157,7 +157,11 @@ func (w *writer) finish(ctx context.Context) error {
 		time.Sleep(redisconn.RetryEvery) // it may be back before the time is over
 		over, err = w.write(ctx)
 	}
-	if over || err != nil && w.next < w.feed.Gate.Passed() {
+	switch {
+	case over, err != nil && w.next < w.feed.Gate.Passed():
+		return err
+	case w.next == 0:
+		w.store.remove(ctx, w.id)
 		return err
 	}
 	w.feed.Gate.Leave() // before anybody else goes on
