@@ -107,6 +107,47 @@ func TestEventBytes(t *testing.T) {
 	}
 }
 
+// Events that leave together keep their order, also beside one of several lines and
+// beyond the buffer, and the first alone tells retry.
+func TestEventsTogether(t *testing.T) {
+	lines := whole("note", "one\ntwo")
+	long := whole("", strings.Repeat("x", maxBuffer/2+1))
+	for _, events := range [][]typewriter.Output{
+		{unit, lines, unit, lines, lines, unit},
+		{lines, unit},
+		{unit, long, lines, unit, long, unit},
+		{unit, whole("", strings.Repeat("x\r", maxBuffer)), unit},
+	} {
+		var want bytes.Buffer
+		conn := &bytes.Buffer{}
+		w := &eventWriter{idPrefix: "stream:", retry: retry, seen: newTestSight(), body: &body{w: &connWriter{conn: conn, end: lastChunk}}}
+		w.body.setChunked()
+		for i := range events {
+			o := &events[i]
+			e := sse.Event{ID: "stream:" + o.Next.String(), Event: o.Frame.Name, Data: o.AppendData(nil)}
+			if i == 0 {
+				e.Retry = retry
+			}
+			if err := sse.Encode(&want, &e); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.body.Finalize(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(httputil.NewChunkedReader(conn))
+		if err != nil || !bytes.Equal(got, want.Bytes()) {
+			t.Errorf("got %d bytes, %v, want %d", len(got), err, want.Len())
+		}
+		if cap(w.body.buf) > 2*maxBuffer {
+			t.Errorf("a buffer of %d is kept", cap(w.body.buf))
+		}
+	}
+}
+
 // An event on its way out costs no memory, and is one chunk in one write.
 func TestWriteAllocations(t *testing.T) {
 	for _, idPrefix := range []string{"", "stream:"} {

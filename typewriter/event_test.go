@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
+	"weak"
 )
 
 func TestParsePosition(t *testing.T) {
@@ -126,6 +131,56 @@ func TestPlayForgets(t *testing.T) {
 			if kept := len(log.entries); forget && kept > dropMin || !forget && kept != 1000 {
 				t.Errorf("forget %t: %d entries are kept", forget, kept)
 			}
+		})
+	}
+}
+
+// A player that waits keeps no buffer that the log has let go of.
+func TestPlayKeepsNoBuffer(t *testing.T) {
+	long := strings.Repeat("long ", 1000)
+	grow := func(t *testing.T, log *Log, texts ...string) {
+		for _, s := range texts {
+			if err := log.Append(text(s)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		mode  Mode
+		texts []string
+		ends  bool // the log, before it is played
+		then  func(t *testing.T, log *Log)
+	}{
+		{"all is played and dropped", Raw, slices.Repeat([]string{long}, dropMin), false, nil},
+		{"dropped up to what is typed", Typewriter, append(slices.Repeat([]string{""}, dropMin), long), true, nil},
+		{"the log ends", Typewriter, []string{long}, false, func(_ *testing.T, log *Log) { log.End() }},
+		{"the log grows", Typewriter, []string{long}, false, func(t *testing.T, log *Log) { grow(t, log, long, long) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := NewLog(0)
+				grow(t, log, test.texts...)
+				if test.ends {
+					log.End()
+				}
+				buffer := weak.Make(unsafe.SliceData(log.text))
+				ctx, cancel := context.WithCancel(t.Context())
+				pace := DefaultPace(test.mode)
+				pace.MaxLag = 0
+				played := make(chan error)
+				go func() { played <- (&Player{Log: log, Pace: pace, Forget: true}).Play(ctx, &sink{}) }()
+				synctest.Wait()
+				if test.then != nil {
+					test.then(t, log)
+					synctest.Wait()
+				}
+				if runtime.GC(); buffer.Value() != nil {
+					t.Error("the old buffer is kept")
+				}
+				cancel()
+				<-played
+			})
 		})
 	}
 }

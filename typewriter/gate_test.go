@@ -42,6 +42,9 @@ func TestGate(t *testing.T) {
 	if len(woken) != 0 {
 		t.Error("readers are woken by what they cannot see")
 	}
+	if n := g.Passed(); n != 1 {
+		t.Errorf("%d entries have passed", n)
+	}
 	if n, _ := g.Len(); n != 3 {
 		t.Errorf("%d entries come up to the gate", n)
 	}
@@ -57,6 +60,9 @@ func TestGate(t *testing.T) {
 	g.Open()
 	<-woken
 	check("open", 3, false)
+	if n := g.Passed(); n != 3 {
+		t.Errorf("the gate is open, and %d entries have passed", n)
+	}
 	grow()
 	<-woken
 	g.Shut()

@@ -355,13 +355,13 @@ func (l *Log) firstEntry() int {
 const dropMin = 64
 
 // Drop says that the entries before i will not be read again. Their memory is
-// freed now or, to make fewer copies, at a later call.
-func (l *Log) Drop(i int) {
+// freed now or, to make fewer copies, at a later call. It reports whether it is now.
+func (l *Log) Drop(i int) (freed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(i-l.entries0, len(l.entries)) // a player may begin beyond the end
 	if n < dropMin || n < len(l.entries)/2 {
-		return
+		return false
 	}
 	before := l.size()
 	defer func() { l.budget.release(before - l.size()) }()
@@ -377,6 +377,7 @@ func (l *Log) Drop(i int) {
 	l.runs = slices.Clone(l.runs[unused:])
 	l.entries = slices.Clone(l.entries[n:])
 	l.entries0 += n
+	return true
 }
 
 // reader is one that wants to be told.

@@ -200,3 +200,18 @@ func TestPlayFromEachPosition(t *testing.T) {
 		}
 	})
 }
+
+// Without a pace, too, playing goes on within a text, and at its end from beyond it.
+func TestPlayRawFromWithinAText(t *testing.T) {
+	log := NewLog(0)
+	feed(t, log, []arrival{{0, text("abc")}, {0, text("d")}})
+	for from, want := range map[Position]string{{0, 0}: "abcd", {0, 1}: "bcd", {0, 3}: "d", {0, 9}: "d", {1, 0}: "d"} {
+		r := newRecorder(t)
+		if err := (&Player{Log: log, Pace: DefaultPace(Raw), From: from}).Play(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.text(content); got != want {
+			t.Errorf("from %v: got %q, want %q", from, got, want)
+		}
+	}
+}

@@ -74,8 +74,8 @@ func (s *script) round(news bool) (over bool, err error) {
 	if err := s.finish(); err != nil {
 		return false, err
 	}
-	if s.player.Forget {
-		s.log.Drop(s.pos.Entry)
+	if s.player.Forget && s.log.Drop(s.pos.Entry) {
+		s.letGo()
 	}
 	if s.wrote {
 		return over, s.w.Flush()
@@ -85,6 +85,7 @@ func (s *script) round(news bool) (over bool, err error) {
 
 // takeIn tells the pacer of the text that came since it was last called.
 func (s *script) takeIn() {
+	s.letGo() // the log may have a new buffer
 	var n int
 	n, s.ended, s.skipped = s.log.state()
 	if s.player.Pace.Mode == Raw {
@@ -115,6 +116,9 @@ func (s *script) at(i int) (Event, time.Duration) {
 	}
 	return s.entry, s.entryAt
 }
+
+// letGo forgets the entry that was read last: its text would keep the log's whole buffer.
+func (s *script) letGo() { s.entry, s.entryNo = Event{}, -1 }
 
 // textAt returns the text of an entry that is to be played, or none.
 func (s *script) textAt(i int) (text string, at time.Duration) {
