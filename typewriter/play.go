@@ -71,7 +71,7 @@ type Player struct {
 // texts written equals that of the texts in the log.
 //
 // It returns nil at the log's end, ctx's error when that is done, or the
-// writer's. It starts no goroutine.
+// writer's. It starts no goroutine, but for a moment when ctx ends.
 func (p *Player) Play(ctx context.Context, w Writer) error {
 	alarm := newAlarm()
 	defer alarm.timer.Stop()
