@@ -76,16 +76,7 @@ func sendThrough(t *testing.T, method, url, body string) (status int, header htt
 	}
 	req.Header.Set("Authorization", "Bearer t")
 	req.Header.Set("X-Forwarded-For", "10.0.0.1")
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	all, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, res.Header, string(all)
+	return whole(t, http.DefaultTransport.RoundTrip, req)
 }
 
 // A request goes upstream as it came, and so does the reply come back.

@@ -70,7 +70,14 @@ func get(t *testing.T, method, url string, header ...string) (status int, body s
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	status, _, body = whole(t, http.DefaultClient.Do, req)
+	return status, body
+}
+
+// whole does a request and reads all of its reply.
+func whole(t *testing.T, do func(*http.Request) (*http.Response, error), req *http.Request) (status int, header http.Header, body string) {
+	t.Helper()
+	res, err := do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +86,7 @@ func get(t *testing.T, method, url string, header ...string) (status int, body s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return res.StatusCode, string(all)
+	return res.StatusCode, res.Header, string(all)
 }
 
 // texts joins the contents of the deltas of a stream.

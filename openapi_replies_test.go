@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -37,22 +36,14 @@ func (a *api) send(t *testing.T, r request) (header http.Header, body string) {
 	}
 	req.Header.Set("Stand-In-Scenario", "fast")
 	maps.Copy(req.Header, r.header)
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	all, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := fmt.Sprint(res.StatusCode); got != r.status {
-		t.Fatalf("%s: got status %s, want %s: %.300s", r.operation, got, r.status, all)
+	status, header, body := whole(t, http.DefaultClient.Do, req)
+	if got := fmt.Sprint(status); got != r.status {
+		t.Fatalf("%s: got status %s, want %s: %.300s", r.operation, got, r.status, body)
 	}
 	reply, at := a.node(t, "paths", path, strings.ToLower(method), "responses", r.status)
-	a.checkHeader(t, res.Header, reply, at)
-	a.checkBody(t, res.Header.Get("Content-Type"), string(all), reply, at)
-	return res.Header, string(all)
+	a.checkHeader(t, header, reply, at)
+	a.checkBody(t, header.Get("Content-Type"), body, reply, at)
+	return header, body
 }
 
 func (a *api) checkHeader(t *testing.T, header http.Header, reply map[string]any, at []string) {
