@@ -194,7 +194,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
 		reply.Close()
-		return nil, &Error{"compressed", http.StatusBadGateway, 5024, "upstream sent a compressed stream", nil}
+		return nil, &Error{reasonCompressed, http.StatusBadGateway, 5024, "upstream sent a compressed stream", nil}
 	}
 	return reply, nil
 }

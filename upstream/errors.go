@@ -68,11 +68,11 @@ func openError(ctx context.Context, err error) *Error {
 	case ctx.Err() != nil:
 		return canceled(errors.Join(err, context.Cause(ctx)))
 	case timedOut && connecting:
-		return &Error{"connect_timeout", http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
+		return &Error{reasonConnectTimeout, http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
 	case timedOut:
-		return &Error{"header_timeout", http.StatusGatewayTimeout, 5041, "upstream did not answer in time", err}
+		return &Error{reasonHeaderTimeout, http.StatusGatewayTimeout, 5041, "upstream did not answer in time", err}
 	default:
-		return &Error{"unreachable", http.StatusBadGateway, 5021, "upstream cannot be reached", err}
+		return &Error{reasonUnreachable, http.StatusBadGateway, 5021, "upstream cannot be reached", err}
 	}
 }
 
@@ -101,8 +101,13 @@ func unquoted(err error) error {
 	return err
 }
 
-// Reasons of the failures that come in the middle of a stream.
+// The reasons of failures: those of opening a stream, then those in its middle.
 const (
+	reasonCompressed     = "compressed"
+	reasonConnectTimeout = "connect_timeout"
+	reasonHeaderTimeout  = "header_timeout"
+	reasonUnreachable    = "unreachable"
+
 	reasonCanceled  = "canceled"
 	reasonCut       = "cut"
 	reasonEventSize = "event_too_large"
@@ -114,7 +119,7 @@ const (
 // Reasons returns why requests upstream fail, in the words of [Error]'s Reason.
 func Reasons() []string {
 	return []string{
-		"unreachable", "connect_timeout", "header_timeout", "compressed", ErrInternal.Reason,
+		reasonCompressed, reasonConnectTimeout, reasonHeaderTimeout, reasonUnreachable, ErrInternal.Reason,
 		reasonCanceled, reasonCut, reasonEventSize, reasonIdle, reasonLong, reasonTooLarge,
 	}
 }
