@@ -66,7 +66,6 @@ func (w *eventWriter) openAt(from typewriter.Position) error {
 // allocations.
 func (w *eventWriter) Write(o *typewriter.Output) error {
 	w.seen.sent(o)
-	begun := len(w.body.buf)
 	buf := w.body.buf
 	if w.idPrefix != "" {
 		buf = append(append(buf, "id:"...), w.idPrefix...)
@@ -84,9 +83,7 @@ func (w *eventWriter) Write(o *typewriter.Output) error {
 	data := len(buf)
 	buf = o.AppendData(buf)
 	if lines := buf[data:]; bytes.IndexByte(lines, '\n') >= 0 || bytes.IndexByte(lines, '\r') >= 0 {
-		lines = bytes.Clone(lines)
-		w.body.buf = buf[:begun]
-		if err := w.writeLines(o, lines); err != nil {
+		if err := w.writeLines(o, bytes.Clone(lines)); err != nil { // it writes where they stand
 			return err
 		}
 	} else {
