@@ -1,6 +1,6 @@
 // Package limits says how much each client may have: how many requests in a time, and
-// how many streams at a time. It never knows
-// what a client is, speaks HTTP, or makes anybody wait.
+// how many streams at a time. It never knows what a client is, speaks HTTP, or makes
+// anybody wait.
 package limits
 
 import (

@@ -4,8 +4,8 @@
 // told to misbehave in all the ways the real service and the network have been seen to:
 // see Scenarios. A reply is decided in full when the request comes: it is a script of
 // timed writes, which is played on a Hertz server (Register), or as an http.RoundTripper
-// (RoundTrip) for tests without a network. It never asks
-// anything of anybody, and knows none of our other packages.
+// (RoundTrip) for tests without a network. It never asks anything of anybody, and knows
+// none of our other packages.
 package mock
 
 import (

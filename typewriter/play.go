@@ -127,8 +127,7 @@ func (a *alarm) ring() {
 }
 
 // wait waits for a time, and reports whether ring was called since it has returned last;
-// of a ring in the same moment the next wait may tell.
-// Rare says that it hardly ever is.
+// of a ring in the same moment the next wait may tell. Rare says that it hardly ever is.
 //
 // A select of two channels costs twice the wait for one. But a timer that is set to an
 // earlier time has the runtime look through all timers of the processor, so where it may

@@ -1,5 +1,5 @@
-// Package tally counts what is going on and waits until nothing is. It never
-// ends anything itself.
+// Package tally counts what is going on and waits until nothing is. It never ends
+// anything itself.
 package tally
 
 import (
