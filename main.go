@@ -1,29 +1,21 @@
-// Command sse-typewriter stands in front of an AI chat service and gives its
-// streams the rhythm of a typewriter.
+// Command sse-typewriter is a reverse proxy that re-times AI streams: text arrives at
+// its reader character by character, at the rhythm of a typewriter.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"os"
-	"os/signal"
-	"syscall"
-	"time"
 
-	"sse-typewriter/client"
-	"sse-typewriter/config"
-	"sse-typewriter/handler"
-	"sse-typewriter/mock"
-	"sse-typewriter/web"
+	"sse-typewriter/internal/app"
+	"sse-typewriter/internal/terminal"
 )
 
 func main() {
-	err := run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
+	err := app.Run(context.Background(), os.Args[1:], os.Stdout, os.Stderr)
 	switch {
-	case errors.Is(err, client.ErrInterrupted):
+	case errors.Is(err, terminal.ErrInterrupted):
 		os.Exit(exitInterrupted)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "sse-typewriter:", err)
@@ -31,101 +23,5 @@ func main() {
 	}
 }
 
-// exitInterrupted is how shells show an end by Ctrl-C.
+// exitInterrupted is the exit code of shells for a program that SIGINT ended: 128 + 2.
 const exitInterrupted = 130
-
-// hello tells a newcomer what to do.
-const hello = `Serving on %[1]s. Open it in a browser, or try:
-
-  curl -N '%[1]s/v3/chat?message=hello'
-  curl -N -X POST %[1]s/v3/chat
-
-`
-
-// run does what the command line asks for.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	command, err := config.Parse(args, stdout)
-	switch {
-	case errors.Is(err, config.ErrHelp):
-		return nil
-	case errors.Is(err, config.ErrVersion):
-		_, err := fmt.Fprintln(stdout, currentVersion())
-		return err
-	case err != nil:
-		return err
-	case command.Chat != nil:
-		return chat(ctx, *command.Chat, stdout)
-	}
-	return serve(ctx, command.Serve, stdout, stderr)
-}
-
-// serve serves until ctx is done or a signal asks it to end.
-func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) error {
-	logger, err := newLogger(conf, stderr)
-	if err != nil {
-		return err
-	}
-	log.SetOutput(io.Discard) // net/http quotes there what an upstream sends after its answer
-	collectSooner()
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	listener, err := listen(ctx, conf, logger)
-	if err != nil {
-		return err
-	}
-	address := "http://" + visible(listener.Addr())
-	if conf.Upstream != "" {
-		if err := reachable(ctx, conf); err != nil {
-			return err
-		}
-	}
-
-	engine := newEngine(listener, conf)
-	client := newClient(conf, address)
-	defer client.Close() //nolint:errcheck // the process ends
-	h, err := newHandler(conf, client, logger)
-	if err != nil {
-		return err
-	}
-	closeStore, err := share(ctx, conf, h, logger)
-	if err != nil {
-		return err
-	}
-	defer closeStore()
-	h.Register(engine.Engine)
-	web.Register(engine.Engine)
-	source := conf.Upstream
-	if source == "" {
-		standIn := mock.New(conf.Seed)
-		standIn.Watch = handler.WatchLeaving
-		standIn.Register(engine.Engine, standInPath)
-		source = "the stand-in at " + address + standInPath + ", since none is configured"
-	}
-
-	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, h.Metrics, logger)
-	if err != nil {
-		return err
-	}
-	defer stopAdmin()
-
-	failed := make(chan error, 1)
-	go func() { failed <- engine.Run() }() // ends with the process
-	logger.Info("serving", "address", address, "upstream", source)
-	checkDescriptors(conf.MaxConnections, logger)
-	_, _ = fmt.Fprintf(stdout, hello, address) // served all the same
-	select {
-	case err := <-failed:
-		return fmt.Errorf("cannot serve: %w", err)
-	case <-ctx.Done():
-	}
-	stop() // a second signal ends the process at once, as it does by default
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
-	defer cancel()
-	logger.Info("ending", "timeout", conf.DrainTimeout)
-	h.Shutdown(drain)    // still listening: who balances the load asks whether to
-	_ = listener.Close() // nobody new
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	listener.Flushed(flush)
-	return nil
-}

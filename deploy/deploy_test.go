@@ -15,7 +15,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"sse-typewriter/config"
+	"sse-typewriter/internal/config"
 )
 
 // files are all files here but the tests, and the guide to them.

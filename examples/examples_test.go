@@ -18,8 +18,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/npm"
-	"sse-typewriter/internal/process"
+	"sse-typewriter/internal/testenv"
 )
 
 // patience bounds waits for things that must happen; how long they take is no test's
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil { // they mostly wait
 		panic(err)
 	}
-	os.Exit(process.Main(m))
+	os.Exit(testenv.Main(m))
 }
 
 // answer is what the stand-in itself says to a question.
@@ -79,7 +78,7 @@ const python = "/usr/bin/python3"
 
 func installed(t *testing.T) {
 	t.Helper()
-	npm.Install(t, ".")
+	testenv.InstallNPM(t, ".")
 }
 
 var commands = []command{
@@ -107,7 +106,7 @@ func (c command) run(t *testing.T, base, question string) (out, failed string, e
 // Each example prints the answer, all of it and nothing else, or fails with what the
 // server says.
 func TestCommands(t *testing.T) {
-	base := process.Start(t, "--speed=100").Base
+	base := testenv.Start(t, "--speed=100").Base
 	const ask = `1:2 & "3" 👩‍👧 秋天`
 	answers := map[string]string{}
 	for _, scenario := range []string{"/fast ", "/escapes "} {

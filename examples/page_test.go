@@ -12,7 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"sse-typewriter/internal/process"
+	"sse-typewriter/internal/testenv"
 )
 
 // browser starts Chromium and returns a context in which it can be told what to do. It
@@ -38,7 +38,7 @@ func browser(t *testing.T) context.Context {
 // The page shows the answer, all of it and nothing else, and how it ended.
 func TestPage(t *testing.T) {
 	ctx := browser(t)
-	base := process.Start(t, "--speed=100").Base
+	base := testenv.Start(t, "--speed=100").Base
 	server, err := url.Parse(base)
 	if err != nil {
 		t.Fatal(err)

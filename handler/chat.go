@@ -8,7 +8,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )

@@ -8,8 +8,8 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/metrics"
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
 )
 
 // lastWords is how long clients may take to read the end of streams that have had to

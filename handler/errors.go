@@ -13,8 +13,8 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/metrics"
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/upstream"
 )
 

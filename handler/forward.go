@@ -11,7 +11,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/upstream"
 )
 

@@ -10,9 +10,9 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/route"
 
-	"sse-typewriter/internal/tally"
-	"sse-typewriter/metrics"
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/inflight"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -77,7 +77,7 @@ type Handler struct {
 	// Metrics count what is done.
 	Metrics *metrics.Metrics
 
-	live   tally.Tally     // requests and recorders
+	live   inflight.Group  // requests and recorders
 	drains atomic.Bool     // no more streams are opened
 	ending context.Context // done when streams must end
 	end    context.CancelFunc

@@ -15,10 +15,10 @@ import (
 	"github.com/cloudwego/hertz/pkg/network"
 	"github.com/cloudwego/hertz/pkg/route"
 
-	"sse-typewriter/limits"
-	"sse-typewriter/metrics"
-	"sse-typewriter/streams"
-	"sse-typewriter/summary"
+	"sse-typewriter/internal/limits"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/summary"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )

@@ -7,7 +7,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/route"
 
-	"sse-typewriter/metrics"
+	"sse-typewriter/internal/metrics"
 	"sse-typewriter/upstream"
 )
 

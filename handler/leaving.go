@@ -6,7 +6,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/conns"
+	"sse-typewriter/internal/hertzio"
 )
 
 // clientKey is where a request has its client.
@@ -14,7 +14,7 @@ const clientKey = "client"
 
 // client is who has sent a request.
 type client struct {
-	conn  *conns.Conn // nil in tests
+	conn  *hertzio.Conn // nil in tests
 	leave context.CancelFunc
 }
 
@@ -23,7 +23,7 @@ type client struct {
 func (h *Handler) attend(ctx context.Context, c *app.RequestContext) {
 	h.live.Add()
 	defer h.live.Done()
-	conn := conns.From(ctx)
+	conn := hertzio.From(ctx)
 	conn.Begin()
 	defer conn.End()
 	ctx, leave := context.WithCancel(ctx)

@@ -9,8 +9,8 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/metrics"
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
 )
 
 // Limiter says how much each client may have. It is safe for concurrent use.

@@ -13,7 +13,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/route"
 
-	"sse-typewriter/limits"
+	"sse-typewriter/internal/limits"
 	"sse-typewriter/mock"
 )
 

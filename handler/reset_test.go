@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"sse-typewriter/internal/process"
+	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
 )
 
@@ -88,7 +88,7 @@ func TestResetAtEveryByte(t *testing.T) {
 				whole := 0 // how often
 				ask := cutAfter(t, standIn, recovers)
 				step := 1
-				if process.IsRace() {
+				if testenv.IsRace() {
 					step = 7 // it takes its time
 				}
 				for n := 0; n < len(wire); n += step {

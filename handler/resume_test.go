@@ -15,8 +15,8 @@ import (
 	"github.com/cloudwego/hertz/pkg/route"
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
-	"sse-typewriter/streams"
 	"sse-typewriter/upstream"
 )
 

@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"sse-typewriter/metrics"
+	"sse-typewriter/internal/metrics"
 	"sse-typewriter/mock"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"

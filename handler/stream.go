@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sse-typewriter/streams"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )

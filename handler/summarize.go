@@ -13,8 +13,8 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/streams"
-	"sse-typewriter/summary"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/summary"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )

@@ -10,7 +10,7 @@ import (
 
 	"github.com/hertz-contrib/sse"
 
-	"sse-typewriter/metrics"
+	"sse-typewriter/internal/metrics"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )

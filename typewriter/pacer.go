@@ -32,7 +32,7 @@ type pacer struct {
 }
 
 // catchUpShare is the part of the max lag in which the backlog would be typed. The
-// simulation in internal/sim chose it: see docs/pacing.md.
+// simulation in test/sim chose it: see docs/pacing.md.
 const catchUpShare = 3
 
 func newPacer(pace Pace, now time.Duration) pacer {

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"runtime"
+	"runtime/debug"
+	"testing"
+
+	"sse-typewriter/internal/testenv"
+)
+
+// A small heap may hold some garbage, a large one a share.
+func TestPercentFor(t *testing.T) {
+	for _, test := range []struct {
+		live uint64
+		want int
+	}{
+		{0, 800},
+		{1 << 20, 800},
+		{4 << 20, 200},
+		{20 << 20, 25},
+		{1 << 30, 25},
+	} {
+		if got := percentFor(test.live); got != test.want {
+			t.Errorf("%d bytes: got %d, want %d", test.live, got, test.want)
+		}
+	}
+}
+
+// The percentage follows the heap's size, unless the environment has set it.
+func TestCollectSooner(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	t.Setenv("GOGC", "100")
+	collectSooner()
+	if got := debug.SetGCPercent(100); got != 100 {
+		t.Errorf("the percentage is %d where the environment says 100", got)
+	}
+	t.Setenv("GOGC", "")
+	held := make([]byte, 64<<20)
+	collectSooner()
+	testenv.Eventually(t, "the collector is adjusted to a large heap", func() bool {
+		runtime.GC()
+		return debug.SetGCPercent(gcPercent+1) == gcPercent
+	})
+	runtime.KeepAlive(held)
+}

@@ -1,0 +1,235 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+
+	"github.com/cloudwego/hertz/pkg/app/server"
+	hertz "github.com/cloudwego/hertz/pkg/common/config"
+	"github.com/cloudwego/hertz/pkg/common/hlog"
+	"github.com/cloudwego/hertz/pkg/network"
+	"github.com/cloudwego/hertz/pkg/network/standard"
+
+	"sse-typewriter/handler"
+	"sse-typewriter/internal/config"
+	"sse-typewriter/internal/hertzio"
+	"sse-typewriter/internal/limits"
+	"sse-typewriter/internal/limits/redislimits"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/redisconn"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/streams/redisstore"
+	"sse-typewriter/internal/summary"
+	"sse-typewriter/upstream"
+)
+
+// standInPath is where the stand-in is served.
+const standInPath = "/upstream"
+
+// sendBuffer is the size of the kernel's buffer for each client, in bytes. With its
+// default of megabytes a client that does not read would not be noticed for the
+// length of an answer.
+const sendBuffer = 32 << 10
+
+// listen serves on the configuration's address.
+func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*hertzio.Listener, error) {
+	address := conf.Addr
+	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
+		var failed error
+		err := conn.Control(func(fd uintptr) {
+			failed = syscall.SetsockoptInt(socket(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, sendBuffer)
+		})
+		return errors.Join(err, failed)
+	}}
+	listener, err := config.Listen(ctx, "tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("cannot serve on %s: another program uses that port; choose one with --addr", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
+	}
+	return &hertzio.Listener{
+		Listener:     listener,
+		Max:          conf.MaxConnections,
+		WriteTimeout: conf.WriteTimeout,
+		Refusal:      handler.Refusal,
+		Logger:       logger,
+	}, nil
+}
+
+// checkDescriptors warns when there are less descriptors than so many connections of
+// clients, each with one to the upstream, may take.
+func checkDescriptors(connections int64, logger *slog.Logger) {
+	const others = 64 // files, and connections to Redis
+	limit, ok := maxDescriptors()
+	if !ok {
+		return
+	}
+	if need := uint64(2*connections + others); limit < need {
+		logger.Warn("there are too few file descriptors for --max-connections",
+			"max_connections", connections, "descriptors", limit, "needed", need)
+	}
+}
+
+// visible returns an address that a client on this machine can use.
+func visible(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr.String()
+}
+
+// reachable returns an error when nobody listens at the upstream's address, so that
+// a typing error shows at the start and not at the first chat.
+func reachable(ctx context.Context, conf *config.Config) error {
+	u, err := url.Parse(conf.Upstream)
+	if err != nil {
+		return err
+	}
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
+		u = proxy
+	}
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme
+	}
+	dialer := net.Dialer{Timeout: conf.UpstreamConnectTimeout}
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("cannot reach upstream %s: %w", conf.Upstream, err)
+	}
+	return conn.Close()
+}
+
+func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
+	hlog.SetOutput(io.Discard) // what matters of Hertz's reaches us as errors
+	return server.New(
+		server.WithListener(listener),
+		// One goroutine for each connection, which reads only when the handler does:
+		// netpoll reads all that a client sends, as fast as it comes, into memory.
+		server.WithTransport(standard.NewTransporter),
+		server.WithDisablePrintRoute(true),
+		server.WithStreamBody(true),
+		server.WithDisablePreParseMultipartForm(true),
+		server.WithMaxRequestBodySize(bodyBuffer),
+		server.WithMaxHeaderBytes(maxHeader),
+		server.WithHandleMethodNotAllowed(true),
+		server.WithRemoveExtraSlash(true),
+		server.WithRedirectTrailingSlash(false),
+		server.WithReadTimeout(conf.ReadTimeout),
+		server.WithIdleTimeout(conf.IdleTimeout),
+		server.WithOnAccept(hertzio.NewContext),
+		server.WithOnConnect(func(ctx context.Context, conn network.Conn) context.Context {
+			// Hertz does so from the second request on.
+			_ = conn.SetReadTimeout(conf.ReadTimeout) // an error shows when it is read
+			return ctx
+		}),
+		server.WithExitWaitTime(0),
+		hertz.Option{F: func(o *hertz.Options) { o.NoDefaultServerHeader = true }}, // it is nobody's business
+	)
+}
+
+// bodyBuffer is how much of a request's body Hertz reads before the handler does.
+const bodyBuffer = 64 << 10
+
+// maxHeader is the size of the largest header of a request, with its target, in bytes.
+const maxHeader = 64 << 10
+
+func newClient(conf *config.Config, address string) *upstream.Client {
+	base := conf.Upstream
+	if base == "" {
+		base = address + standInPath
+	}
+	c := upstream.NewClient(base, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
+	c.IdleTimeout = conf.UpstreamIdleTimeout
+	c.MaxTime = conf.UpstreamMaxTime
+	c.MaxEventBytes = int(conf.MaxEventBytes)
+	c.RecoveryTimeout = conf.RecoveryTimeout
+	c.KeepStudioDone = conf.StudioDone == "keep"
+	return c
+}
+
+func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logger) (*handler.Handler, error) {
+	paces, err := conf.Paces()
+	if err != nil {
+		return nil, err
+	}
+	botID := conf.BotID
+	if botID == "" && conf.Upstream == "" {
+		botID = "stand-in"
+	}
+	registry := streams.NewRegistry(int64(conf.StoreMaxBytes))
+	registry.Grace, registry.Retention = conf.ResumeGrace, conf.ResumeRetention
+	counts := metrics.New(metrics.Options{
+		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), UpstreamReasons: upstream.Reasons(),
+		StoreBytes: registry.Bytes, StoreMaxBytes: registry.MaxBytes(),
+	})
+	return &handler.Handler{
+		Upstream:       client,
+		Paces:          paces,
+		Mode:           conf.Mode,
+		UpstreamToken:  conf.UpstreamToken,
+		Keys:           conf.APIKeys,
+		Origins:        conf.CORSOrigins,
+		TrustedProxies: conf.TrustedProxies,
+		MaxStreams:     conf.MaxStreams,
+		Limits:         limits.NewLocal(conf.Bounds()),
+		BotID:          botID,
+		UserID:         conf.UserID,
+		Heartbeat:      conf.Heartbeat,
+		MaxBodyBytes:   int(conf.MaxBodyBytes),
+		MaxUploadBytes: int64(conf.MaxUploadBytes),
+
+		SummarizeTimeout:  conf.SummarizeTimeout,
+		MaxSummarizeBytes: int(conf.SummarizeMaxBytes),
+
+		Streams: registry,
+		Logger:  logger,
+		Metrics: counts,
+	}, nil
+}
+
+// share has streams and limits kept where the configuration says. The returned function
+// ends that, once all streams have ended.
+func share(ctx context.Context, conf *config.Config, h *handler.Handler, logger *slog.Logger) (stop func(), err error) {
+	registry := h.Streams
+	if conf.InMemory() {
+		return registry.Close, nil
+	}
+	client, err := redisconn.Open(ctx, conf.Store, logger)
+	if err != nil {
+		return nil, fmt.Errorf("--store: %w", err)
+	}
+	store := redisstore.Open(ctx, redisstore.Options{
+		Client: client, Prefix: conf.StorePrefix, Grace: conf.ResumeGrace, Retention: conf.ResumeRetention, Logger: logger,
+	})
+	registry.Store = store
+	limiter := redislimits.New(ctx, redislimits.Options{Client: client, Prefix: conf.StorePrefix, Bounds: conf.Bounds()})
+	h.Limits = limiter
+	return func() {
+		limiter.Close()
+		registry.Close()
+		_ = store.Close() // the process ends
+		_ = client.Close()
+	}, nil
+}
+
+func newLogger(conf *config.Config, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(conf.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: %w", conf.LogLevel, err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if conf.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, options)), nil
+}

@@ -1,0 +1,168 @@
+package limits_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"sse-typewriter/internal/limits"
+	"sse-typewriter/internal/limits/redislimits"
+	"sse-typewriter/internal/redisconn"
+	"sse-typewriter/internal/testenv"
+)
+
+// limiter is what both kinds are.
+type limiter interface {
+	Allow(ctx context.Context, client string) time.Duration
+	Open(ctx context.Context, client, stream string) (leave func(), ok bool)
+}
+
+// replicas are two limiters that have the same clients.
+type replicas struct{ here, there limiter }
+
+func inMemory(_ *testing.T, bounds limits.Bounds) replicas {
+	l := limits.NewLocal(bounds)
+	return replicas{l, l}
+}
+
+func inRedis(t *testing.T, bounds limits.Bounds) replicas {
+	server := testenv.StartRedis(t)
+	replica := func() limiter {
+		client, err := redisconn.Open(t.Context(), server.URL(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := redislimits.New(t.Context(), redislimits.Options{Bounds: bounds, Client: client, Prefix: "test:"})
+		t.Cleanup(func() {
+			l.Close()
+			client.Close()
+		})
+		return l
+	}
+	return replicas{replica(), replica()}
+}
+
+// What holds for one replica holds for several.
+func TestContract(t *testing.T) {
+	for _, kind := range []struct {
+		name string
+		make func(*testing.T, limits.Bounds) replicas
+	}{{"memory", inMemory}, {"redis", inRedis}} {
+		for _, test := range []struct {
+			name   string
+			bounds limits.Bounds
+			run    func(*testing.T, replicas)
+		}{
+			{"no bounds", limits.Bounds{}, testNoBounds},
+			{"rate", limits.Bounds{Rate: limits.Rate{Requests: 4, Per: time.Minute}}, testRate},
+			{"streams", limits.Bounds{Streams: 2}, testStreams},
+			{"views", limits.Bounds{Streams: 1}, testViews},
+			{"at once", limits.Bounds{Streams: 5, Rate: limits.Rate{Requests: 7, Per: time.Minute}}, testAtOnce},
+		} {
+			t.Run(kind.name+"/"+test.name, func(t *testing.T) { test.run(t, kind.make(t, test.bounds)) })
+		}
+	}
+}
+
+func testNoBounds(t *testing.T, r replicas) {
+	for i := range 100 {
+		if wait := r.here.Allow(t.Context(), "a"); wait != 0 {
+			t.Errorf("request %d waits %v", i, wait)
+		}
+		if leave, ok := r.here.Open(t.Context(), "a", fmt.Sprint(i)); !ok || leave == nil {
+			t.Errorf("stream %d is refused", i)
+		}
+	}
+}
+
+func testRate(t *testing.T, r replicas) {
+	for i, l := range []limiter{r.here, r.there, r.here, r.there} {
+		if wait := l.Allow(t.Context(), "a"); wait != 0 {
+			t.Errorf("request %d waits %v", i, wait)
+		}
+	}
+	for _, l := range []limiter{r.here, r.there} {
+		if wait := l.Allow(t.Context(), "a"); wait <= 0 || wait > 15*time.Second {
+			t.Errorf("one more waits %v", wait)
+		}
+		if wait := l.Allow(t.Context(), "b"); wait != 0 {
+			t.Errorf("another client waits %v", wait)
+		}
+	}
+}
+
+func testStreams(t *testing.T, r replicas) {
+	opened := func(l limiter, client, stream string) func() {
+		t.Helper()
+		leave, ok := l.Open(t.Context(), client, stream)
+		if !ok {
+			t.Fatalf("%s may not open %s", client, stream)
+		}
+		return leave
+	}
+	refused := func(l limiter, client, stream string) {
+		t.Helper()
+		if _, ok := l.Open(t.Context(), client, stream); ok {
+			t.Errorf("%s may open %s", client, stream)
+		}
+	}
+	leaveOne := opened(r.here, "a", "1")
+	leaveTwo := opened(r.there, "a", "2")
+	refused(r.here, "a", "3")
+	refused(r.there, "a", "3")
+	opened(r.there, "b", "3") // another client's is not its business
+	leaveAgain := opened(r.here, "a", "1")
+	leaveOne()
+	refused(r.there, "a", "3") // it is still open
+	leaveAgain()
+	leaveThree := opened(r.there, "a", "3")
+	refused(r.here, "a", "1")
+	leaveTwo()
+	leaveThree()
+	opened(r.here, "a", "4")
+	opened(r.here, "a", "5")
+	refused(r.here, "a", "6")
+}
+
+func testViews(t *testing.T, r replicas) {
+	for i := range limits.MaxViews {
+		if _, ok := r.here.Open(t.Context(), "a", "1"); !ok {
+			t.Errorf("view %d is refused", i)
+		}
+	}
+	if _, ok := r.here.Open(t.Context(), "a", "1"); ok {
+		t.Error("there may be more")
+	}
+}
+
+// Of what is asked at once just so much is allowed as may be.
+func testAtOnce(t *testing.T, r replicas) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	opened, allowed := 0, 0
+	for i := range 40 {
+		l := r.here
+		if i%2 == 0 {
+			l = r.there
+		}
+		wg.Go(func() {
+			_, ok := l.Open(t.Context(), "a", fmt.Sprint(i))
+			wait := l.Allow(t.Context(), "a")
+			mu.Lock()
+			defer mu.Unlock()
+			if ok {
+				opened++
+			}
+			if wait == 0 {
+				allowed++
+			}
+		})
+	}
+	wg.Wait()
+	if opened != 5 || allowed != 7 {
+		t.Errorf("%d streams were opened and %d requests allowed, want 5 and 7", opened, allowed)
+	}
+}

@@ -1,0 +1,455 @@
+package streams_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sse-typewriter/internal/redisconn"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/streams/redisstore"
+	"sse-typewriter/internal/testenv"
+	"sse-typewriter/typewriter"
+)
+
+// patience bounds waits for what must happen.
+const patience = 20 * time.Second
+
+// replicas are two registries that have the same streams.
+type replicas struct{ here, there *streams.Registry }
+
+func newRegistry(t *testing.T) *streams.Registry {
+	r := streams.NewRegistry(1 << 24)
+	r.Grace, r.Retention = time.Minute, time.Minute
+	t.Cleanup(r.Close)
+	return r
+}
+
+func inMemory(t *testing.T) replicas {
+	r := newRegistry(t)
+	return replicas{r, r}
+}
+
+func inRedis(t *testing.T) replicas { return in(t, testenv.StartRedis(t)) }
+
+func in(t *testing.T, server *testenv.Redis) replicas {
+	replica := func() *streams.Registry {
+		logger := slog.New(slog.DiscardHandler)
+		client, err := redisconn.Open(t.Context(), server.URL(), logger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := redisstore.Open(t.Context(), redisstore.Options{
+			Client: client, Prefix: "test:", Grace: time.Minute, Retention: time.Minute, Logger: logger,
+		})
+		t.Cleanup(func() {
+			store.Close()
+			client.Close()
+		})
+		r := newRegistry(t)
+		r.Store = store
+		return r
+	}
+	return replicas{replica(), replica()}
+}
+
+// What holds for streams holds whether they are kept here or shared.
+func TestContract(t *testing.T) {
+	for _, kind := range []struct {
+		name string
+		make func(*testing.T) replicas
+	}{{"memory", inMemory}, {"redis", inRedis}} {
+		for _, test := range []struct {
+			name string
+			run  func(*testing.T, replicas)
+		}{
+			{"same events", testSameEvents},
+			{"owner", testOnlyTheOwner},
+			{"skip", testSkip},
+			{"cancel", testCancel},
+			{"ended", testEnded},
+			{"many viewers", testManyViewers},
+		} {
+			t.Run(kind.name+"/"+test.name, func(t *testing.T) { test.run(t, kind.make(t)) })
+		}
+	}
+}
+
+var (
+	textFrame  = &typewriter.Frame{Name: "delta", Head: `{"id":0,"content":"`, Tail: `"}`, Channel: "content", Number: 6}
+	otherFrame = &typewriter.Frame{Name: "", Head: "\x00 any ünïcode \u2028 [DONE]"}
+)
+
+func event(i int) typewriter.Event {
+	if i%7 == 3 {
+		return typewriter.Event{Frame: otherFrame}
+	}
+	return typewriter.Event{Frame: textFrame, Text: fmt.Sprintf(`%d你\n`, i)}
+}
+
+func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Stream {
+	t.Helper()
+	if source.Cancel == nil {
+		source.Cancel = func(context.Context) {}
+	}
+	if source.Stop == nil {
+		source.Stop = func() {}
+	}
+	source.LogID = "log"
+	s := r.Open(streams.NewID(), "owner", true, source)
+	if s.Unshared {
+		t.Fatal("not shared")
+	}
+	return s
+}
+
+func find(t *testing.T, r *streams.Registry, id string) *streams.Stream {
+	t.Helper()
+	s, err := r.Find(t.Context(), id, "owner", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// await waits until a log has n entries, or has ended if that is wanted.
+func await(t *testing.T, log *typewriter.Log, n int, end bool) {
+	t.Helper()
+	ready := make(chan struct{}, 1)
+	defer log.Subscribe(typewriter.Notify(ready))()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		if got, ended := log.Len(); got >= n && ended == end {
+			return
+		}
+		select {
+		case <-ready:
+		case <-timer.C:
+			got, ended := log.Len()
+			t.Fatalf("log has %d entries, ended: %v; want %d, %v", got, ended, n, end)
+		}
+	}
+}
+
+func checkLog(t *testing.T, s *streams.Stream, n int) {
+	t.Helper()
+	last := time.Duration(0)
+	for i := range n {
+		e, at, ok := s.Log.Read(i)
+		want := event(i)
+		if !ok || e.Text != want.Text || *e.Frame != *want.Frame {
+			t.Fatalf("entry %d is %+v %q, want %+v %q", i, e.Frame, e.Text, want.Frame, want.Text)
+		}
+		if at < last || s.Log.Started().Add(at).After(time.Now()) {
+			t.Fatalf("entry %d arrived at %v after %v", i, at, last)
+		}
+		last = at
+	}
+}
+
+func fill(t *testing.T, s *streams.Stream, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if err := s.Log.Append(event(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func end(s *streams.Stream) {
+	s.Log.End()
+	s.Ended()
+}
+
+func testSameEvents(t *testing.T, r replicas) {
+	s := open(t, r.here, streams.Source{})
+	fill(t, s, 0, 700)
+	await(t, s.Log, 700, false)
+	other := find(t, r.there, s.ID)
+	defer other.Detach()
+	if n, _ := other.Log.Len(); n != 700 {
+		t.Errorf("%d entries when it is found", n)
+	}
+	if other.LogID != "log" {
+		t.Errorf("log id is %q", other.LogID)
+	}
+	fill(t, s, 700, 1500)
+	end(s)
+	await(t, other.Log, 1500, true)
+	checkLog(t, other, 1500)
+	await(t, s.Log, 1500, true)
+}
+
+func testOnlyTheOwner(t *testing.T, r replicas) {
+	s := open(t, r.here, streams.Source{})
+	for _, owner := range []string{"", "other", "owner "} {
+		if _, err := r.there.Find(t.Context(), s.ID, owner, nil); !errors.Is(err, streams.ErrGone) {
+			t.Errorf("%q: %v", owner, err)
+		}
+	}
+	if _, err := r.there.Find(t.Context(), "abcdefghijklmnopqrstuvwxyz", "owner", nil); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("unknown stream: %v", err)
+	}
+	end(s)
+}
+
+func testSkip(t *testing.T, r replicas) {
+	s := open(t, r.here, streams.Source{})
+	third := find(t, r.there, s.ID)
+	defer third.Detach()
+	skipped := make(chan struct{}, 1)
+	defer s.Log.Subscribe(typewriter.Notify(skipped))()
+	await(t, s.Log, 0, false)
+	third.Skip(t.Context())
+	select { // it wakes the players
+	case <-skipped:
+	case <-time.After(patience):
+		t.Error("not skipped")
+	}
+	end(s)
+}
+
+func testCancel(t *testing.T, r replicas) {
+	canceled := make(chan struct{})
+	var times atomic.Int32
+	s := open(t, r.here, streams.Source{Cancel: func(context.Context) {
+		if times.Add(1) == 1 {
+			close(canceled)
+		}
+	}})
+	other := find(t, r.there, s.ID)
+	defer other.Detach()
+	other.Cancel(t.Context())
+	select {
+	case <-canceled:
+	case <-time.After(patience):
+		t.Fatal("not canceled")
+	}
+	fill(t, s, 0, 1)
+	end(s)
+	await(t, other.Log, 1, true)
+}
+
+func testEnded(t *testing.T, r replicas) {
+	s := open(t, r.here, streams.Source{})
+	fill(t, s, 0, 3)
+	end(s)
+	await(t, s.Log, 3, true)
+	s.Detach()
+	other := find(t, r.there, s.ID)
+	defer other.Detach()
+	await(t, other.Log, 3, true)
+	checkLog(t, other, 3)
+}
+
+func testManyViewers(t *testing.T, r replicas) {
+	s := open(t, r.here, streams.Source{})
+	found := make(chan *streams.Stream, 20)
+	for range cap(found) {
+		go func() {
+			other, err := r.there.Find(context.Background(), s.ID, "owner", nil)
+			if err != nil {
+				t.Error(err)
+			}
+			found <- other
+		}()
+	}
+	fill(t, s, 0, 100)
+	end(s)
+	first := <-found
+	for range cap(found) - 1 {
+		if other := <-found; other != first {
+			t.Error("a replica has a stream twice")
+		}
+	}
+	if first != nil {
+		await(t, first.Log, 100, true)
+		checkLog(t, first, 100)
+	}
+}
+
+// A replica that has lost its process leaves a stream that another goes on with,
+// knowing all that anybody can have seen.
+func TestTakeOver(t *testing.T) {
+	r := inRedis(t)
+	s := open(t, r.here, streams.Source{})
+	fill(t, s, 0, 10)
+	await(t, s.Log, 10, false)
+	r.here.Close() // it writes no more, and says nothing
+	other, err := r.there.Find(t.Context(), s.ID, "owner",
+		func(_ context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			n := 0
+			for range seen {
+				n++
+			}
+			return func(yield func(typewriter.Event) bool) {
+				for i := n; i < 20; i++ {
+					if !yield(event(i)) {
+						return
+					}
+				}
+			}, streams.Source{Stop: func() {}, Cancel: func(context.Context) {}, Failure: func() (string, error) { return "", nil }}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Detach()
+	await(t, other.Log, 20, true)
+	checkLog(t, other, 20)
+}
+
+// What cannot be gone on with ends, for all replicas, and the process lives.
+func TestTakeOverPanics(t *testing.T) {
+	r := inRedis(t)
+	r.there.Broken = typewriter.Event{Frame: otherFrame}
+	s := open(t, r.here, streams.Source{})
+	fill(t, s, 0, 3)
+	await(t, s.Log, 3, false)
+	r.here.Close()
+	other, err := r.there.Find(t.Context(), s.ID, "owner",
+		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			panic("boom")
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Detach()
+	await(t, other.Log, 4, true)
+	checkLog(t, other, 4) // the fourth is the frame of a broken stream
+	if reason, _ := other.Failure(); reason != "internal" {
+		t.Errorf("failed with %q", reason)
+	}
+}
+
+// A stream goes on while somebody looks on, at whichever replica, and stops a grace
+// after.
+func TestViewerElsewhere(t *testing.T) {
+	r := inRedis(t)
+	const grace = 4 * time.Second // a viewer elsewhere is heard of every second
+	r.here.Grace, r.there.Grace = grace, grace
+	stopped := make(chan struct{})
+	s := open(t, r.here, streams.Source{Stop: sync.OnceFunc(func() { close(stopped) })})
+	other := find(t, r.there, s.ID)
+	s.Detach()
+	select {
+	case <-stopped:
+		t.Fatal("stopped while somebody looks on")
+	case <-time.After(grace + 2*time.Second):
+	}
+	other.Detach()
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Fatal("not stopped")
+	}
+	end(s)
+}
+
+// slowStore is a store that takes its time: Write to end, and Read to find that the
+// writer is gone.
+type slowStore struct {
+	streams.Store
+	ending, end, orphaned chan struct{}
+}
+
+func (s *slowStore) Write(ctx context.Context, id string, feed streams.Feed) error {
+	err := s.Store.Write(ctx, id, feed)
+	if ctx.Err() != nil {
+		s.ending <- struct{}{}
+		<-s.end
+	}
+	return err
+}
+
+func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
+	if err := feed.Log.Append(event(0)); err != nil {
+		return err
+	}
+	feed.Loaded()
+	<-s.orphaned
+	return streams.ErrOrphaned
+}
+
+// A replica that becomes the writer of a stream while its process ends hands it on, and
+// does not go on with it to give it up at once, with an error that is no end.
+func TestTakeOverAtTheEnd(t *testing.T) {
+	r := inRedis(t)
+	theirs := open(t, r.there, streams.Source{})
+	fill(t, theirs, 0, 1)
+	await(t, theirs.Log, 1, false)
+	store := &slowStore{Store: r.here.Store, ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
+	r.here.Store = store
+	own := open(t, r.here, streams.Source{})
+	adopted, err := r.here.Find(t.Context(), theirs.ID, "owner",
+		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			t.Error("it goes on with the stream")
+			return func(func(typewriter.Event) bool) {}, streams.Source{}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adopted.Detach()
+	stopped := make(chan struct{})
+	go func() {
+		r.here.Stop()
+		close(stopped)
+	}()
+	<-store.ending
+	close(store.orphaned)
+	await(t, adopted.Log, 1, true)
+	if !adopted.Log.Left() {
+		t.Error("the stream has ended for its viewers")
+	}
+	close(store.end)
+	<-stopped
+	end(own)
+	end(theirs)
+}
+
+// lostStore is a store that is lost when this replica becomes the writer of a stream.
+type lostStore struct {
+	streams.Store
+	server *testenv.Redis
+	lost   chan struct{}
+}
+
+func (s *lostStore) Write(ctx context.Context, id string, feed streams.Feed) error {
+	s.server.Pause()
+	close(s.lost)
+	return s.Store.Write(ctx, id, feed)
+}
+
+// A stream that was taken over is known to others as far as it was: also if nothing can
+// be written of it any more, its viewers can go on elsewhere.
+func TestTakeOverAndLost(t *testing.T) {
+	server := testenv.StartRedis(t)
+	r := in(t, server)
+	theirs := open(t, r.there, streams.Source{})
+	fill(t, theirs, 0, 3)
+	r.there.Stop()
+	store := &lostStore{r.here.Store, server, make(chan struct{})}
+	r.here.Store = store
+	adopted, err := r.here.Find(t.Context(), theirs.ID, "owner",
+		func(ctx context.Context, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			return func(func(typewriter.Event) bool) { <-ctx.Done() }, streams.Source{}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer adopted.Detach()
+	<-store.lost
+	r.here.Stop()
+	await(t, adopted.Log, 3, true)
+	if !adopted.Log.Left() {
+		t.Error("the stream has ended for its viewers")
+	}
+	server.Resume()
+	end(theirs)
+}

@@ -1,0 +1,343 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"sse-typewriter/internal/redisconn"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/testenv"
+	"sse-typewriter/typewriter"
+)
+
+const patience = 20 * time.Second
+
+func open(t testing.TB, server *testenv.Redis) *Store {
+	t.Helper()
+	logger := slog.New(slog.DiscardHandler)
+	client, err := redisconn.Open(t.Context(), server.URL(), logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Open(t.Context(), Options{Client: client, Prefix: "test:", Grace: time.Minute, Retention: 5 * time.Minute, Logger: logger})
+	t.Cleanup(func() {
+		s.Close()
+		client.Close()
+	})
+	return s
+}
+
+var frame = &typewriter.Frame{Name: "conversation.message.delta", Head: `{"id":"1","content":"`, Tail: `"}`, Channel: "1"}
+
+var about = streams.About{Seal: []byte("\x00\xffseal"), LogID: "log", Started: time.UnixMilli(1)}
+
+// texts returns fields of entries.
+func texts(n int, text string) (entries [][]any) {
+	var before *typewriter.Frame
+	for i := range n {
+		entries = append(entries, encode(typewriter.Event{Frame: frame, Text: text}, time.Duration(i)*80*time.Millisecond, before))
+		before = frame
+	}
+	return entries
+}
+
+// An event is read as it was written.
+func TestEntries(t *testing.T) {
+	events := []typewriter.Event{
+		{Frame: frame, Text: "你"},
+		{Frame: frame, Text: ""},
+		{Frame: &typewriter.Frame{Name: "done", Head: "[DONE]"}},
+		{Frame: &typewriter.Frame{Head: ""}},
+		{Frame: &typewriter.Frame{Name: "e", Head: "{12", Tail: "\x00", Channel: "c", Number: 2}, Text: "\xff"},
+	}
+	var before *typewriter.Frame
+	d := decoder{}
+	for i, e := range events {
+		m := redis.XMessage{ID: fmt.Sprint(i+1, "-0"), Values: map[string]any{}}
+		for pair := range slices.Chunk(encode(e, 5*time.Millisecond, before), 2) {
+			m.Values[pair[0].(string)] = fmt.Sprint(pair[1])
+		}
+		m.ID = strings.ReplaceAll(m.ID, " ", "")
+		got, at, ended, ok := d.decode(m)
+		if !ok || ended || at != 5*time.Millisecond || got.Text != e.Text || !reflect.DeepEqual(got.Frame, e.Frame) {
+			t.Errorf("event %d: got %+v %q %v %v", i, got.Frame, got.Text, ended, ok)
+		}
+		before = e.Frame
+	}
+	for _, m := range []redis.XMessage{
+		{ID: "5-0", Values: map[string]any{fieldText: "twice"}},
+		{ID: "7-0", Values: map[string]any{fieldText: "a gap"}},
+		{ID: "6-0", Values: map[string]any{fieldHead: "", fieldNumber: "1"}},
+	} {
+		if _, _, _, ok := d.decode(m); ok {
+			t.Errorf("%v is taken", m)
+		}
+	}
+}
+
+// What is written twice is there once, and a writer that was replaced writes nothing.
+func TestAppend(t *testing.T) {
+	server := testenv.StartRedis(t)
+	a, b := open(t, server), open(t, server)
+	ctx := t.Context()
+	want := func(p progress, err error, last int) {
+		t.Helper()
+		if err != nil || p.last != last {
+			t.Errorf("got %+v, %v; want last %d", p, err, last)
+		}
+	}
+	p, err := a.append(ctx, "id", about, batch{entries: texts(3, "x")})
+	want(p, err, 3)
+	p, err = a.append(ctx, "id", about, batch{entries: texts(5, "x")}) // the first three again
+	want(p, err, 5)
+	p, err = a.append(ctx, "id", about, batch{before: 7, entries: texts(1, "x")}) // a gap
+	want(p, err, 5)
+	if got, err := b.Find(ctx, "id"); err != nil || !reflect.DeepEqual(got, about) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if taken, err := b.take(ctx, "id"); taken || err != nil {
+		t.Errorf("taken from a writer that is there: %v", err)
+	}
+	if err := a.client.Del(ctx, a.keys("id").lease).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if taken, err := b.take(ctx, "id"); !taken || err != nil {
+		t.Errorf("not taken: %v", err)
+	}
+	if _, err := a.append(ctx, "id", about, batch{before: 5, entries: texts(1, "x")}); !errors.Is(err, errFenced) {
+		t.Errorf("a writer that was replaced: %v", err)
+	}
+	p, err = b.append(ctx, "id", about, batch{before: 5, entries: texts(1, "x")})
+	want(p, err, 6)
+	if _, err := b.take(ctx, "other"); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("an unknown stream: %v", err)
+	}
+}
+
+// Keys live as long as documented.
+func TestLives(t *testing.T) {
+	s := open(t, testenv.StartRedis(t))
+	check := func(name string, want map[string]time.Duration) {
+		t.Helper()
+		for key, ttl := range want {
+			got := s.client.PTTL(t.Context(), key).Val()
+			if ttl == 0 && got >= 0 || ttl > 0 && (got > ttl || got < ttl-patience) {
+				t.Errorf("%s: %s lives for %v, want %v", name, key, got, ttl)
+			}
+		}
+	}
+	k := s.keys("id")
+	if _, err := s.append(t.Context(), "id", about, batch{entries: texts(1, "x")}); err != nil {
+		t.Fatal(err)
+	}
+	check("running", map[string]time.Duration{k.events: 67 * time.Second, k.about: 67 * time.Second, k.lease: 5 * time.Second})
+	if _, err := s.append(t.Context(), "id", about, batch{before: 1, entries: [][]any{{fieldEnd, "1"}}, ended: true}); err != nil {
+		t.Fatal(err)
+	}
+	check("ended", map[string]time.Duration{k.events: 5 * time.Minute, k.about: 5 * time.Minute, k.lease: 0})
+}
+
+// A stream that outgrows its bound leaves Redis, and goes on here.
+func TestTooLarge(t *testing.T) {
+	s := open(t, testenv.StartRedis(t))
+	log := typewriter.NewLog(0)
+	gate := log.Gate()
+	for range 3 {
+		if err := log.Append(typewriter.Event{Frame: frame, Text: strings.Repeat("x", 6<<20)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := s.Write(ctx, "id", streams.Feed{About: about, Gate: gate, Asked: func(streams.Ask) {}}); !errors.Is(err, errTooLarge) {
+		t.Errorf("got %v", err)
+	}
+	if n, _ := log.Len(); n != 3 {
+		t.Errorf("%d entries are seen", n)
+	}
+	if n := s.client.DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys are left", n)
+	}
+}
+
+// What an answer takes in Redis, for docs/redis.md: as Coze sends it, 2.7 characters in
+// a delta.
+func TestMemory(t *testing.T) {
+	s := open(t, testenv.StartRedis(t))
+	for _, length := range []int{100, 1000, 10_000} {
+		for _, text := range []struct{ name, char string }{{"Chinese", "字"}, {"English", "e"}} {
+			id := fmt.Sprint(text.name, length)
+			deltas := length * 10 / 27
+			var entries [][]any
+			before := (*typewriter.Frame)(nil)
+			for i := range deltas {
+				n := length*(i+1)/deltas - length*i/deltas
+				e := typewriter.Event{Frame: frame, Text: strings.Repeat(text.char, n)}
+				entries = append(entries, encode(e, time.Duration(i)*83*time.Millisecond, before))
+				before = frame
+			}
+			for i := 0; i < len(entries); i += maxBatch {
+				if _, err := s.append(t.Context(), id, about, batch{before: i, entries: entries[i:min(i+maxBatch, len(entries))]}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			k := s.keys(id)
+			bytes := s.client.MemoryUsage(t.Context(), k.events, 0).Val() + s.client.MemoryUsage(t.Context(), k.about).Val() +
+				s.client.MemoryUsage(t.Context(), k.lease).Val()
+			t.Logf("%s, %d characters: %d bytes, %.1f a character", text.name, length, bytes, float64(bytes)/float64(length))
+			if bytes > int64(6000+13*length) {
+				t.Errorf("%s: %d bytes for %d characters", text.name, bytes, length)
+			}
+		}
+	}
+}
+
+// What anybody can have seen is in Redis, so that another replica can go on from there.
+func TestShownIsWritten(t *testing.T) {
+	s := open(t, testenv.StartRedis(t))
+	log := typewriter.NewLog(0)
+	feed := streams.Feed{About: about, Gate: log.Gate(), Asked: func(streams.Ask) {}}
+	written := make(chan error)
+	go func() { written <- s.Write(t.Context(), "id", feed) }()
+	ready := make(chan struct{}, 1)
+	defer log.Subscribe(typewriter.Notify(ready))()
+	timer := time.NewTimer(patience)
+	const n = 300
+	for shown := 0; shown < n; {
+		for range 3 {
+			if err := log.Append(typewriter.Event{Frame: frame, Text: "x"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		select {
+		case <-ready:
+		case <-timer.C:
+			t.Fatalf("only %d are shown", shown)
+		}
+		shown, _ = log.Len()
+		if there := s.client.XLen(t.Context(), s.keys("id").events).Val(); int(there) < shown {
+			t.Fatalf("%d are shown, but only %d are written", shown, there)
+		}
+	}
+	log.End()
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+// A stream of which nothing has come when the process ends is not left to others, which
+// could not go on with it: it stays here, to end with an error.
+func TestNothingToLeave(t *testing.T) {
+	s := open(t, testenv.StartRedis(t))
+	log := typewriter.NewLog(0)
+	if err := s.Create(t.Context(), "id", about); err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Write(ctx, "id", streams.Feed{About: about, Gate: log.Gate()}); err != nil || log.Left() {
+		t.Errorf("%v; left: %v", err, log.Left())
+	}
+	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("others find it: %v", err)
+	}
+}
+
+// A Redis that comes back empty is not believed at once that a stream is gone: who comes
+// back would be told to stop for good, before the writer has written it again.
+func TestRestartedRedis(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartRedis(t)
+	s := open(t, server)
+	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("before: %v", err)
+	}
+	if err := s.Create(t.Context(), "id", about); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	began := time.Now()
+	server.Start()
+	for ; ; time.Sleep(50 * time.Millisecond) {
+		_, err := s.Find(t.Context(), "id")
+		switch took := time.Since(began); {
+		case errors.Is(err, streams.ErrGone) && took >= leaseRefresh:
+			return
+		case !errors.Is(err, streams.ErrUnavailable) || took > patience:
+			t.Fatalf("%v after %v", err, took)
+		}
+	}
+}
+
+// A process that ends while Redis is late leaves its streams all the same: readers have
+// seen nothing that another replica could not go on from. Only what they saw while Redis
+// was lost for long, and is lost yet, stays.
+func TestLateRedis(t *testing.T) {
+	for name, test := range map[string]struct{ shown, back bool }{
+		"late":           {false, true},
+		"lost, and back": {true, true},
+		"lost":           {true, false},
+		"lost at once":   {false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := testenv.StartRedis(t)
+			s := open(t, server)
+			log := typewriter.NewLog(0)
+			grow := func(want int) {
+				t.Helper()
+				ready := make(chan struct{}, 1)
+				defer log.Subscribe(typewriter.Notify(ready))()
+				if err := log.Append(typewriter.Event{Frame: frame, Text: "x"}); err != nil {
+					t.Fatal(err)
+				}
+				for n, _ := log.Len(); n < want; n, _ = log.Len() {
+					select {
+					case <-ready:
+					case <-time.After(patience):
+						t.Fatalf("readers see %d entries, want %d", n, want)
+					}
+				}
+			}
+			ctx, end := context.WithCancel(t.Context())
+			feed := streams.Feed{About: about, Gate: log.Gate(), Asked: func(streams.Ask) {}}
+			written := make(chan error)
+			go func() { written <- s.Write(ctx, "id", feed) }()
+			grow(1)
+			server.Pause()
+			began := time.Now()
+			if test.shown {
+				if grow(2); time.Since(began) < openAfter {
+					t.Error("readers see what is not written, at once")
+				}
+			} else {
+				grow(1)
+			}
+			end()
+			if test.back {
+				time.AfterFunc(1200*time.Millisecond, server.Resume) // more than one command may take
+			}
+			err := <-written
+			n, ended := log.Len()
+			switch {
+			case test.back:
+				there := s.client.XLen(t.Context(), s.keys("id").events).Val()
+				if err != nil || n != 2 || !ended || !log.Left() || there != 2 {
+					t.Errorf("%v, readers see %d entries, ended: %v, left: %v, %d are written", err, n, ended, log.Left(), there)
+				}
+			case test.shown != !log.Left() || ended == test.shown:
+				t.Errorf("%v, readers see %d entries, ended: %v, left: %v", err, n, ended, log.Left())
+			}
+			server.Resume()
+		})
+	}
+}

@@ -1,0 +1,53 @@
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+)
+
+// Memory returns how many bytes of the process are in memory, and the most that were
+// since ResetPeak.
+func (p *Program) Memory(t testing.TB) (now, peak int64) {
+	t.Helper()
+	status, err := os.ReadFile(p.file("status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := func(name string) int64 {
+		match := regexp.MustCompile(name + `:\s+(\d+) kB`).FindSubmatch(status)
+		if match == nil {
+			t.Fatalf("no %s in %s", name, status)
+		}
+		kilobytes, err := strconv.ParseInt(string(match[1]), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kilobytes << 10
+	}
+	return field("VmRSS"), field("VmHWM")
+}
+
+// ResetPeak begins anew to note the most memory.
+func (p *Program) ResetPeak(t testing.TB) {
+	t.Helper()
+	if err := os.WriteFile(p.file("clear_refs"), []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Descriptors returns how many files the process has open.
+func (p *Program) Descriptors(t testing.TB) int {
+	t.Helper()
+	files, err := os.ReadDir(p.file("fd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
+func (p *Program) file(name string) string {
+	return fmt.Sprintf("/proc/%d/%s", p.Cmd.Process.Pid, name)
+}

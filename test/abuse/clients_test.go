@@ -1,0 +1,350 @@
+package abuse
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/testenv"
+)
+
+const mib = 1 << 20
+
+// Clients that do not read are dropped, and what they asked for is given up.
+func TestClientsThatDoNotRead(t *testing.T) {
+	const clients = 8
+	args := []string{"--write-timeout=300ms", "--store-max-bytes=16MiB"}
+	attack(t, 96*mib, args, func(v *victim) {
+		for range clients {
+			conn := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nX-Ask: flood\r\n\r\n")
+			defer conn.Close()
+		}
+		testenv.Eventually(t, "all are at the upstream, and given up", func() bool {
+			return v.up.open.Load() == 0 && strings.Count(v.Log.String(), "stream ended") >= clients
+		})
+	})
+}
+
+// A client that takes nothing of a reply that is no stream is dropped, too.
+func TestRepliesThatAreNotRead(t *testing.T) {
+	attack(t, 64*mib, []string{"--write-timeout=300ms"}, func(v *victim) {
+		conn := v.dial()
+		defer conn.Close()
+		if err := conn.SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+		request := "GET /nothing" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n"
+		for sent := 0; ; sent += len(request) {
+			if _, err := io.WriteString(conn, request); isTimeout(err) {
+				t.Fatalf("it is not dropped, after %d bytes", sent)
+			} else if err != nil {
+				return
+			}
+		}
+	})
+}
+
+// A client that sends 300 MB while it is answered is dropped, early.
+func TestSendingDuringAStream(t *testing.T) {
+	attack(t, 16*mib, nil, func(v *victim) {
+		conn := v.chat("silence")
+		defer conn.Close()
+		const most = 300 * mib
+		sent, block := 0, make([]byte, mib)
+		for sent < most {
+			n, err := conn.Write(block)
+			sent += n
+			if isTimeout(err) {
+				t.Fatalf("it is not dropped, after %d bytes", sent)
+			}
+			if err != nil {
+				break
+			}
+		}
+		if sent > 32*mib { // what the kernel holds
+			t.Errorf("it was dropped after %d MiB", sent/mib)
+		}
+	})
+}
+
+// refused checks that an answer is an error of ours, and the last of its connection.
+func refused(t *testing.T, name, answer string, status int) {
+	t.Helper()
+	header, body, _ := strings.Cut(answer, "\r\n\r\n")
+	if !strings.HasPrefix(header, fmt.Sprintf("HTTP/1.1 %d ", status)) || !strings.Contains(header, "Connection: close") ||
+		!strings.Contains(header, "Content-Type: application/json") ||
+		gjson.Get(body, "code").Int() != 4000 || gjson.Get(body, "detail.logid").Str == "" || strings.HasSuffix(body, "\n") {
+		t.Errorf("%s: got %q, want an error with status %d", name, answer, status)
+	}
+}
+
+// What comes slowly, in the header or the body, is waited for, but not for ever.
+func TestSlowRequests(t *testing.T) {
+	attack(t, 16*mib, []string{"--read-timeout=300ms", "--idle-timeout=300ms"}, func(v *victim) {
+		refused(t, "nothing", v.answer(""), http.StatusRequestTimeout)
+		conn := v.dial()
+		defer conn.Close()
+		stop := make(chan struct{})
+		written := make(chan struct{})
+		go func() {
+			defer close(written)
+			for c := range strings.SplitSeq("GET / HTTP/1.1\r\nX: "+strings.Repeat("x", 1000), "") {
+				select {
+				case <-stop:
+					return
+				case <-time.After(20 * time.Millisecond):
+					_, _ = io.WriteString(conn, c) // an error: it is closed
+				}
+			}
+		}()
+		all, err := io.ReadAll(conn)
+		if isTimeout(err) {
+			t.Errorf("a slow header: %v after %q", err, all)
+		}
+		close(stop)
+		<-written
+		refused(t, "a body", v.answer("POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"), http.StatusRequestTimeout)
+		refused(t, "a header", v.answer("GET / HTTP/1.1\r\nX: "+strings.Repeat("x", 300<<10)+"\r\n\r\n"), http.StatusRequestHeaderFieldsTooLarge)
+
+		// Between two requests nothing is said.
+		if answer := v.answer("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"); strings.Count(answer, "HTTP/1.1") != 1 {
+			t.Errorf("got %q", answer)
+		}
+	})
+}
+
+// Silent connections are closed in the end, and no more than some are open: those that
+// are too many are closed at once, and those that serve are not harmed.
+func TestSilentConnections(t *testing.T) {
+	const most = 50
+	args := []string{"--read-timeout=2s", fmt.Sprintf("--max-connections=%d", most)}
+	attack(t, 16*mib, args, func(v *victim) {
+		stream := v.chat("silence")
+		defer stream.Close()
+		closed := make(chan time.Duration)
+		began := time.Now()
+		const all = 200
+		for range all {
+			conn := v.dial()
+			go func() {
+				defer conn.Close()
+				_, _ = io.ReadAll(conn)
+				closed <- time.Since(began)
+			}()
+		}
+		atOnce := 0
+		testenv.Eventually(t, "descriptors are bounded", func() bool { return v.Descriptors(t) <= v.descriptors+most+10 })
+		for range all {
+			select {
+			case <-closed:
+				atOnce++
+			case <-time.After(testenv.Patience):
+				t.Fatalf("%d connections are closed", atOnce)
+			}
+		}
+		if !strings.Contains(v.Log.String(), "connections are refused") {
+			t.Errorf("the log is %s", v.Log.String())
+		}
+		testenv.Eventually(t, "there is room again", func() bool {
+			conn := v.send("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			defer conn.Close()
+			answer, _ := io.ReadAll(conn)
+			return strings.HasPrefix(string(answer), "HTTP/1.1 404")
+		})
+		if v.up.open.Load() != 1 {
+			t.Error("the stream that was open is not any more")
+		}
+	})
+}
+
+// Requests that are sent ahead, also during a stream, are answered in order.
+func TestPipelined(t *testing.T) {
+	attack(t, 16*mib, nil, func(v *victim) {
+		const (
+			chat = "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+			not  = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+			last = "GET /v1/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+		)
+		answer := v.answer(chat + not + chat + last)
+		got := regexp.MustCompile(`HTTP/1\.1 \d+|\[DONE\]`).FindAllString(answer, -1)
+		want := "HTTP/1.1 200|[DONE]|HTTP/1.1 404|HTTP/1.1 200|[DONE]|HTTP/1.1 200"
+		if strings.Join(got, "|") != want {
+			t.Errorf("got %q in %q", got, answer)
+		}
+
+		// One that comes while a stream is silent waits, and does not hide that the client
+		// leaves.
+		conn := v.chat("silence")
+		if _, err := io.WriteString(conn, not); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond) // so that it has come before
+		_ = conn.Close()
+		testenv.Eventually(t, "the upstream is freed", func() bool { return v.up.open.Load() == 0 })
+	})
+}
+
+// A client of HTTP/1.0 and a HEAD get what is theirs, and the connection's end.
+func TestOldAndBodiless(t *testing.T) {
+	attack(t, 16*mib, nil, func(v *victim) {
+		old := v.answer("GET /v3/chat?mode=raw HTTP/1.0\r\n\r\n")
+		if strings.Contains(old, "chunked") || !strings.Contains(old, "Connection: close") || !strings.HasSuffix(old, "data:\"[DONE]\"\n\n") {
+			t.Errorf("HTTP/1.0: got %q", old)
+		}
+		for _, path := range []string{"/v3/chat", "/v1/x", "/nothing", "/readyz", "/typewriter/streams/x"} {
+			head := v.answer("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			if _, body, ok := strings.Cut(head, "\r\n\r\n"); !ok || body != "" {
+				t.Errorf("HEAD %s: got %q", path, head)
+			}
+		}
+	})
+}
+
+// A client that closes its own side has left: its stream is cut, not ended as if it were
+// whole, and the upstream freed.
+func TestHalfClose(t *testing.T) {
+	attack(t, 16*mib, nil, func(v *victim) {
+		conn := v.chat("silence")
+		defer conn.Close()
+		if err := conn.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := io.ReadAll(conn)
+		if isTimeout(err) || strings.HasSuffix(string(rest), "0\r\n\r\n") {
+			t.Errorf("got %q, %v", rest, err)
+		}
+	})
+}
+
+// A client that leaves while the upstream makes up its mind frees that, whether its
+// request had a body or not.
+func TestLeavingBeforeTheAnswer(t *testing.T) {
+	waiting := make(chan struct{}, 1)
+	gone := make(chan struct{}, 1)
+	up := httptestServer(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		waiting <- struct{}{}
+		<-r.Context().Done()
+		gone <- struct{}{}
+	})
+	p := testenv.Start(t, "--upstream="+up)
+	for name, request := range map[string]string{
+		"chat":          "POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+		"bare chat":     "POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET":           "GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n",
+		"upload":        "POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+		"large upload":  "POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000),
+		"chunks":        "POST /v1/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"GET with body": "GET /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := &victim{Program: p, t: t}
+			conn := v.send(request)
+			receive(t, "the upstream is asked", waiting)
+			_ = conn.Close()
+			receive(t, "the upstream is freed", gone)
+		})
+	}
+}
+
+// Five thousand connections that are opened and reset, at once or in the middle of a
+// request, leave nothing.
+func TestConnectsAndAborts(t *testing.T) {
+	attack(t, 32*mib, nil, func(v *victim) {
+		parts := []string{"", "G", "GET /v3/chat", "POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{", "POST /v3/chat HTTP/1.1\r\nHost: x\r\nX-Ask: silence\r\n\r\n"}
+		for i := range 5000 {
+			conn := v.send(parts[i%len(parts)])
+			if err := conn.SetLinger(0); err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close() // with a reset
+		}
+	})
+}
+
+// Ids and queries are text: what comes in them makes no header, here or upstream.
+func TestHeaderInjection(t *testing.T) {
+	const evil = "%0d%0aX-Evil:%201%0d%0a%0d%0aX"
+	attack(t, 16*mib, nil, func(v *victim) {
+		for _, request := range []string{
+			"GET /typewriter/streams/" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /typewriter/streams/x?lastEventId=" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /v3/chat?mode=raw&lastEventId=" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /v3/chat?mode=" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /v3/chat?mode=raw&message=" + evil + "&bot_id=" + evil + "&conversation_id=" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"POST /v3/chat?event_ids=" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /v1/" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /v1/x?q=" + evil + " HTTP/1.1\r\nHost: x\r\n",
+			"GET /v1/x HTTP/1.1\r\nHost: x\r\nLast-Event-Id: a\rX-Evil: 1\r\n",
+			"GET /v1/x HTTP/1.1\r\nHost: x\rX-Evil: 1\r\n",
+			"GET /v1/x HTTP/1.1\r\nHost: x\r\nAuthorization: a\x00b\r\n",
+		} {
+			answer := v.answer(request + "Connection: close\r\n\r\n")
+			header, _, ok := strings.Cut(answer, "\r\n\r\n")
+			if !ok || strings.Contains(strings.ToLower(header), "evil") || strings.Count(answer, "HTTP/1.1 ") != 1 {
+				t.Errorf("%q: got %q", request, answer)
+			}
+			select {
+			case got := <-v.up.headers:
+				if got.Get("X-Evil") != "" || strings.ContainsAny(got.Get("Authorization"), "\x00\r\n") {
+					t.Errorf("%q: upstream got %v", request, got)
+				}
+			default:
+			}
+		}
+	})
+}
+
+// A request whose end can be seen at two places is refused, and its connection closed:
+// nothing of it is taken for another request.
+func TestSmuggling(t *testing.T) {
+	const inner = "GET /v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	attack(t, 16*mib, []string{"--read-timeout=500ms"}, func(v *victim) {
+		for _, test := range []struct{ name, header, body string }{
+			{"length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + inner},
+			{"chunks and length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + inner},
+			{"two lengths", "Content-Length: 0\r\nContent-Length: 10\r\n", inner},
+			{"two lengths alike", "Content-Length: 0\r\nContent-Length: 0\r\n", inner},
+			{"lengths in one", "Content-Length: 0, 40\r\n", inner},
+			{"no length", "Content-Length: x\r\n", inner},
+			{"signed length", "Content-Length: +0\r\n", inner},
+			{"negative length", "Content-Length: -1\r\n", inner},
+			{"unknown encoding", "Transfer-Encoding: xchunked\r\n", "0\r\n\r\n" + inner},
+			{"two encodings", "Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n" + inner},
+			{"encoding twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "0\r\n\r\n" + inner},
+			{"identity", "Transfer-Encoding: identity\r\n", inner},
+			{"space before the colon", "Transfer-Encoding : chunked\r\n", "0\r\n\r\n" + inner},
+			{"folded", "Transfer-Encoding:\r\n chunked\r\n", "0\r\n\r\n" + inner},
+			{"two hosts", "Host: y\r\nContent-Length: 0\r\n", ""},
+			{"folded behind", "X: y\r\n Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + inner},
+		} {
+			for _, path := range []string{"/v3/chat", "/v1/x", "/nothing"} {
+				answer := v.answer("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + test.header + "\r\n" + test.body)
+				if strings.Count(answer, "HTTP/1.1 ") != 1 {
+					t.Errorf("%s to %s: got %q", test.name, path, answer)
+				}
+				refused(t, test.name+" to "+path, answer, http.StatusBadRequest)
+			}
+		}
+		answer := v.answer("POST /v1/x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner)
+		refused(t, "HTTP/1.0", answer, http.StatusBadRequest)
+		for _, garbage := range []string{"\r\n\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00", "GET\r\n\r\n", "GET / FTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"} {
+			refused(t, garbage, v.answer(garbage), http.StatusBadRequest)
+		}
+	})
+}
+
+func receive(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(testenv.Patience):
+		t.Fatalf("%s: still not after %v", what, testenv.Patience)
+	}
+}

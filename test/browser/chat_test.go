@@ -1,0 +1,336 @@
+package browser
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"sse-typewriter/internal/testenv"
+)
+
+// watch notes each text that the answer has while it is typed.
+const watch = `(() => {
+	window.seen = [];
+	new MutationObserver(() => {
+		const text = document.querySelector(".messages > .plain")?.textContent;
+		if (text && text !== seen.at(-1)) seen.push(text);
+	}).observe(document.querySelector("#log"), {childList: true, subtree: true, characterData: true});
+	return true;
+})()`
+
+// The answer grows, in order, until it is what upstream has said; then it is formatted.
+func TestAnswerIsTyped(t *testing.T) {
+	t.Parallel()
+	pieces := []string{"# 你好\n\n这是 e", "\u0301，和 👨\u200d", "👩\u200d👧。\n第二", "行\u2028 <b>&amp;\n\n", "- *一*\n- 二\n", "\n", "end"}
+	u := newUpstream(t, func(c *chat) {
+		c.say(pieces...)
+		c.end("more?", "<i>why</i>?")
+	})
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p.choose("speed", "4")
+	eval[bool](p, watch)
+	p.ask("how?")
+	p.untilState("done")
+	seen := eval[[]string](p, "seen")
+	for i := 1; i < len(seen); i++ {
+		if !strings.HasPrefix(seen[i], seen[i-1]) {
+			t.Errorf("after %q came %q", seen[i-1], seen[i])
+		}
+	}
+	want := strings.Join(pieces, "")
+	if len(seen) < 10 || seen[len(seen)-1] != want {
+		t.Errorf("in %d steps came %q", len(seen), seen)
+	}
+	p.until("the answer is formatted", messages+`.querySelector("h1 + p + ul > li > em")`)
+	const plain = "你好\n这是 e\u0301，和 👨\u200d👩\u200d👧。\n第二行\u2028 <b>&\n\n一\n二\n\nend"
+	if got := eval[string](p, messages+`.textContent.trim()`); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(plain), " ") {
+		t.Errorf("formatted it is %q", got)
+	}
+	if got := eval[[]string](p, `[...document.querySelectorAll(".answer .suggestions button")].map(b => b.textContent)`); !reflect.DeepEqual(got, []string{"more?", "<i>why</i>?"}) {
+		t.Errorf("suggested is %q", got)
+	}
+}
+
+// The conversation goes on, also by a suggestion, until a new one is begun.
+func TestConversation(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, func(c *chat) {
+		c.say("I heard " + c.question)
+		c.end("next")
+	})
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p.choose("mode", "raw")
+	p.ask("one")
+	p.untilState("done")
+	p.click(".answer .suggestions button")
+	p.until("the suggestion is answered", messages+`.textContent.trim() === "I heard next"`)
+	p.untilState("done")
+	p.click("#new")
+	p.untilState("ready")
+	if n := eval[int](p, `document.querySelector("#log").childElementCount`); n != 0 {
+		t.Errorf("a new chat begins with %d entries", n)
+	}
+	p.ask("two")
+	p.untilState("done")
+	if got, want := u.questions(), []asked{{"", "one"}, {"77", "next"}, {"", "two"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("asked was %q, want %q", got, want)
+	}
+}
+
+// A question may be longer than any URL.
+func TestLongQuestion(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, sayOK)
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	question := strings.Repeat("很长的问题 & <more>?\n", 2000) + "end"    // 100 KB in a URL
+	p.do(chromedp.SetValue("#question", question, chromedp.ByQuery)) // Chromium is slow to type so much
+	p.enter()
+	p.untilState("done")
+	if got := u.questions(); len(got) != 1 || got[0].message != question {
+		t.Errorf("%d questions came", len(got))
+	}
+}
+
+// The connection is cut in the middle, twice; the page comes back and has it all.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	goOn, give := signal(t)
+	u := newUpstream(t, func(c *chat) {
+		c.say("第一部分，", "first part. ")
+		c.await(goOn)
+		c.say("第二部分，", "second part.")
+		c.end()
+	})
+	way := layCable(t, start(t, "--upstream="+u.URL))
+	p := open(t, way.base, "/")
+	p.expect("net::ERR_")
+	p.choose("speed", "10")
+	eval[bool](p, `(() => {
+		window.states = [];
+		const state = document.querySelector("#state");
+		new MutationObserver(() => states.push(state.textContent)).observe(state, {childList: true});
+		return true;
+	})()`)
+	p.ask("x")
+	p.until("the first part is there", messages+`?.textContent === "第一部分，first part. "`)
+	way.cut()
+	p.untilState("reconnecting")
+	give()
+	p.until("something of the second part is there", messages+`.textContent.includes("第二")`)
+	way.cut()
+	p.untilState("done")
+	if got, want := p.said(), "第一部分，first part. 第二部分，second part."; strings.TrimSpace(got) != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	states := strings.Join(eval[[]string](p, "states"), " ")
+	if want := "Connecting… Typing… Reconnecting… Typing… "; !strings.HasPrefix(states, want) || !strings.HasSuffix(states, " Done") {
+		t.Errorf("the page said %q, want %q and so on", states, want)
+	}
+	if n := len(u.questions()); n != 1 {
+		t.Errorf("%d chats, want 1", n)
+	}
+}
+
+// A server in between that cannot reach ours for a moment has an EventSource give up.
+// The page does not.
+func TestBadGateway(t *testing.T) {
+	t.Parallel()
+	goOn, give := signal(t)
+	u := newUpstream(t, func(c *chat) {
+		c.say("first, ")
+		c.await(goOn)
+		c.say("second.")
+		c.end()
+	})
+	g := newGateway(t, start(t, "--upstream="+u.URL))
+	p := open(t, g.URL, "/")
+	p.expect("net::ERR_")
+	p.expect("502")
+	p.ask("x")
+	p.until("the first part is there", messages+`?.textContent === "first, "`)
+	g.refuse(502, "")
+	g.CloseClientConnections()
+	testenv.Eventually(t, "the page has been refused", func() bool { return g.refusals() > 1 })
+	g.refuse(0, "")
+	give()
+	p.untilState("done")
+	if got := strings.TrimSpace(p.said()); got != "first, second." {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestStop(t *testing.T) {
+	t.Parallel()
+	for name, stop := range map[string]func(*page){
+		"button": func(p *page) { p.click("#send") },
+		"key":    func(p *page) { p.press(kb.Escape) },
+		"new":    func(p *page) { p.click("#new") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := newUpstream(t, func(c *chat) {
+				c.say("so far. ")
+				c.await(nil)
+			})
+			p := open(t, start(t, "--upstream="+u.URL), "/")
+			p.ask("x")
+			p.until("the text is there", messages+`?.textContent === "so far. "`)
+			stop(p)
+			if name == "new" {
+				p.untilState("ready")
+			} else {
+				p.untilState("stopped")
+			}
+			testenv.Eventually(t, "the chat is cancelled", u.isCancelled)
+			if name != "new" && strings.TrimSpace(p.said()) != "so far." {
+				t.Errorf("left is %q", p.said())
+			}
+		})
+	}
+}
+
+// Before the service has answered, a stop gives the question up.
+func TestStopEarly(t *testing.T) {
+	t.Parallel()
+	gone, leave := signal(t)
+	u := newGateway(t, "")
+	u.hang = leave
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p.ask("x")
+	p.untilState("connecting")
+	testenv.Eventually(t, "the question has come", func() bool { return u.refusals() > 0 })
+	p.click("#send")
+	p.untilState("stopped")
+	select {
+	case <-gone:
+	case <-time.After(patience):
+		t.Error("the question is still asked")
+	}
+}
+
+// Skip has what waits typed at once: at this speed it would take minutes.
+func TestSkip(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("慢慢来。", 500)
+	u := newUpstream(t, func(c *chat) {
+		c.say(text)
+		c.end()
+	})
+	p := open(t, start(t, "--upstream="+u.URL, "--max-lag=1m"), "/")
+	p.choose("speed", "0.5")
+	p.ask("x")
+	p.until("it is being typed", messages+`?.textContent.length > 0`)
+	p.click("#skip")
+	p.until("all is there", messages+`.textContent.trim().length === 2000`)
+	p.untilState("done")
+	if strings.TrimSpace(p.said()) != text {
+		t.Errorf("got %q", p.said())
+	}
+	if hidden := eval[bool](p, `document.querySelector("#skip").hidden`); !hidden {
+		t.Error("there is still something to skip")
+	}
+}
+
+// Once an answer is there, nothing more is asked of the server, though a browser would
+// come back to a stream after a second.
+func TestQuietAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, sayOK)
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p.ask("x")
+	p.until("the answer is formatted", messages+`?.querySelector(".formatted")`)
+	p.untilState("done")
+	before := p.sent("")
+	time.Sleep(10 * time.Second) // what does not come cannot be waited for otherwise
+	if after := p.sent(""); len(after) != len(before) {
+		t.Errorf("requests after the end: %q", after[len(before):])
+	}
+	if chats, streams := p.sent("/v3/chat"), p.sent("/typewriter/streams/"); len(chats) != 1 || len(streams) != 1 {
+		t.Errorf("requests %q, %q", chats, streams)
+	}
+}
+
+// What goes wrong is said in words, and what has come stays.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	base := start(t)
+	for _, test := range []struct{ scenario, problem, text string }{
+		{"/error-json", "you have no permission for this bot (4101)", ""},
+		{"/error-429", "too many requests, try again later (4013)", ""},
+		{"/html", "The server refused the request (status 200).", ""},
+		{"/failed", "event interval error (5000)", "You said"},
+		{"/error-event", "the model is not available (5000)", "You said"},
+		{"/tool", "The AI asks for a tool, which this page has not got.", ""},
+	} {
+		t.Run(test.scenario[1:], func(t *testing.T) {
+			t.Parallel()
+			p := open(t, base, "/")
+			p.expect("Failed to load resource")
+			p.choose("mode", "raw")
+			p.ask(test.scenario + " hello")
+			p.untilState("error")
+			if got := eval[string](p, `document.querySelector(".problem").textContent`); got != test.problem {
+				t.Errorf("problem is %q, want %q", got, test.problem)
+			}
+			if got := p.said(); !strings.HasPrefix(got, test.text) {
+				t.Errorf("left is %q", got)
+			}
+			if busy := eval[string](p, `document.querySelector("#send").title`); busy != "Send" {
+				t.Errorf("the button says %q", busy)
+			}
+		})
+	}
+}
+
+// What the stand-in can say is all understood: thoughts, several messages, a card, bare
+// events without a type.
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	base := start(t)
+	for _, test := range []struct{ question, condition string }{
+		{"/reasoning hello", `document.querySelector(".thoughts .text").textContent.includes("Let me think") && !document.querySelector(".thoughts").open && !` + messages + `.querySelector(".formatted").textContent.includes("Let me")`},
+		{"/messages hello", messages + `.querySelectorAll(".formatted").length === 3`},
+		{"/unknown hello", `!` + messages + `.textContent.includes("card_type")`},
+		{"你好，请介绍一下 Coze SSE", messages + `.querySelector(".formatted").textContent.trim() === "你好，这是 Coze SSE"`},
+	} {
+		t.Run(test.question, func(t *testing.T) {
+			t.Parallel()
+			p := open(t, base, "/")
+			p.choose("mode", "raw")
+			p.ask(test.question)
+			p.untilState("done")
+			p.until("it is shown so", test.condition)
+		})
+	}
+}
+
+// A server that wants a key gets the reader's, in every request.
+func TestAPIKey(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, func(c *chat) {
+		c.say("**ok**")
+		c.end()
+	})
+	g := newGateway(t, start(t, "--upstream="+u.URL))
+	g.refuse(401, "the key of readers")
+	p := open(t, g.URL, "/")
+	p.expect("401")
+	p.ask("x")
+	p.until("a key is asked for", `document.activeElement.id === "key-value"`)
+	p.write("wrong")
+	p.enter()
+	p.until("it is refused", `document.activeElement.id === "key-value" && document.activeElement.value === ""`)
+	p.write("the key of readers")
+	p.enter()
+	p.until("the answer is formatted", messages+`?.querySelector(".formatted strong")`)
+	if n := eval[int](p, `document.querySelectorAll(".turn").length`); n != 1 {
+		t.Errorf("%d turns are shown, want 1", n)
+	}
+	if len(u.questions()) != 1 {
+		t.Errorf("%d questions were asked", len(u.questions()))
+	}
+}

@@ -1,0 +1,150 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+)
+
+// hostile is an answer that does what it can to be more than text.
+const hostile = `<img src=x onerror="pwned('img')"><script>pwned("script")</script>
+
+<svg/onload=pwned("svg")> <iframe src="javascript:pwned('iframe')"></iframe> <a href="javascript:pwned('a')">click</a>
+
+<div style="position:fixed;inset:0">cover</div><style>*{display:none}</style><base href="https://evil.invalid/">
+
+[one](javascript:pwned("link")) [two](JaVaScRiPt:pwned("case")) [three](java&#10;script:pwned("entity)) [four](data:text/html,<script>pwned("data")</script>)
+<javascript:pwned("auto")> [five](vbscript:pwned("vb")) [six](//evil.invalid/x) [safe](https://example.com/?a=1)
+
+![image](https://evil.invalid/image.png) ![](javascript:pwned("image")) [![in link](https://evil.invalid/b.png)](https://example.com/)
+
+` + "```html\n<script>pwned(\"code\")</script>\n```\n\n`<img src=x onerror=pwned(1)>`\n\n" + `| a<script>pwned("table")</script> |
+|:-:|
+| <img src=x onerror=pwned("cell")> |
+
+&lt;img src=x onerror=pwned("entities")&gt; "><script>pwned("quote")</script> </textarea></div></main><script>pwned("close")</script>
+`
+
+// Nothing of an answer is ever more than text: not while it is typed, not when it is
+// formatted, not in thoughts, suggestions, problems or the result of a summary.
+func TestHostileText(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, func(c *chat) {
+		c.think(hostile)
+		for part := range strings.SplitSeq(hostile, ">") {
+			c.say(part, ">")
+		}
+		c.end(hostile)
+	})
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
+	eval[bool](p, watch)
+	p.choose("speed", "10")
+	p.ask(hostile)
+	p.untilState("done")
+	p.until("it is formatted", messages+`.querySelector(".formatted table")`)
+	p.checkHarmless()
+	if seen := eval[[]string](p, "seen"); seen[len(seen)-1] != hostile+">" {
+		t.Errorf("typed was %q", seen[len(seen)-1])
+	}
+	if n := eval[int](p, `[...`+messages+`.querySelectorAll("a[href]")].filter(a => !a.href.startsWith("https://")).length`); n != 0 {
+		t.Errorf("%d links are not safe", n)
+	}
+	for _, word := range []string{"one", "two", "three", "four", "five", "six"} {
+		if !eval[bool](p, messages+`.textContent.includes("`+word+`") && ![...`+messages+`.querySelectorAll("a")].some(a => a.textContent === "`+word+`")`) {
+			t.Errorf("%s is a link", word)
+		}
+	}
+	if !eval[bool](p, `[...`+messages+`.querySelectorAll("a")].every(a => a.rel.includes("noopener") && a.target === "_blank")`) {
+		t.Error("a link tells where it was followed")
+	}
+	p.click(".answer .suggestions button") // asks it
+	p.until("it is formatted again", `document.querySelectorAll(".formatted table").length === 2`)
+	p.checkHarmless()
+}
+
+func TestHostileProblem(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, func(c *chat) {
+		c.send("error", map[string]any{"code": 1, "msg": hostile})
+	})
+	base := start(t, "--upstream="+u.URL)
+	p := open(t, base, "/")
+	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
+	p.ask("x")
+	p.untilState("error")
+	p.checkHarmless()
+}
+
+func TestHostileSummary(t *testing.T) {
+	t.Parallel()
+	u := newUpstream(t, func(c *chat) {
+		c.say(hostile)
+		c.end()
+	})
+	p := open(t, start(t, "--upstream="+u.URL), "/progress")
+	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
+	p.write(hostile)
+	p.click("#send")
+	p.untilState("done")
+	p.until("it is formatted", `document.querySelector("#result table")`)
+	p.checkHarmless()
+}
+
+// Even HTML that should never have been sent becomes only what the page knows.
+func TestHostileHTML(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, start(t, "--upstream="+newUpstream(t, sayOK).URL))
+	g.html = `<p onclick="pwned(1)" style="color:red" id="send">text <a href="javascript:pwned(2)" onclick="pwned(3)">link</a></p>` + hostile
+	p := open(t, g.URL, "/")
+	p.expect("forbidden:") // where the reply is parsed, the policy holds, too
+	p.expect("violates the following Content Security Policy directive")
+	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
+	p.ask("x")
+	p.until("it is formatted", messages+`?.querySelector(".formatted p a")`)
+	p.checkHarmless()
+	if n := eval[int](p, messages+`.querySelectorAll("[href^=java], [onclick], [style], [id]").length`); n != 0 {
+		t.Errorf("%d attributes were taken over", n)
+	}
+}
+
+// checkHarmless holds that the page has nothing but its own elements. What the policy
+// would have had to forbid is an error by itself.
+func (p *page) checkHarmless() {
+	p.t.Helper()
+	if called := eval[[]string](p, "called"); len(called) > 0 {
+		p.t.Errorf("scripts ran: %q", called)
+	}
+	const foreign = `[...document.querySelectorAll("main :is(img, script, svg, iframe, style, base, object, embed, [style]:not(#fill), [onerror], [onload])")].map(e => e.outerHTML)`
+	if got := eval[[]string](p, foreign); len(got) > 0 {
+		p.t.Errorf("in the page is %q", got)
+	}
+	if got := p.sent("evil"); len(got) > 0 {
+		p.t.Errorf("requests %q", got)
+	}
+}
+
+// Even a server that was taken over could not make the page run what it sends in an
+// answer: the page builds only what it knows, and its policy is a second wall.
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	p := open(t, start(t), "/")
+	p.expect("forbidden:")
+	p.expect("This document requires 'Trusted")
+	p.expect("violates the")
+	for _, try := range []string{
+		`document.body.insertAdjacentHTML("beforeend", "<b>x</b>")`,
+		`document.body.innerHTML = "<b>x</b>"`,
+		`document.createElement("b").setAttribute("onclick", "1")`,
+		`(() => { const s = document.createElement("script"); s.src = "https://evil.invalid/x.js"; document.body.append(s); })()`,
+	} {
+		if got := eval[string](p, `(() => { try { `+try+`; return "allowed"; } catch { return "forbidden"; } })()`); got != "forbidden" {
+			t.Errorf("%s is %s", try, got)
+		}
+	}
+	if got := eval[string](p, `fetch("https://evil.invalid/").then(() => "allowed", () => "forbidden")`); got != "forbidden" {
+		t.Errorf("a request to someone else is %s", got)
+	}
+	if got := p.sent("evil"); len(got) > 0 {
+		t.Errorf("requests %q", got)
+	}
+}

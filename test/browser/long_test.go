@@ -1,0 +1,103 @@
+package browser
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/tracing"
+	"github.com/chromedp/chromedp"
+)
+
+// longestTask is the most time that a page may be busy at a stretch. What is measured
+// is the processor's time, so that other programs on the machine do not count.
+const longestTask = 200 * time.Millisecond
+
+// An answer of 20,000 characters that come at once leaves the page responsive: while it
+// is written, and when it is formatted. It runs by itself, since all pages of the
+// browser are measured.
+func TestLongAnswerIsResponsive(t *testing.T) {
+	const characters = 20_000
+	unit := "## 标题 heading\n\n一段**很长**的回答，有 `code` 和 [link](https://example.com)。It goes on.\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+	text := []rune(strings.Repeat(unit, characters/len([]rune(unit))+1))[:characters]
+	u := newUpstream(t, func(c *chat) {
+		for i := 0; i < characters; i += 4 {
+			c.say(string(text[i : i+4]))
+		}
+		c.end()
+	})
+	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p.choose("mode", "raw")
+	eval[bool](p, watch)
+	trace := p.trace()
+	p.ask("x")
+	p.untilState("done")
+	p.until("it is formatted", messages+`.querySelector(".formatted")`)
+	p.press(" ") // is responded to after all that
+	tasks := trace()
+	seen := eval[[]string](p, "seen")
+	if got := seen[len(seen)-1]; got != string(text) {
+		t.Errorf("%d characters were written, want %d", len([]rune(got)), characters)
+	}
+	longest := time.Duration(0)
+	for _, task := range tasks {
+		longest = max(longest, task)
+	}
+	t.Logf("longest of %d tasks: %v; text written %d times", len(tasks), longest, len(seen))
+	if len(tasks) < 100 || longest > longestTask {
+		t.Errorf("the longest of %d tasks took %v, want at most %v", len(tasks), longest, longestTask)
+	}
+}
+
+// trace begins to measure the tasks of the pages' main threads. The returned function
+// ends that and returns their processor times.
+func (p *page) trace() func() []time.Duration {
+	p.t.Helper()
+	type event struct {
+		Name string
+		Pid  int
+		Tid  int
+		Tdur int64 // µs of the processor
+		Args struct{ Name string }
+	}
+	var events []event
+	complete := make(chan struct{})
+	chromedp.ListenTarget(p.ctx, func(e any) {
+		switch e := e.(type) {
+		case *tracing.EventDataCollected:
+			for _, raw := range e.Value {
+				var one event
+				if json.Unmarshal(raw, &one) == nil { // others have other fields
+					events = append(events, one)
+				}
+			}
+		case *tracing.EventTracingComplete:
+			close(complete)
+		}
+	})
+	config := &tracing.TraceConfig{IncludedCategories: []string{"toplevel", "disabled-by-default-devtools.timeline", "devtools.timeline"}}
+	p.do(tracing.Start().WithTraceConfig(config).WithTransferMode(tracing.TransferModeReportEvents))
+	return func() []time.Duration {
+		p.t.Helper()
+		p.do(tracing.End())
+		select {
+		case <-complete:
+		case <-time.After(patience):
+			p.t.Fatal("the trace does not end")
+		}
+		mains := map[[2]int]bool{}
+		for _, e := range events {
+			if e.Name == "thread_name" && e.Args.Name == "CrRendererMain" {
+				mains[[2]int{e.Pid, e.Tid}] = true
+			}
+		}
+		var out []time.Duration
+		for _, e := range events {
+			if strings.HasSuffix(e.Name, "RunTask") && mains[[2]int{e.Pid, e.Tid}] {
+				out = append(out, time.Duration(e.Tdur)*time.Microsecond)
+			}
+		}
+		return out
+	}
+}

@@ -1,0 +1,201 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	cdp "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// onEachPage runs before a page's own scripts. What the policy has forbidden becomes an
+// error on the console.
+const onEachPage = `addEventListener("securitypolicyviolation", e => console.error("forbidden:", e.violatedDirective, e.blockedURI, e.sample));`
+
+// page is a page in a window of its own.
+type page struct {
+	t    *testing.T
+	ctx  context.Context
+	base string
+
+	mu       sync.Mutex
+	requests []string // method and URL
+	errors   []string // of the console
+	expected []string // what errors may contain
+}
+
+// open opens a page of a server, which actions have prepared.
+func open(t *testing.T, base, path string, prepare ...chromedp.Action) *page {
+	t.Helper()
+	p := &page{t: t, ctx: newWindow(t), base: base}
+	t.Cleanup(p.check)
+	chromedp.ListenTarget(p.ctx, p.listen)
+	if err := chromedp.Run(p.ctx); err != nil { // with a context that ends, the page would end, too
+		t.Fatal(err)
+	}
+	p.do(network.Enable(), log.Enable(), runtime.Enable(), chromedp.ActionFunc(func(ctx context.Context) error {
+		_, err := cdp.AddScriptToEvaluateOnNewDocument(onEachPage).Do(ctx)
+		return err
+	}))
+	p.do(prepare...)
+	p.do(chromedp.Navigate(base + path))
+	p.untilState("ready")
+	return p
+}
+
+func (p *page) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		p.requests = append(p.requests, e.Request.Method+" "+e.Request.URL)
+	case *runtime.EventExceptionThrown:
+		p.errors = append(p.errors, e.ExceptionDetails.Error())
+	case *runtime.EventConsoleAPICalled:
+		text := string(e.Type)
+		for _, arg := range e.Args {
+			text += " " + string(arg.Value)
+		}
+		p.errors = append(p.errors, text)
+	case *log.EventEntryAdded:
+		p.errors = append(p.errors, string(e.Entry.Level)+" "+e.Entry.Text+" "+e.Entry.URL)
+	case *cdp.EventJavascriptDialogOpening:
+		p.errors = append(p.errors, "dialog "+e.Message)
+	}
+}
+
+// expect allows errors on the console that contain a text.
+func (p *page) expect(text string) { p.expected = append(p.expected, text) }
+
+// check holds what every page must hold: nothing on the console, and no request to
+// anyone else.
+func (p *page) check() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.errors {
+		if !slices.ContainsFunc(p.expected, func(text string) bool { return strings.Contains(e, text) }) {
+			p.t.Errorf("on the console: %s", e)
+		}
+	}
+	for _, r := range p.requests {
+		if _, url, _ := strings.Cut(r, " "); !strings.HasPrefix(url, p.base+"/") {
+			p.t.Errorf("request %s", r)
+		}
+	}
+}
+
+// sent returns the requests whose method and path contain a text.
+func (p *page) sent(text string) []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []string
+	for _, r := range p.requests {
+		if r = strings.Replace(r, p.base, "", 1); strings.Contains(r, text) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (p *page) do(actions ...chromedp.Action) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// eval returns the value of an expression.
+func eval[T any](p *page, expression string) T {
+	p.t.Helper()
+	var out T
+	p.do(chromedp.Evaluate(expression, &out, func(e *runtime.EvaluateParams) *runtime.EvaluateParams {
+		return e.WithAwaitPromise(true)
+	}))
+	return out
+}
+
+// until waits until an expression is true.
+func (p *page) until(what, condition string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !eval[bool](p, "Boolean("+condition+")"); {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s: still not after %v; the page says %q", what, patience, eval[string](p, "document.body.innerText"))
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// untilState waits until the connection's state is one.
+func (p *page) untilState(name string) {
+	p.t.Helper()
+	p.until("the state is "+name, `document.querySelector("#state")?.dataset.state === `+quote(name)+` && document.querySelector("#state").textContent`)
+}
+
+// write writes into what has the focus.
+func (p *page) write(text string) {
+	p.t.Helper()
+	p.do(input.InsertText(text))
+}
+
+// press presses a key.
+func (p *page) press(key string) {
+	p.t.Helper()
+	p.do(chromedp.KeyEvent(key))
+}
+
+// enter presses Enter, or Shift and Enter. Unlike chromedp's, it leaves it to the page
+// whether that makes a newline.
+func (p *page) enter(modifiers ...input.Modifier) {
+	p.t.Helper()
+	key := input.DispatchKeyEvent(input.KeyDown).WithKey("Enter").WithCode("Enter").WithWindowsVirtualKeyCode(13).WithText("\r")
+	for _, m := range modifiers {
+		key = key.WithModifiers(m)
+	}
+	p.do(key, input.DispatchKeyEvent(input.KeyUp).WithKey("Enter").WithCode("Enter").WithWindowsVirtualKeyCode(13))
+}
+
+// click clicks an element.
+func (p *page) click(selector string) {
+	p.t.Helper()
+	p.do(chromedp.Click(selector, chromedp.ByQuery))
+}
+
+// ask asks a question as a user does.
+func (p *page) ask(question string) {
+	p.t.Helper()
+	p.do(chromedp.Focus("#question", chromedp.ByQuery))
+	p.write(question)
+	p.enter()
+}
+
+// choose chooses an option of a control.
+func (p *page) choose(control, value string) {
+	p.t.Helper()
+	p.do(chromedp.SetValue("#"+control, value, chromedp.ByQuery))
+	eval[bool](p, `document.querySelector("#`+control+`").dispatchEvent(new Event("change"))`)
+}
+
+// messages is what the last answer says.
+const messages = `[...document.querySelectorAll(".answer .messages")].at(-1)`
+
+// said is the text of the last answer as it stands in the page.
+func (p *page) said() string {
+	p.t.Helper()
+	return eval[string](p, messages+".textContent")
+}
+
+func quote(s string) string {
+	out, _ := json.Marshal(s) // a string always can be
+	return string(out)
+}

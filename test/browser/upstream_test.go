@@ -1,0 +1,196 @@
+package browser
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// upstream is a Coze that says what a test has it say.
+type upstream struct {
+	*httptest.Server
+
+	mu        sync.Mutex
+	asked     []asked
+	cancelled int
+}
+
+// asked is a question that came.
+type asked struct{ conversation, message string }
+
+// newUpstream starts an upstream whose answers are what play says.
+func newUpstream(t *testing.T, play func(*chat)) *upstream {
+	t.Helper()
+	u := &upstream{}
+	u.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is missing shows in the question
+		switch r.URL.Path {
+		case "/v3/chat/cancel":
+			u.mu.Lock()
+			u.cancelled++
+			u.mu.Unlock()
+		case "/v3/chat":
+			message := gjson.GetBytes(body, "additional_messages.0.content").Str
+			u.mu.Lock()
+			u.asked = append(u.asked, asked{r.URL.Query().Get("conversation_id"), message})
+			u.mu.Unlock()
+			w.Header().Set("Content-Type", "text/event-stream")
+			c := &chat{w: w, gone: r.Context().Done(), question: message}
+			c.send("conversation.chat.created", map[string]string{"id": "1", "conversation_id": "77", "status": "created"})
+			play(c)
+		}
+	}))
+	t.Cleanup(func() {
+		u.CloseClientConnections()
+		u.Close()
+	})
+	return u
+}
+
+// questions are those that have come.
+func (u *upstream) questions() []asked {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return append([]asked(nil), u.asked...)
+}
+
+// isCancelled reports whether a chat was.
+func (u *upstream) isCancelled() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.cancelled > 0
+}
+
+// chat is an answer of an upstream.
+type chat struct {
+	w        http.ResponseWriter
+	gone     <-chan struct{}
+	question string
+	text     strings.Builder
+}
+
+func (c *chat) send(event string, data any) {
+	out, err := json.Marshal(data)
+	if err != nil {
+		panic(err)
+	}
+	_, _ = fmt.Fprintf(c.w, "event:%s\ndata:%s\n\n", event, out) // who has gone is no concern
+	c.w.(http.Flusher).Flush()
+}
+
+func (c *chat) message(event, kind, content string) {
+	c.send(event, map[string]string{"id": "2", "conversation_id": "77", "role": "assistant", "type": kind, "content": content, "content_type": "text"})
+}
+
+// say says pieces of the answer.
+func (c *chat) say(pieces ...string) {
+	for _, piece := range pieces {
+		c.text.WriteString(piece)
+		c.message("conversation.message.delta", "answer", piece)
+	}
+}
+
+// think says a piece of the thoughts before it.
+func (c *chat) think(piece string) {
+	c.send("conversation.message.delta", map[string]string{"id": "2", "role": "assistant", "type": "answer", "content": "", "reasoning_content": piece, "content_type": "text"})
+}
+
+// sayOK is a short answer.
+func sayOK(c *chat) {
+	c.say("ok")
+	c.end()
+}
+
+// end ends the answer.
+func (c *chat) end(followUps ...string) {
+	c.message("conversation.message.completed", "answer", c.text.String())
+	for _, question := range followUps {
+		c.message("conversation.message.completed", "follow_up", question)
+	}
+	c.send("conversation.chat.completed", map[string]string{"id": "1", "conversation_id": "77", "status": "completed"})
+	c.send("done", "[DONE]")
+}
+
+// await waits for a signal, or for the client to leave.
+func (c *chat) await(signal <-chan struct{}) {
+	select {
+	case <-signal:
+	case <-c.gone:
+	case <-time.After(patience):
+	}
+}
+
+// signal returns a channel, and what closes it, which the end of the test does, too.
+func signal(t *testing.T) (<-chan struct{}, func()) {
+	t.Helper()
+	c := make(chan struct{})
+	give := sync.OnceFunc(func() { close(c) })
+	t.Cleanup(give)
+	return c, give
+}
+
+// cable is a way to a server that can be cut.
+type cable struct {
+	base string
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+// layCable starts a cable to a server.
+func layCable(t *testing.T, base string) *cable {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cable{base: "http://" + listener.Addr().String()}
+	var running sync.WaitGroup
+	running.Go(func() { // until the listener is closed
+		for {
+			near, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			c.mu.Lock()
+			c.conns = append(c.conns, near, far)
+			c.mu.Unlock()
+			for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
+				running.Go(func() { // until one of them is closed
+					_, _ = io.Copy(way[0], way[1])
+					_ = way[0].Close()
+				})
+			}
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		c.cut()
+		running.Wait()
+	})
+	return c
+}
+
+// cut ends all connections.
+func (c *cable) cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range c.conns {
+		_ = conn.Close() // it may be
+	}
+	c.conns = nil
+}

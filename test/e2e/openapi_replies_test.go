@@ -1,0 +1,247 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidwall/gjson"
+)
+
+// request is one that is to be answered as described.
+type request struct {
+	operation, status string
+	base              string
+	target            string // if it is not the path
+	header            http.Header
+	body              string
+}
+
+// send sends a request and compares the reply with what is described.
+func (a *api) send(t *testing.T, r request) (header http.Header, body string) {
+	t.Helper()
+	method, path, _ := strings.Cut(r.operation, " ")
+	if r.target == "" {
+		r.target = path
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, r.base+r.target, strings.NewReader(r.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Stand-In-Scenario", "fast")
+	maps.Copy(req.Header, r.header)
+	status, header, body := whole(t, http.DefaultClient.Do, req)
+	if got := fmt.Sprint(status); got != r.status {
+		t.Fatalf("%s: got status %s, want %s: %.300s", r.operation, got, r.status, body)
+	}
+	reply, at := a.node(t, "paths", path, strings.ToLower(method), "responses", r.status)
+	a.checkHeader(t, header, reply, at)
+	a.checkBody(t, header.Get("Content-Type"), body, reply, at)
+	return header, body
+}
+
+func (a *api) checkHeader(t *testing.T, header http.Header, reply map[string]any, at []string) {
+	t.Helper()
+	described, _ := reply["headers"].(map[string]any)
+	isStream := strings.HasPrefix(header.Get("Content-Type"), "text/event-stream")
+	for name := range described {
+		is, path := a.node(t, append(slices.Clone(at), "headers", name)...)
+		switch value := header.Get(name); {
+		case value != "":
+			a.check(t, value, append(slices.Clone(path), "schema")...)
+		case is["required"] == true && (isStream || at[2] != "Chat"): // JSON of the upstream has them not
+			t.Errorf("%s: the header %s is missing: %v", strings.Join(at, " "), name, header)
+		}
+	}
+}
+
+func (a *api) checkBody(t *testing.T, contentType, body string, reply map[string]any, at []string) {
+	t.Helper()
+	content, _ := reply["content"].(map[string]any)
+	if len(content) == 0 {
+		if body != "" {
+			t.Errorf("%s: a body that is not described: %q", strings.Join(at, " "), body)
+		}
+		return
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil || content[media] == nil {
+		t.Errorf("%s: content type %q is not described", strings.Join(at, " "), contentType)
+		return
+	}
+	at = append(slices.Clone(at), "content", media)
+	switch media {
+	case "application/json":
+		a.checkJSON(t, body, append(at, "schema")...)
+	case "text/event-stream":
+		a.checkEvents(t, body, append(at, "x-events"))
+	default:
+		a.check(t, body, append(at, "schema")...)
+	}
+}
+
+// checkEvents compares the data of events with what is described for their names. At
+// least one must be described.
+func (a *api) checkEvents(t *testing.T, stream string, at []string) {
+	t.Helper()
+	names, _ := a.node(t, at...)
+	checked := 0
+	for block := range strings.SplitSeq(stream, "\n\n") {
+		name, data := "", ""
+		for line := range strings.SplitSeq(block, "\n") {
+			field, value, _ := strings.Cut(line, ":")
+			switch field {
+			case "event":
+				name = value
+			case "data":
+				data = value
+			}
+		}
+		if data != "" && names[name] != nil {
+			checked++
+			_, path := a.node(t, append(slices.Clone(at), name)...)
+			a.checkJSON(t, data, path...)
+		}
+	}
+	if checked == 0 {
+		t.Errorf("no event of %s in %.300s", strings.Join(at, " "), stream)
+	}
+}
+
+// Every reply that is described comes as it is described.
+func TestOpenAPIReplies(t *testing.T) {
+	a := readAPI(t)
+	requests := provoke(t, a)
+	seen := map[string]bool{}
+	for _, r := range requests {
+		seen[r.operation+" "+r.status] = true
+		t.Run(strings.ReplaceAll(r.operation+" "+r.status, "/", "_"), func(t *testing.T) { a.send(t, r) })
+	}
+	for _, operation := range a.operations(t) {
+		method, path, _ := strings.Cut(operation, " ")
+		replies, _ := a.node(t, "paths", path, strings.ToLower(method), "responses")
+		for status := range replies {
+			if !seen[operation+" "+status] && notProvoked[status] == "" && notProvoked[operation+" "+status] == "" {
+				t.Errorf("%s: %s is described, but no request here is answered so", operation, status)
+			}
+		}
+	}
+}
+
+// withIDs is a header that asks for event ids, and says more.
+func withIDs(name, value string) http.Header {
+	return http.Header{"Typewriter-Event-Ids": {"on"}, "Content-Type": {"application/json"}, name: {value}}
+}
+
+// provoke returns requests for all replies.
+func provoke(t *testing.T, a *api) []request {
+	base := start(t, "--speed=100", "--max-body-bytes=300")
+	const large = 4 << 10
+	tooLarge := fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", large))
+	async := withIDs("Prefer", "respond-async")
+
+	// A stream to come back to, and a chat that waits for its tool.
+	_, started := a.send(t, request{"POST /v3/chat", "202", base, "/v3/chat?message=hi", async, ""})
+	id := gjson.Get(started, "stream").String()
+	stream := "/typewriter/streams/" + id
+	_, tools := a.send(t, request{"POST /v3/chat", "200", base, "/v3/chat?message=hi", http.Header{"Stand-In-Scenario": {"tool"}}, ""})
+	chat := gjson.Get(regexp.MustCompile(`(?m)requires_action\ndata:(.*)$`).FindStringSubmatch(tools)[1], "@this")
+	outputs := fmt.Sprintf(`{"stream":true,"tool_outputs":[{"tool_call_id":%q,"output":"rain"}]}`,
+		chat.Get("required_action.submit_tool_outputs.tool_calls.0.id").String())
+	submit := fmt.Sprintf("/v3/chat/submit_tool_outputs?conversation_id=%s&chat_id=%s", chat.Get("conversation_id"), chat.Get("id"))
+
+	unknown := strings.Repeat("a", 26)
+	gone := "lastEventId=" + unknown + ":0.0"
+	goneHeader := withIDs("Last-Event-Id", unknown+":0.0")
+	const workflow = `{"workflow_id":"1","additional_messages":[{"role":"user","content":"hi","content_type":"text"}]}`
+	all := []request{
+		{"GET /v3/chat", "200", base, "/v3/chat?message=hi", nil, ""},
+		{"GET /v3/chat", "204", base, "/v3/chat?" + gone, nil, ""},
+		{"GET /v3/chat", "400", base, "/v3/chat?mode=no", nil, ""},
+		{"POST /v3/chat", "200", base, "", nil, ""},
+		{"POST /v3/chat", "200", base, "/v3/chat?message=hi", http.Header{"Stand-In-Scenario": {"error-event"}}, ""},
+		{"POST /v3/chat", "200", base, "", http.Header{"Stand-In-Scenario": {"error-json"}}, ""},
+		{"POST /v3/chat", "202", base, "", async, ""},
+		{"POST /v3/chat", "204", base, "", goneHeader, ""},
+		{"POST /v3/chat", "413", base, "", nil, tooLarge},
+		{"POST /v3/chat/submit_tool_outputs", "200", base, submit, nil, outputs},
+		{"POST /v3/chat/submit_tool_outputs", "400", base, "/v3/chat/submit_tool_outputs?speed=0", nil, "{}"},
+		{"POST /v3/chat/submit_tool_outputs", "413", base, "", nil, tooLarge},
+		{"POST /v1/workflows/chat", "200", base, "", nil, workflow},
+		{"POST /v1/workflows/chat", "400", base, "/v1/workflows/chat?max_lag=soon", nil, workflow},
+		{"POST /v1/workflows/chat", "413", base, "", nil, tooLarge},
+		{"GET /ai/summarize", "200", base, "/ai/summarize?text=hi&lang=en", nil, ""},
+		{"GET /ai/summarize", "200", base, "/ai/summarize?text=hi&event=progress", http.Header{"Stand-In-Scenario": {"error-event"}}, ""},
+		{"GET /ai/summarize", "204", base, "/ai/summarize?" + gone, nil, ""},
+		{"GET /ai/summarize", "400", base, "", nil, ""},
+		{"POST /ai/summarize", "200", base, "", nil, `{"text":"hi"}`},
+		{"POST /ai/summarize", "202", base, "", async, `{"text":"hi"}`},
+		{"POST /ai/summarize", "204", base, "", goneHeader, ""},
+		{"POST /ai/summarize", "400", base, "", nil, "text"},
+		{"POST /ai/summarize", "413", base, "", nil, tooLarge},
+		{"GET /typewriter/streams/{id}", "200", base, stream, nil, ""},
+		{"GET /typewriter/streams/{id}", "204", base, "/typewriter/streams/" + unknown, nil, ""},
+		{"GET /typewriter/streams/{id}", "400", base, stream + "?" + gone, nil, ""},
+		{"POST /typewriter/markdown", "200", base, "", nil, "**hi**"},
+		{"POST /typewriter/markdown", "413", base, "", nil, tooLarge},
+		{"POST /typewriter/streams/{id}/skip", "204", base, stream + "/skip", nil, ""},
+		{"POST /typewriter/streams/{id}/skip", "404", base, "/typewriter/streams/" + unknown + "/skip", nil, ""},
+		{"DELETE /typewriter/streams/{id}", "204", base, stream, nil, ""},
+		{"DELETE /typewriter/streams/{id}", "404", base, "/typewriter/streams/" + unknown, nil, ""},
+	}
+	for _, name := range []string{"Typewriter-Mode", "Typewriter-Speed", "Typewriter-Max-Lag", "Typewriter-Event-Ids"} {
+		all = append(all, request{"POST /v3/chat", "400", base, "", http.Header{name: {"no"}}, ""})
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		all = append(all, request{"GET " + path, "200", base, "", nil, ""})
+	}
+	all = append(all, provokeRefusals(t, a)...)
+	return append(all, provokeFailures(t)...)
+}
+
+// provokeRefusals returns requests of clients that may not, or not now.
+func provokeRefusals(t *testing.T, a *api) []request {
+	keyed := start(t, "--api-keys=a-key-of-the-servers")
+	limited := start(t, "--rate-limit=1/m", "--speed=100")
+	a.send(t, request{"POST /v3/chat", "200", limited, "", nil, ""}) // the one that it may
+	var all []request
+	for _, operation := range a.operations(t) {
+		method, path, _ := strings.Cut(operation, " ")
+		replies, _ := a.node(t, "paths", path, strings.ToLower(method), "responses")
+		if replies["401"] != nil {
+			all = append(all, request{operation, "401", keyed, "", nil, ""})
+		}
+		if replies["429"] != nil && notProvoked[operation+" 429"] == "" {
+			all = append(all, request{operation, "429", limited, "", nil, `{"text":"hi"}`})
+		}
+	}
+	for i := range all {
+		if all[i].operation == "GET /ai/summarize" && all[i].status == "429" {
+			all[i].target = "/ai/summarize?text=hi"
+		}
+	}
+	return all
+}
+
+// provokeFailures returns requests that fail because of the upstream.
+func provokeFailures(t *testing.T) []request {
+	release := make(chan struct{})
+	dead := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(dead.Close)
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
+	t.Cleanup(silent.Close)
+	t.Cleanup(func() { close(release) })
+	atDead := start(t, "--bot-id=1", "--upstream="+dead.URL)
+	atSilent := start(t, "--bot-id=1", "--upstream-header-timeout=10ms", "--upstream="+silent.URL)
+	var all []request
+	for _, operation := range []string{"GET /v3/chat", "POST /v3/chat", "POST /v3/chat/submit_tool_outputs", "POST /v1/workflows/chat"} {
+		all = append(all, request{operation, "502", atDead, "", nil, ""}, request{operation, "504", atSilent, "", nil, ""})
+	}
+	return append(all, request{"GET /ai/summarize", "200", atDead, "/ai/summarize?text=hi", nil, ""})
+}

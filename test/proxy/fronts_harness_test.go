@@ -1,0 +1,141 @@
+package proxy
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sse-typewriter/internal/testenv"
+)
+
+// front is what stands in front of a server.
+type front struct {
+	base    string
+	restart func() // at the same address; all connections are cut
+}
+
+// fronts are all that we recommend, each with a way to start it to the end of the test.
+var fronts = []struct {
+	name  string
+	start func(*testing.T, *server) front
+	// keepsForwardedFor says that it appends to a client's X-Forwarded-For.
+	keepsForwardedFor bool
+}{
+	{"nginx", func(t *testing.T, s *server) front {
+		n := startNginx(t, s)
+		return front{n.base, n.restart}
+	}, true},
+	{"nginx with TLS", func(t *testing.T, s *server) front {
+		n := startNginx(t, s)
+		return front{n.secure, n.restart}
+	}, true},
+	{"Caddy", func(t *testing.T, s *server) front {
+		c := startCaddy(t, s.address())
+		return front{c.base, c.restart}
+	}, false},
+}
+
+// trust are the settings of clients that trust the certificate of all fronts.
+var trust *tls.Config
+
+// certFile and keyFile are where that certificate is.
+func certFile() string { return filepath.Join(testenv.Folder(), "cert.pem") }
+func keyFile() string  { return filepath.Join(testenv.Folder(), "key.pem") }
+
+// makeCertificate makes one for the loopback, and has [http.DefaultClient] trust it.
+func makeCertificate() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	if err != nil {
+		return err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(24 * time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(crand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return err
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return err
+	}
+	trust = &tls.Config{RootCAs: x509.NewCertPool()}
+	trust.RootCAs.AddCert(cert)
+	http.DefaultTransport.(*http.Transport).TLSClientConfig = trust.Clone()
+	return errors.Join(
+		os.WriteFile(certFile(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
+		os.WriteFile(keyFile(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600),
+	)
+}
+
+// newClient returns a client with connections of its own, which speaks HTTP/2 where that
+// is served, as browsers do.
+func newClient(t *testing.T) *http.Client {
+	transport := &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// newHTTP1Client returns one that speaks HTTP/1.1 alone.
+func newHTTP1Client(t *testing.T) *http.Client {
+	transport := &http.Transport{TLSClientConfig: trust.Clone()}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// recommended reads a file of deploy.
+func recommended(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// replaceOnce makes changes to texts, each of which must fit one place in one of them.
+func replaceOnce(t *testing.T, changes [][2]string, texts ...*string) {
+	t.Helper()
+	for _, c := range changes {
+		found := 0
+		for _, text := range texts {
+			found += strings.Count(*text, c[0])
+			*text = strings.Replace(*text, c[0], c[1], 1)
+		}
+		if found != 1 {
+			t.Fatalf("%d places in deploy have %q, want 1", found, c[0])
+		}
+	}
+}
+
+// findProgram returns the path of a program, or skips the test.
+func findProgram(t *testing.T, program string) string {
+	t.Helper()
+	for _, name := range []string{program, "/usr/sbin/" + program} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Skip(program + " is not installed: scripts/install-test-deps does that")
+	return ""
+}

@@ -1,0 +1,44 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+// What nginx costs until the first event is there is printed, not judged. It runs by
+// itself, before the tests that run at the same time.
+func TestFirstEventLatency(t *testing.T) {
+	const chats = 50
+	u := newUpstream(t, func(c *chat) {
+		c.say("一")
+		c.end()
+	}, nil)
+	s := start(t, "--upstream="+u.URL)
+	n := startNginx(t, s)
+	took := map[string][]time.Duration{}
+	for range chats {
+		for _, base := range []string{s.base, n.base} {
+			began := time.Now()
+			res := ask(t, http.DefaultClient, http.MethodPost, base+"/v3/chat?mode=raw", "")
+			lines := bufio.NewReader(res.Body)
+			readTo(t, lines, "data:")
+			took[base] = append(took[base], time.Since(began))
+			if _, err := io.Copy(io.Discard, lines); err != nil { // so that the connection is used again
+				t.Error(err)
+			}
+			_ = res.Body.Close() // it was read
+		}
+	}
+	for _, of := range took {
+		slices.Sort(of)
+	}
+	median := func(base string) time.Duration { return took[base][chats/2] }
+	p90 := func(base string) time.Duration { return took[base][chats*9/10] }
+	t.Logf("first event of %d chats: direct p50 %v p90 %v, through nginx p50 %v p90 %v, ratio of p50 %.2f, of p90 %.2f",
+		chats, median(s.base), p90(s.base), median(n.base), p90(n.base),
+		float64(median(n.base))/float64(median(s.base)), float64(p90(n.base))/float64(p90(s.base)))
+}

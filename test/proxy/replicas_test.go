@@ -1,0 +1,54 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"sse-typewriter/internal/testenv"
+)
+
+// A replica is killed in the middle of its answers: the pages come back through what is
+// in front to the other one, which completes them, exactly, from Redis and from the AI
+// service.
+func TestReplicaIsLost(t *testing.T) {
+	t.Parallel()
+	for _, front := range behindTwo {
+		t.Run(front.name, func(t *testing.T) {
+			t.Parallel()
+			redis, standIn := testenv.StartRedis(t), start(t)
+			args := []string{"--upstream=" + standIn.base + "/upstream", "--store=" + redis.URL()}
+			one, other := start(t, args...), start(t, args...)
+			base := front.start(t, one, other)
+			whole := &browser{ids: map[string]bool{}}
+			res := ask(t, http.DefaultClient, http.MethodGet, standIn.base+"/v3/chat?message=诗&mode=raw", "")
+			defer res.Body.Close()
+			whole.read(res.Body)
+
+			pages := make([]*browser, 8)
+			ends := make([]<-chan error, len(pages))
+			for i := range pages {
+				pages[i], ends[i] = open(t, base, "诗", "")
+			}
+			testenv.Eventually(t, "all pages have got something", func() bool {
+				return !slices.ContainsFunc(pages, func(b *browser) bool { return b.connections() == 0 })
+			})
+			one.kill()
+			cut := 0
+			for i, page := range pages {
+				if err := receive(t, "a page is told to stop", ends[i]); err != nil {
+					t.Fatal(err)
+				}
+				if page.said() != whole.said() || len(page.again) > 0 {
+					t.Errorf("page %d got %q, twice %q, want %q", i, page.said(), page.again, whole.said())
+				}
+				if page.answers() > 2 {
+					cut++
+				}
+			}
+			if cut == 0 {
+				t.Error("no page was cut")
+			}
+		})
+	}
+}

@@ -1,0 +1,233 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/testenv"
+)
+
+// service is an AI service whose chats go on when their streams are cut, and can be
+// asked for.
+type service struct {
+	*httptest.Server
+
+	mu    sync.Mutex
+	began map[string]time.Time // of the chats, by their message, which is their id
+	again []string             // messages that were asked twice
+}
+
+const (
+	pieces = 60 // of each answer
+	pace   = 150 * time.Millisecond
+)
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	s := &service{began: map[string]time.Time{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v3/chat", s.chat)
+	mux.HandleFunc("GET /v3/chat/retrieve", s.retrieve)
+	mux.HandleFunc("GET /v3/chat/message/list", s.list)
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// piece is a part of the answer in a chat.
+func piece(id string, i int) string { return fmt.Sprintf("%s.%d，", id, i) }
+
+// answer is all of it.
+func answerTo(id string) string {
+	var b strings.Builder
+	for i := range pieces {
+		b.WriteString(piece(id, i))
+	}
+	return b.String()
+}
+
+// object is a message of a chat.
+func object(id, content string) string {
+	return fmt.Sprintf(`{"id":"m%[1]s","conversation_id":"c%[1]s","chat_id":%[1]q,"role":"assistant","type":"answer","content":%[2]q,"content_type":"text"}`, id, content)
+}
+
+// about is a chat's own object.
+func about(id, status string) string {
+	return fmt.Sprintf(`{"id":%[1]q,"conversation_id":"c%[1]s","status":%[2]q}`, id, status)
+}
+
+func (s *service) chat(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	id := gjson.GetBytes(body, "additional_messages.0.content").Str
+	s.mu.Lock()
+	if !s.began[id].IsZero() {
+		s.again = append(s.again, id)
+	}
+	s.began[id] = time.Now()
+	s.mu.Unlock()
+	w.Header().Set("Content-Type", "text/event-stream")
+	send := func(name, data string) {
+		_, _ = io.WriteString(w, "event:"+name+"\ndata:"+data+"\n\n") // an error shows at the client
+		w.(http.Flusher).Flush()
+	}
+	send("conversation.chat.created", about(id, "created"))
+	tick := time.NewTicker(pace)
+	defer tick.Stop()
+	for i := range pieces {
+		send("conversation.message.delta", object(id, piece(id, i)))
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	send("conversation.message.completed", object(id, answerTo(id)))
+	send("conversation.chat.completed", about(id, "completed"))
+	send("done", `"[DONE]"`)
+}
+
+func (s *service) retrieve(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("chat_id")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := "in_progress"
+	if time.Since(s.began[id]) > pieces*pace {
+		status = "completed"
+	}
+	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":`+about(id, status)+`}`) // an error shows at the client
+}
+
+func (s *service) list(w http.ResponseWriter, r *http.Request) {
+	id := r.URL.Query().Get("chat_id")
+	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":[`+object(id, answerTo(id))+`]}`) // as above
+}
+
+// replica is a server that is restarted at its address.
+type replica struct {
+	*server
+	args []string
+}
+
+func startReplica(t *testing.T, args ...string) *replica {
+	t.Helper()
+	args = append([]string{fmt.Sprintf("--addr=127.0.0.1:%d", freePort(t))}, args...)
+	return &replica{start(t, args...), args}
+}
+
+// restart has the replica end as a deployment does, and starts it again. While it
+// drains it says that it is not ready, and opens no stream. It returns how many readers
+// it had to send elsewhere.
+func (r *replica) restart(t *testing.T) (sent int) {
+	t.Helper()
+	r.Signal(syscall.SIGTERM)
+	testenv.Eventually(t, "it is not ready", func() bool { return statusOf(t, r.base+"/readyz") == http.StatusServiceUnavailable })
+	res := ask(t, http.DefaultClient, http.MethodPost, r.base+"/v3/chat?message=late", "")
+	body, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close() // it is read
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !res.Close || gjson.GetBytes(body, "code").Int() != 5032 {
+		t.Errorf("a new stream while it drains: %v %s", res, body)
+	}
+	if err := r.Cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v: %s", err, r.Log.String())
+	}
+	for _, outcome := range r.outcomes() {
+		if outcome == "handed_over" {
+			sent++
+		}
+	}
+	r.server = start(t, r.args...)
+	testenv.Eventually(t, "it is ready", func() bool { return statusOf(t, r.base+"/readyz") == http.StatusOK })
+	return sent
+}
+
+func statusOf(t *testing.T, url string) int {
+	t.Helper()
+	res := ask(t, http.DefaultClient, http.MethodGet, url, "")
+	_ = res.Body.Close() // the status is all
+	return res.StatusCode
+}
+
+// Two replicas under nginx are restarted, one after the other, while two hundred pages
+// read: no page loses or repeats a character.
+func TestRollingRestart(t *testing.T) {
+	const pages = 200
+	up := newService(t)
+	args := []string{
+		"--upstream=" + up.URL, "--store=" + testenv.StartRedis(t).URL(), "--drain-timeout=1s", "--min-interval=50ms",
+	}
+	a, b := startReplica(t, args...), startReplica(t, args...)
+	n := startNginx(t, a.server,
+		[2]string{"keepalive 32;", "server " + b.address() + " max_fails=0;\n\tkeepalive 32;"},
+		// The machine is busy. That nothing is asked twice is seen below.
+		[2]string{"proxy_connect_timeout 5s;", "proxy_connect_timeout 30s;"},
+		[2]string{"proxy_next_upstream_timeout 100ms;", "proxy_next_upstream_timeout 30s;"},
+	)
+	var all []*browser
+	var ends []<-chan error
+	for i := range pages {
+		page, ended := open(t, n.base, fmt.Sprint(100+i), "&max_lag=1s&mode="+[]string{"typewriter", "smooth", "raw"}[i%3])
+		all, ends = append(all, page), append(ends, ended)
+	}
+	answers := pages // so many, in all
+	await := func() {
+		t.Helper()
+		testenv.Eventually(t, "all pages have come back", func() bool {
+			came := 0
+			for _, page := range all {
+				came += page.answers()
+			}
+			return came >= answers
+		})
+	}
+	testenv.Eventually(t, "all pages read", func() bool {
+		return !slices.ContainsFunc(all, func(b *browser) bool { return b.said() == "" })
+	})
+	for _, r := range []*replica{a, b} {
+		sent := r.restart(t)
+		if sent == 0 {
+			t.Error("nobody read from a replica")
+		}
+		answers += sent
+		await()
+	}
+	for i, page := range all {
+		if err := receive(t, "a page is told to stop", ends[i]); err != nil {
+			t.Fatalf("page %d: %v", i, err)
+		}
+		page.checkRolled(t, fmt.Sprint(100+i))
+	}
+	if up.mu.Lock(); len(up.again) > 0 {
+		t.Errorf("asked twice: %q", up.again)
+	}
+	up.mu.Unlock()
+	t.Logf("%d pages read on %d connections", pages, answers)
+}
+
+// checkRolled holds what a page got to the answer to its message.
+func (b *browser) checkRolled(t *testing.T, message string) {
+	t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if got, want := b.text.String(), answerTo(message); got != want {
+		t.Errorf("got text %q\nwant %q", got, want)
+	}
+	if len(b.again) > 0 || len(b.backwards) > 0 {
+		t.Errorf("page %s: ids that came twice: %q; ids that went back: %q", message, b.again, b.backwards)
+	}
+	if len(b.errors) > 0 || b.names[len(b.names)-1] != "done" {
+		t.Errorf("page %s: got events %q, errors %q", message, b.names, b.errors)
+	}
+}

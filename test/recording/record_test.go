@@ -1,0 +1,160 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sse-typewriter/internal/terminal"
+)
+
+var (
+	update = flag.Bool("update", false, "write the picture")
+	seed   = flag.Uint64("seed", 8, "of all that is random in it")
+)
+
+const (
+	picture  = "../../docs/img/terminal.svg"
+	question = "写一首关于秋天的诗"
+	prompt   = "$ "
+)
+
+// How a command is typed, and how long its end is looked at.
+const (
+	beforeCommand = 600 * time.Millisecond
+	leastKey      = 50 * time.Millisecond
+	mostKey       = 130 * time.Millisecond
+	afterCommand  = 400 * time.Millisecond
+	afterEnd      = 5 * time.Second
+)
+
+// written is what appears on the screen at a time.
+type written struct {
+	at   time.Duration
+	text string
+}
+
+// session is all that appears: a command is typed, and it runs.
+func session(t *testing.T) (all []written, length time.Duration) {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(*seed, 0))
+	all = []written{{0, prompt}}
+	at := beforeCommand
+	for _, key := range clusters(`sse-typewriter chat "` + question + `"`) {
+		all = append(all, written{at, key})
+		at += leastKey + time.Duration(rng.Int64N(int64(mostKey-leastKey)))
+	}
+	at += afterCommand
+	all = append(all, written{at, "\n"})
+	out, took := chat(t)
+	for _, w := range out {
+		all = append(all, written{at + w.at, w.text})
+	}
+	at += took
+	all = append(all, written{at, prompt})
+	return all, at + afterEnd
+}
+
+// chat is what the client writes, and how long it runs.
+func chat(t *testing.T) (out []written, took time.Duration) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		note := writerFunc(func(p []byte) (int, error) {
+			out = append(out, written{time.Since(start), string(p)})
+			return len(p), nil
+		})
+		screen := terminal.Terminal{Out: note, Rich: true, Faint: true}
+		options := terminal.Options{URL: "http://127.0.0.1:8380", Message: []string{question}}
+		if err := terminal.Run(t.Context(), options, screen, newServer(*seed)); err != nil {
+			t.Fatal(err)
+		}
+		took = time.Since(start)
+	})
+	return out, took
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestRecording fails when the picture shows what the client does not do any more. With
+// -update, it is drawn anew.
+func TestRecording(t *testing.T) {
+	all, length := session(t)
+	got := draw(all, length)
+	if *update {
+		if err := os.WriteFile(picture, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("docs/img/terminal.svg is out of date: run make recording")
+	}
+}
+
+// The picture is small, is XML, holds all of the answer, and has nothing run or loaded.
+func TestPicture(t *testing.T) {
+	const most = 60 << 10
+	data, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) > most {
+		t.Errorf("it has %d bytes, want at most %d", len(data), most)
+	}
+	var text strings.Builder
+	decoder := xml.NewDecoder(bytes.NewReader(data))
+	inText := 0
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch token := token.(type) {
+		case xml.StartElement:
+			if token.Name.Local == "text" {
+				inText++
+			}
+			if strings.Contains(" script image foreignObject a use ", " "+token.Name.Local+" ") {
+				t.Errorf("it has a %s", token.Name.Local)
+			}
+		case xml.EndElement:
+			if token.Name.Local == "text" {
+				inText--
+				text.WriteByte('\n')
+			}
+		case xml.CharData:
+			if inText > 0 {
+				text.Write(token)
+			}
+		}
+	}
+	poem, err := os.ReadFile("../../mock/texts/poem.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.ReplaceAll(string(poem), "\n\n", "\n") // an empty line has no text
+	if !strings.Contains(text.String(), want) || !strings.Contains(text.String(), question) {
+		t.Errorf("it says %q, want %q in it", text.String(), want)
+	}
+	if found := regexp.MustCompile(`url\(http|@import|href`).Find(data); found != nil {
+		t.Errorf("it has %q", found)
+	}
+}
