@@ -13,7 +13,6 @@ import (
 )
 
 // patience bounds waits for what must happen.
-const patience = 30 * time.Second
 
 func open(t *testing.T, server *testenv.Redis, bounds limits.Bounds) (*Limiter, *testenv.Output) {
 	t.Helper()
