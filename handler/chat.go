@@ -73,7 +73,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 		return
 	}
 	defer leave()
-	defer WatchLeaving(c)()
+	defer CancelOnDisconnect(c)()
 	if s, ok := h.openChat(ctx, c, o, body); ok {
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: withIDs})
 	}
@@ -85,7 +85,7 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	if !ok {
 		return
 	}
-	defer WatchLeaving(c)()
+	defer CancelOnDisconnect(c)()
 	s, ok := h.openChat(ctx, c, o, body)
 	if !ok {
 		return
@@ -99,7 +99,7 @@ func tellAddress(c *app.RequestContext, s *streams.Stream) {
 	url := streamsPath + s.ID
 	c.Response.Header.Set("Location", url)
 	c.Response.Header.Set("Preference-Applied", "respond-async")
-	if s.Unshared {
+	if s.LocalOnly {
 		c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
 	}
 	c.Data(http.StatusAccepted, "application/json", marshal(struct {
@@ -162,7 +162,7 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 	defer func() { seen.end(ctx, s, err) }()
 	w := newEventWriter(c, s, v.withIDs)
 	w.seen = seen
-	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Forget: !s.Kept()}
+	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, TrimPlayed: !s.Kept()}
 	if err = play(ctx, w, player, v.withIDs && c.IsGet()); err != nil {
 		w.body.abort(err)
 	}

@@ -91,7 +91,7 @@ func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
 	}
 	up := newUpload(c, h.MaxUploadBytes)
 	if up == nil {
-		defer WatchLeaving(c)()
+		defer CancelOnDisconnect(c)()
 	} else {
 		defer up.stop(c)
 		req.Upload, req.Length = up, up.length
@@ -166,7 +166,7 @@ func (h *Handler) forwardOrGet(ctx context.Context, c *app.RequestContext, req u
 	if !ok {
 		return
 	}
-	defer WatchLeaving(c)()
+	defer CancelOnDisconnect(c)()
 	get := upstream.Request{Method: http.MethodGet, Path: req.Path, Query: req.Query, Header: req.Header.Clone()}
 	req.Body = body
 	reply, err := h.Upstream.Do(ctx, req)

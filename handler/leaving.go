@@ -41,10 +41,10 @@ func (h *Handler) attend(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
-// WatchLeaving has the context that a request's handler was given cancelled when the
+// CancelOnDisconnect has the context that a request's handler was given cancelled when the
 // client leaves, until the returned function is called. The request's body must have
 // been read to its end. The request must be one that came through a Handler's engine.
-func WatchLeaving(c *app.RequestContext) (stop func()) {
+func CancelOnDisconnect(c *app.RequestContext) (stop func()) {
 	from := c.MustGet(clientKey).(client)
 	return from.conn.Watch(from.leave)
 }

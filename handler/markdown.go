@@ -22,7 +22,7 @@ func (h *Handler) markdown(ctx context.Context, c *app.RequestContext) {
 	if !ok {
 		return
 	}
-	defer WatchLeaving(c)()
+	defer CancelOnDisconnect(c)()
 	select {
 	case h.conversions <- struct{}{}:
 		defer func() { <-h.conversions }()

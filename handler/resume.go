@@ -103,11 +103,11 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	}
 	n, ended := s.Log.Len()
 	switch {
-	case s.Log.Left():
+	case s.Log.HandedOff():
 		s.Detach()
 		h.Metrics.Resumed(resumeUnavailable)
 		h.unavailable(c)
-	case !s.Log.Holds(from):
+	case !s.Log.Contains(from):
 		s.Detach()
 		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
 	case ended && from.Entry == n:
@@ -123,7 +123,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		}
 		defer leave()
 		h.Metrics.Resumed("resumed")
-		defer WatchLeaving(c)()
+		defer CancelOnDisconnect(c)()
 		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from, known: n})
 	}
 }

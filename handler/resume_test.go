@@ -363,7 +363,7 @@ func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3))
 		h.Streams = streams.NewRegistry(100 << 10)
-		h.Streams.Full = upstream.ErrorEvent(upstream.ErrRefused)
+		h.Streams.Full = upstream.ErrorEvent(upstream.ErrTooLarge)
 		a, _ := serve(t.Context(), t, engine, getChat("/long-line", "&mode=raw"))
 		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
 		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {

@@ -121,7 +121,7 @@ func (g *sight) waiting() int {
 	g.mu.Lock()
 	at := g.at
 	g.mu.Unlock()
-	return g.log.Waiting(at)
+	return g.log.Backlog(at)
 }
 
 // end tells how the stream ended: err is how playing it did.
@@ -131,7 +131,7 @@ func (g *sight) end(ctx context.Context, s *streams.Stream, err error) {
 		outcome = upstream.ErrInternal.Reason // what it was is logged already
 	} else if err != nil {
 		outcome, cause = "left", err
-	} else if s.Log.Left() {
+	} else if s.Log.HandedOff() {
 		outcome = "handed_over"
 	} else if reason, why := s.Failure(); reason != "" {
 		outcome, cause = reason, why

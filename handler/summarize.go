@@ -78,7 +78,7 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, ask s
 		}
 		defer leave()
 	}
-	defer WatchLeaving(c)()
+	defer CancelOnDisconnect(c)()
 	header := h.upstreamHeader(c)
 	header.Set("Content-Type", "application/json")
 	s := h.recordSummary(o, chatJob{job, header, body}) //nolint:contextcheck // the stream's life is its own, as a chat's is

@@ -121,8 +121,8 @@ func TestSummaryIsTakenOver(t *testing.T) {
 		id := strings.TrimPrefix(at, streamsPath)
 		s, _ := h.Streams.Attach(id, "")
 		n, _ := s.Log.Len()
-		events, source := h.proceed(t.Context(), http.Header{}, s.Log.Seen(n))
-		texts := progressOf(s.Log.Seen(n))
+		events, source := h.proceed(t.Context(), http.Header{}, s.Log.Events(n))
+		texts := progressOf(s.Log.Events(n))
 		texts = append(texts, progressOf(events)...)
 		for i := 1; i < len(texts); i++ {
 			if texts[i].Get("progress").Num < texts[i-1].Get("progress").Num {

@@ -43,7 +43,7 @@ func newUpload(c *app.RequestContext, limit int64) *upload {
 	default:
 		return &upload{
 			length: length, r: newPatientReader(c), left: limit,
-			watch: func() func() { return WatchLeaving(c) },
+			watch: func() func() { return CancelOnDisconnect(c) },
 		}
 	}
 }

@@ -38,7 +38,7 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool) *eve
 	if s.LogID != "" {
 		header.Set(headerLogID, s.LogID)
 	}
-	if s.Unshared {
+	if s.LocalOnly {
 		header.Set("Typewriter-Resume", resumeUnavailable)
 	}
 	if withIDs {

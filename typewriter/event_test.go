@@ -124,7 +124,7 @@ func TestPlayForgets(t *testing.T) {
 			log, r := NewLog(0), newRecorder(t)
 			fill(t, log, content, 0, 1000)
 			log.End()
-			p := Player{Log: log, Pace: DefaultPace(Typewriter), Forget: forget}
+			p := Player{Log: log, Pace: DefaultPace(Typewriter), TrimPlayed: forget}
 			if err := p.Play(context.Background(), r); err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func TestPlayKeepsNoBuffer(t *testing.T) {
 				pace := DefaultPace(test.mode)
 				pace.MaxLag = 0
 				played := make(chan error)
-				go func() { played <- (&Player{Log: log, Pace: pace, Forget: true}).Play(ctx, &sink{}) }()
+				go func() { played <- (&Player{Log: log, Pace: pace, TrimPlayed: true}).Play(ctx, &sink{}) }()
 				synctest.Wait()
 				if test.then != nil {
 					test.then(t, log)

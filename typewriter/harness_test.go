@@ -109,7 +109,7 @@ func play(t *testing.T, pace Pace, pattern []arrival) *recorder {
 		log := NewLog(0)
 		r = newRecorder(t)
 		go feed(t, log, pattern)
-		p := Player{Log: log, Pace: pace, Forget: true}
+		p := Player{Log: log, Pace: pace, TrimPlayed: true}
 		if err := p.Play(context.Background(), r); err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,7 @@ type Log struct {
 	freed   bool
 	left    bool
 	leftAt  int   // how many entries readers see of a log that was left
-	gate    *Gate // nil: readers see everything
+	gate    *Barrier // nil: readers see everything
 	readers []*reader
 
 	// What Drop let go of: so many entries and bytes of text came before the first that
@@ -273,8 +273,8 @@ func (l *Log) shown() (n int, ended bool) {
 	return l.entries0 + len(l.entries), l.ended
 }
 
-// Seen returns the first n events.
-func (l *Log) Seen(n int) iter.Seq[Event] {
+// Events returns the first n events.
+func (l *Log) Events(n int) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for i := range n {
 			if e, _, ok := l.Read(i); !ok || !yield(e) {
@@ -292,9 +292,9 @@ func (l *Log) state() (n int, ended, skipped bool) {
 	return n, ended, l.skipped
 }
 
-// Holds reports whether a position is one that playing this log leads to: the end of
+// Contains reports whether a position is one that playing this log leads to: the end of
 // an entry or of a character of its text. Entries that were dropped are not.
-func (l *Log) Holds(p Position) bool {
+func (l *Log) Contains(p Position) bool {
 	n, _ := l.Len()
 	if p.Entry < l.firstEntry() || p.Entry > n || p.Entry == n && p.Offset > 0 {
 		return false
@@ -311,10 +311,10 @@ func (l *Log) Holds(p Position) bool {
 	return at == p.Offset
 }
 
-// Waiting counts the clusters of text that readers can see and that follow a position,
+// Backlog counts the clusters of text that readers can see and that follow a position,
 // as if no cluster ended before the position and all text were of one channel. A
 // position in what was dropped is taken for the beginning of what is kept.
-func (l *Log) Waiting(from Position) int {
+func (l *Log) Backlog(from Position) int {
 	var split splitter
 	n := 0
 	for text := l.after(from); text != ""; n++ {
@@ -354,9 +354,9 @@ func (l *Log) firstEntry() int {
 // little for each.
 const dropMin = 64
 
-// Drop says that the entries before i will not be read again. Their memory is
+// Trim says that the entries before i will not be read again. Their memory is
 // freed now or, to make fewer copies, at a later call. It reports whether it is now.
-func (l *Log) Drop(i int) (freed bool) {
+func (l *Log) Trim(i int) (freed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(i-l.entries0, len(l.entries)) // a player may begin beyond the end

@@ -92,7 +92,7 @@ func TestLogIsBounded(t *testing.T) {
 	if n, _ := log.Len(); n != 100 || log.Size() != size {
 		t.Errorf("the event that did not fit left %d entries and %d bytes", n, log.Size())
 	}
-	log.Drop(90)
+	log.Trim(90)
 	fill(t, log, content, 200, 90)
 	if err := log.Append(text("1")); !errors.Is(err, ErrFull) {
 		t.Errorf("after a drop: got error %v, want %v", err, ErrFull)
@@ -130,12 +130,12 @@ func TestLogDrops(t *testing.T) {
 	fill(t, log, reasoning, 0, 30)
 	fill(t, log, content, 30, 170)
 	size := log.Size()
-	log.Drop(dropMin - 1) // too few
-	log.Drop(99)          // less than half
+	log.Trim(dropMin - 1) // too few
+	log.Trim(99)          // less than half
 	if log.Size() != size {
 		t.Errorf("small drops made %d bytes of %d", log.Size(), size)
 	}
-	log.Drop(120)
+	log.Trim(120)
 	if want := content.size() + 80*(8+3); log.Size() != want {
 		t.Errorf("the rest takes %d bytes, want %d", log.Size(), want)
 	}
@@ -145,7 +145,7 @@ func TestLogDrops(t *testing.T) {
 	for i := 120; i < 200; i++ {
 		checkRead(t, log, i, content, i)
 	}
-	log.Drop(200)
+	log.Trim(200)
 	if log.Size() != content.size() {
 		t.Errorf("an empty log takes %d bytes, want %d", log.Size(), content.size())
 	}
@@ -162,19 +162,19 @@ func TestLogDrops(t *testing.T) {
 func TestLogDropsBeyondItsEnd(t *testing.T) {
 	log := NewLog(0)
 	fill(t, log, content, 0, 10)
-	log.Drop(1000)
+	log.Trim(1000)
 	fill(t, log, content, 10, 90)
 	for i := range 100 {
 		if i >= 10 {
 			checkRead(t, log, i, content, i)
 		}
 	}
-	log.Drop(1000)
+	log.Trim(1000)
 	if n, _ := log.Len(); n != 100 {
 		t.Errorf("log has %d entries, want 100", n)
 	}
 	log.End()
-	p := Player{Log: log, Pace: DefaultPace(Raw), From: Position{Entry: 1000}, Forget: true}
+	p := Player{Log: log, Pace: DefaultPace(Raw), From: Position{Entry: 1000}, TrimPlayed: true}
 	if err := p.Play(context.Background(), newRecorder(t)); err != nil {
 		t.Error(err)
 	}
@@ -183,7 +183,7 @@ func TestLogDropsBeyondItsEnd(t *testing.T) {
 func TestLogReadOfDroppedPanics(t *testing.T) {
 	log := NewLog(0)
 	fill(t, log, content, 0, 100)
-	log.Drop(100)
+	log.Trim(100)
 	defer func() {
 		if recover() == nil {
 			t.Error("reading a dropped entry did not panic")
@@ -202,7 +202,7 @@ func TestLogStringsOutliveDrops(t *testing.T) {
 			e, _, _ := log.Read(i)
 			kept = append(kept, e)
 		}
-		log.Drop((round+1)*200 - 10)
+		log.Trim((round+1)*200 - 10)
 	}
 	for i, e := range kept {
 		if e.Text != strconv.Itoa(i) {
@@ -219,7 +219,7 @@ func TestLogWrapsAround(t *testing.T) {
 		for i := range 1000 {
 			fill(t, log, frames[i/10%2], i, 1)
 			if i%100 == 99 {
-				log.Drop(i - 20)
+				log.Trim(i - 20)
 			}
 			for j := max(log.entries0, i-50); j <= i; j++ {
 				checkRead(t, log, j, frames[j/10%2], j)
@@ -272,7 +272,7 @@ func TestLogConcurrently(t *testing.T) {
 					texts = append(texts, e.Text)
 				}
 				if forget {
-					log.Drop(n)
+					log.Trim(n)
 				}
 				if over = ended; !over {
 					<-ready
@@ -376,7 +376,7 @@ func TestLogRuns(t *testing.T) {
 			fill(t, log, frames[i/long%3], i, 1)
 		}
 		for _, from := range []int{0, 250, 251, 375, 448, 500} {
-			log.Drop(from)
+			log.Trim(from)
 			for i := max(from, log.entries0); i < 500; i++ {
 				checkRead(t, log, i, frames[i/long%3], i)
 			}

@@ -61,8 +61,8 @@ type Player struct {
 	// Heartbeat is how long nothing is written before a heartbeat is; 0: never.
 	Heartbeat time.Duration
 
-	// Forget lets go of the log's entries once they are played.
-	Forget bool
+	// TrimPlayed lets go of the log's entries once they are played.
+	TrimPlayed bool
 }
 
 // Play writes the events of the log from the player's position on, each when it

@@ -83,7 +83,7 @@ func checkPlay(t *testing.T, r *rand.Rand, pace Pace, items []item) {
 		go feed(t, log, pattern)
 	}
 	forget := r.IntN(2) == 0
-	p := Player{Log: log, Pace: pace, Forget: forget}
+	p := Player{Log: log, Pace: pace, TrimPlayed: forget}
 	if err := p.Play(context.Background(), rec); err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (s *script) round(news bool) (over bool, err error) {
 	if err := s.finish(); err != nil {
 		return false, err
 	}
-	if s.player.Forget && s.log.Drop(s.pos.Entry) {
+	if s.player.TrimPlayed && s.log.Trim(s.pos.Entry) {
 		s.letGo()
 	}
 	if s.wrote {

@@ -25,7 +25,7 @@ func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) e
 	recorded := make(chan error, 1)
 	// It ends with texts or, after ctx, with the next of them.
 	go func() { recorded <- Record(plainEvents(ctx, texts), log, Event{Frame: plain}) }()
-	player := Player{Log: log, Pace: pace, Forget: true}
+	player := Player{Log: log, Pace: pace, TrimPlayed: true}
 	err := player.Play(ctx, plainWriter{w})
 	cancel()
 	if failed := <-recorded; err == nil {

@@ -15,7 +15,7 @@ func TestWaiting(t *testing.T) {
 	}
 	check := func(from Position, want int) {
 		t.Helper()
-		if got := log.Waiting(from); got != want {
+		if got := log.Backlog(from); got != want {
 			t.Errorf("%v: %d clusters wait, want %d", from, got, want)
 		}
 	}
@@ -38,12 +38,12 @@ func TestWaiting(t *testing.T) {
 		check(test.from, test.want)
 	}
 
-	gate := log.Gate()
+	gate := log.Barrier()
 	if err := log.Append(text("xyz")); err != nil {
 		t.Fatal(err)
 	}
 	check(Position{2, 0}, 4)
-	gate.Pass(6)
+	gate.Advance(6)
 	check(Position{2, 0}, 7)
 	log.End()
 	check(Position{2, 0}, 7)
@@ -55,7 +55,7 @@ func TestWaiting(t *testing.T) {
 func TestWaitingAfterDrop(t *testing.T) {
 	log := NewLog(0)
 	fill(t, log, content, 1000, 2*dropMin) // four characters each
-	log.Drop(dropMin)
+	log.Trim(dropMin)
 	for _, test := range []struct {
 		from Position
 		want int
@@ -66,7 +66,7 @@ func TestWaitingAfterDrop(t *testing.T) {
 		{Position{2*dropMin - 1, 1}, 3},
 		{Position{2 * dropMin, 0}, 0},
 	} {
-		if got := log.Waiting(test.from); got != test.want {
+		if got := log.Backlog(test.from); got != test.want {
 			t.Errorf("%v: %d clusters wait, want %d", test.from, got, test.want)
 		}
 	}
@@ -77,6 +77,6 @@ func BenchmarkWaiting(b *testing.B) {
 	log := NewLog(0)
 	_ = log.Append(text(strings.Repeat("今天天气很好，", 14)))
 	for b.Loop() {
-		log.Waiting(Position{})
+		log.Backlog(Position{})
 	}
 }

@@ -46,9 +46,9 @@ var (
 	errLong = errors.New("the upstream did not come to an end")
 )
 
-// ErrRefused is how a stream ended whose events were not wanted to the end, since
+// ErrTooLarge is how a stream ended whose events were not wanted to the end, since
 // there was no room for them.
-var ErrRefused = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
+var ErrTooLarge = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
 
 // ErrInternal is a bug of ours.
 var ErrInternal = &Error{"internal", http.StatusInternalServerError, 5000, "internal error", nil}

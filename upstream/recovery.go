@@ -84,7 +84,7 @@ func (r *recovery) run(ctx context.Context, ended *Error, yield func(typewriter.
 	case r.seen.ended:
 		// All has been told but, it may be, audio, which cannot be fetched.
 		if !yield(DoneEvent()) {
-			return ErrRefused
+			return ErrTooLarge
 		}
 		return nil
 	case !r.seen.canRecover():
@@ -102,7 +102,7 @@ func (r *recovery) run(ctx context.Context, ended *Error, yield func(typewriter.
 	}
 	for e := range missing(r.seen, chat, messages) {
 		if !yield(e) {
-			return ErrRefused
+			return ErrTooLarge
 		}
 	}
 	return nil

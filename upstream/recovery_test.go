@@ -317,8 +317,8 @@ func TestRestIsRefused(t *testing.T) {
 					break
 				}
 			}
-			if n != wanted+1 || wanted < 5 && failure() != ErrRefused {
-				t.Errorf("got %d events and %v, want %d and %v", n, failure(), wanted+1, ErrRefused)
+			if n != wanted+1 || wanted < 5 && failure() != ErrTooLarge {
+				t.Errorf("got %d events and %v, want %d and %v", n, failure(), wanted+1, ErrTooLarge)
 			}
 		})
 	}
@@ -331,8 +331,8 @@ func TestRestIsRefused(t *testing.T) {
 			break
 		}
 	}
-	if failure() != ErrRefused {
-		t.Errorf("got %v for a done, want %v", failure(), ErrRefused)
+	if failure() != ErrTooLarge {
+		t.Errorf("got %v for a done, want %v", failure(), ErrTooLarge)
 	}
 }
 

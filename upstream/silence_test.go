@@ -137,8 +137,8 @@ func TestRefused(t *testing.T) {
 			n++
 			break
 		}
-		if err := failure(); n != 1 || err != ErrRefused {
-			t.Errorf("got %d events and %v, want 1 and %v", n, err, ErrRefused)
+		if err := failure(); n != 1 || err != ErrTooLarge {
+			t.Errorf("got %d events and %v, want 1 and %v", n, err, ErrTooLarge)
 		}
 	}
 }

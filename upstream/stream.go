@@ -45,7 +45,7 @@ func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Err
 func ending(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq[typewriter.Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(typewriter.Event) bool) {
-		if failed = run(yield); failed != nil && failed != ErrRefused {
+		if failed = run(yield); failed != nil && failed != ErrTooLarge {
 			yield(ErrorEvent(failed))
 		}
 	}, func() *Error { return failed }
@@ -69,7 +69,7 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 		}
 		event, phase := decoder.event(e.Type, e.Data)
 		if !yield(event) {
-			return ErrRefused
+			return ErrTooLarge
 		}
 		if phase == done {
 			return nil

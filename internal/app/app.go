@@ -83,7 +83,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	source := conf.Upstream
 	if source == "" {
 		standIn := mock.New(conf.Seed)
-		standIn.Watch = handler.WatchLeaving
+		standIn.Watch = handler.CancelOnDisconnect
 		standIn.Register(engine.Engine, standInPath)
 		source = "the stand-in at " + address + standInPath + ", since none is configured"
 	}
@@ -112,6 +112,6 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	_ = listener.Close() // nobody new
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	listener.Flushed(flush)
+	listener.WaitFlushed(flush)
 	return nil
 }

@@ -73,9 +73,9 @@ func (c *Conn) enter(state int32) {
 	old := c.state.Swap(state)
 	switch {
 	case state == replying && old != replying:
-		c.listener.leaving.Add()
+		c.listener.flushing.Add()
 	case old == replying && state != replying:
-		c.listener.leaving.Done()
+		c.listener.flushing.Done()
 	}
 }
 

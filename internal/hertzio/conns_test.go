@@ -136,12 +136,12 @@ func TestFlushed(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, conn, _ := connect(t)
 				conn.Begin()
-				l.Flushed(t.Context()) // that it is answered is not its business
+				l.WaitFlushed(t.Context()) // that it is answered is not its business
 				conn.End()
 				flushed := make(chan struct{})
 				go func() {
 					defer close(flushed)
-					l.Flushed(t.Context())
+					l.WaitFlushed(t.Context())
 				}()
 				synctest.Wait()
 				select {
@@ -152,7 +152,7 @@ func TestFlushed(t *testing.T) {
 				end(conn)
 				<-flushed
 				_ = conn.Close()
-				if n := l.leaving.Len(); n != 0 {
+				if n := l.flushing.Len(); n != 0 {
 					t.Errorf("%d are counted", n)
 				}
 			})

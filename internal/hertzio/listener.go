@@ -32,7 +32,7 @@ type Listener struct {
 	Logger *slog.Logger
 
 	open    atomic.Int64
-	leaving inflight.Group // replies that a handler has ended, and that are on their way
+	flushing inflight.Group // replies that a handler has ended, and that are on their way
 	warned  atomic.Int64   // when Logger was told, in Unix seconds
 }
 
@@ -70,8 +70,8 @@ func (l *Listener) warn() {
 // Open returns how many connections are open.
 func (l *Listener) Open() int64 { return l.open.Load() }
 
-// Flushed waits until the replies that handlers have ended are written, or until ctx
+// WaitFlushed waits until the replies that handlers have ended are written, or until ctx
 // is done.
-func (l *Listener) Flushed(ctx context.Context) {
-	_ = l.leaving.Wait(ctx) // then they are not
+func (l *Listener) WaitFlushed(ctx context.Context) {
+	_ = l.flushing.Wait(ctx) // then they are not
 }

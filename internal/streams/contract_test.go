@@ -103,7 +103,7 @@ func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Str
 	}
 	source.LogID = "log"
 	s := r.Open(streams.NewID(), "owner", true, source)
-	if s.Unshared {
+	if s.LocalOnly {
 		t.Fatal("not shared")
 	}
 	return s
@@ -372,7 +372,7 @@ func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
 	if err := feed.Log.Append(event(0)); err != nil {
 		return err
 	}
-	feed.Loaded()
+	feed.OnLoaded()
 	<-s.orphaned
 	return streams.ErrOrphaned
 }
@@ -404,7 +404,7 @@ func TestTakeOverAtTheEnd(t *testing.T) {
 	<-store.ending
 	close(store.orphaned)
 	await(t, adopted.Log, 1, true)
-	if !adopted.Log.Left() {
+	if !adopted.Log.HandedOff() {
 		t.Error("the stream has ended for its viewers")
 	}
 	close(store.end)
@@ -447,7 +447,7 @@ func TestTakeOverAndLost(t *testing.T) {
 	<-store.lost
 	r.here.Stop()
 	await(t, adopted.Log, 3, true)
-	if !adopted.Log.Left() {
+	if !adopted.Log.HandedOff() {
 		t.Error("the stream has ended for its viewers")
 	}
 	server.Resume()

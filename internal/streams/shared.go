@@ -25,20 +25,20 @@ func (r *Registry) share(s *Stream) {
 		return
 	}
 	s.shared = true
-	s.Unshared = r.Store.Create(r.writing, s.ID, s.about()) != nil
+	s.LocalOnly = r.Store.Create(r.writing, s.ID, s.about()) != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.write(s)
 }
 
-func (s *Stream) about() About {
-	return About{Seal: s.owner, LogID: s.LogID, Started: s.Log.Started()}
+func (s *Stream) about() Metadata {
+	return Metadata{OwnerHash: s.owner, LogID: s.LogID, Started: s.Log.Started()}
 }
 
 // feed is the stream for the store to write. What is in its log by now came from there.
 func (s *Stream) feed() Feed {
-	gate := s.Log.Gate()
-	return Feed{About: s.about(), Gate: gate, Written: gate.Passed(), Asked: s.asked}
+	barrier := s.Log.Barrier()
+	return Feed{Metadata: s.about(), Barrier: barrier, Written: barrier.Committed(), OnCommand: s.asked}
 }
 
 // write starts to write a stream to the store; with the lock held. It ends when the log
@@ -49,8 +49,8 @@ func (r *Registry) write(s *Stream) bool {
 		return false
 	}
 	feed := s.feed()
-	if s.Unshared {
-		feed.Gate.Open() // the store is out of reach already
+	if s.LocalOnly {
+		feed.Barrier.Open() // the store is out of reach already
 	}
 	r.writers.Go(func() {
 		_ = r.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
@@ -60,11 +60,11 @@ func (r *Registry) write(s *Stream) bool {
 }
 
 // asked does what another replica asks.
-func (s *Stream) asked(ask Ask) {
+func (s *Stream) asked(ask Command) {
 	switch ask {
-	case AskSkip:
+	case CommandSkip:
 		s.Log.Skip()
-	case AskStop:
+	case CommandStop:
 		r := s.registry
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -73,7 +73,7 @@ func (s *Stream) asked(ask Ask) {
 			r.work.Go(func() { s.Cancel(r.sharing) })
 		}
 		s.stopping = true
-	case AskView:
+	case CommandView:
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
 		s.settle() // the grace begins again
@@ -96,9 +96,9 @@ func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue)
 	}
 	sealed := seal(id, owner)
 	if err != nil {
-		about.Seal = make([]byte, len(sealed))
+		about.OwnerHash = make([]byte, len(sealed))
 	}
-	if subtle.ConstantTimeCompare(about.Seal, sealed) != 1 {
+	if subtle.ConstantTimeCompare(about.OwnerHash, sealed) != 1 {
 		return nil, ErrGone
 	}
 	s, err := r.adopt(id, about, proceed) //nolint:contextcheck // the stream outlives its first viewer
@@ -110,7 +110,7 @@ func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue)
 
 // adopt adds a stream of another replica, with a viewer, and starts to read it. It ends
 // with the stream, or when nobody looks on any more.
-func (r *Registry) adopt(id string, about About, proceed Continue) (*Stream, error) {
+func (r *Registry) adopt(id string, about Metadata, proceed Continue) (*Stream, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s, ok := r.streams[id]; ok { // another viewer was faster
@@ -124,7 +124,7 @@ func (r *Registry) adopt(id string, about About, proceed Continue) (*Stream, err
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
 		ID: id, LogID: about.LogID, Log: typewriter.NewLogSince(about.Started, r.budget, streamBytes),
-		registry: r, owner: about.Seal, kept: true, shared: true, remote: true,
+		registry: r, owner: about.OwnerHash, kept: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
 	s.source = s.borrowed(cancel)
@@ -158,14 +158,14 @@ func (s *Stream) awaitLoad(ctx context.Context) error {
 func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 	loaded := false
 	err := r.Store.Read(ctx, s.ID, Feed{
-		About: s.about(), Log: s.Log, Asked: s.asked,
-		Loaded: func() {
+		Metadata: s.about(), Log: s.Log, OnCommand: s.asked,
+		OnLoaded: func() {
 			if !loaded {
 				loaded = true
 				close(s.loaded)
 			}
 		},
-		Viewed: func() bool {
+		HasViewers: func() bool {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			return s.viewers > 0
@@ -190,7 +190,7 @@ func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 // leave ends a stream here that is kept elsewhere, where those who look on find it.
 func (s *Stream) leave() {
 	s.forget()
-	s.Log.Leave()
+	s.Log.HandOff()
 	s.Log.End()
 	s.release(failure{})
 	s.Ended()
@@ -210,7 +210,7 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	}
 	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log tells
-		events, source := proceed(ctx, s.Log.Seen(n))
+		events, source := proceed(ctx, s.Log.Events(n))
 		r.mu.Lock()
 		s.taken = source
 		stopping := s.stopping
@@ -239,7 +239,7 @@ func (s *Stream) borrowed(stop func()) Source {
 			s.registry.mu.Lock()
 			s.stopping = true
 			s.registry.mu.Unlock()
-			_ = s.ask(ctx, AskStop) // if it fails, the viewers go on
+			_ = s.ask(ctx, CommandStop) // if it fails, the viewers go on
 		},
 		Failure: func() (reason string, cause error) {
 			if own := taken(); own.Failure != nil {
@@ -285,7 +285,7 @@ func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
 // Skip has the players of the stream, of all replicas, type what waits at once.
 func (s *Stream) Skip(ctx context.Context) {
 	s.Log.Skip()
-	_ = s.ask(ctx, AskSkip) // those of this replica have been told
+	_ = s.ask(ctx, CommandSkip) // those of this replica have been told
 }
 
 // Cancel has the upstream stop the answer, whichever replica has it, and the players
@@ -301,11 +301,11 @@ func (s *Stream) Cancel(ctx context.Context) {
 }
 
 // ask asks those that have the stream elsewhere.
-func (s *Stream) ask(ctx context.Context, ask Ask) error {
+func (s *Stream) ask(ctx context.Context, ask Command) error {
 	if !s.shared {
 		return nil
 	}
-	return s.registry.Store.Ask(ctx, s.ID, ask)
+	return s.registry.Store.Send(ctx, s.ID, ask)
 }
 
 // Drain has no more streams of other replicas read here.

@@ -15,11 +15,11 @@ import (
 // Ask then do so within a second or two; Write and Read wait until it is back.
 type Store interface {
 	// Create makes a stream known, and this replica its writer.
-	Create(ctx context.Context, id string, about About) error
+	Create(ctx context.Context, id string, about Metadata) error
 
 	// Find returns what Create was given, for a stream that is running or was within
 	// the retention; else [ErrGone].
-	Find(ctx context.Context, id string) (About, error)
+	Find(ctx context.Context, id string) (Metadata, error)
 
 	// Write writes a stream's log as it grows, and has entries pass the gate once they
 	// are in the store. When that cannot be reached for a while the gate is opened, and
@@ -41,9 +41,9 @@ type Store interface {
 	// when ctx is done.
 	Ping(ctx context.Context) error
 
-	// Ask has all replicas that write or read the stream do something, within a
+	// Send has all replicas that write or read the stream do something, within a
 	// second or two.
-	Ask(ctx context.Context, id string, ask Ask) error
+	Send(ctx context.Context, id string, ask Command) error
 }
 
 // HandOver is how long a store may try, when the process ends, to take what there is of
@@ -58,10 +58,10 @@ var (
 	ErrOrphaned    = errors.New("the stream's writer is gone")
 )
 
-// About is what a store knows of a stream besides its events.
-type About struct {
-	// Seal is the owner's credential, as a hash that is another for each stream.
-	Seal []byte
+// Metadata is what a store knows of a stream besides its events.
+type Metadata struct {
+	// OwnerHash is the owner's credential, as a hash that is another for each stream.
+	OwnerHash []byte
 
 	// LogID is [Source.LogID].
 	LogID string
@@ -72,36 +72,36 @@ type About struct {
 
 // Feed is a stream on its way to or from a store. The functions must not block.
 type Feed struct {
-	About About
+	Metadata Metadata
 
 	// Log is what Read fills.
 	Log *typewriter.Log
 
-	// Gate is the gate of the log that Write reads.
-	Gate *typewriter.Gate
+	// Barrier is the gate of the log that Write reads.
+	Barrier *typewriter.Barrier
 
 	// Written is how many entries of that log the store has when Write begins; it may
 	// have lost them.
 	Written int
 
-	// Asked is called with what [Store.Ask] asks, here or elsewhere; more than once, it
+	// OnCommand is called with what [Store.Ask] asks, here or elsewhere; more than once, it
 	// may be.
-	Asked func(Ask)
+	OnCommand func(Command)
 
-	// Loaded is called when all that the store held at the beginning of Read is in
+	// OnLoaded is called when all that the store held at the beginning of Read is in
 	// the log; more than once, it may be.
-	Loaded func()
+	OnLoaded func()
 
-	// Viewed tells Read whether somebody looks on. It tells the writer so.
-	Viewed func() bool
+	// HasViewers tells Read whether somebody looks on. It tells the writer so.
+	HasViewers func() bool
 }
 
-// Ask is what replicas ask of those that have the same stream.
-type Ask string
+// Command is what replicas ask of those that have the same stream.
+type Command string
 
 // What can be asked.
 const (
-	AskSkip Ask = "skip" // have the players type what waits
-	AskStop Ask = "stop" // have the upstream stop; for the writer
-	AskView Ask = "view" // somebody looks on elsewhere; for the writer
+	CommandSkip Command = "skip" // have the players type what waits
+	CommandStop Command = "stop" // have the upstream stop; for the writer
+	CommandView Command = "view" // somebody looks on elsewhere; for the writer
 )

@@ -96,8 +96,8 @@ type Stream struct {
 	// it has none.
 	LogID string
 
-	// Unshared says that the store could not be reached when the stream was opened.
-	Unshared bool
+	// LocalOnly says that the store could not be reached when the stream was opened.
+	LocalOnly bool
 
 	registry *Registry
 	owner    []byte

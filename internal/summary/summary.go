@@ -249,7 +249,7 @@ func (j *Job) end(ctx context.Context) typewriter.Event {
 	case j.answer.Failure != nil:
 		j.failure = j.answer.Failure
 	case j.answer.Length > maxLength:
-		j.failure = upstream.ErrRefused
+		j.failure = upstream.ErrTooLarge
 	case j.readErr != nil:
 		j.failure = &upstream.Error{Reason: "internal", Err: j.readErr}
 		_ = errors.As(j.readErr, &j.failure)

@@ -87,7 +87,7 @@ func TestEndlessAnswer(t *testing.T) {
 			last = e.Frame.Head
 		}
 		j.Close(t.Context())
-		if j.Failure() != upstream.ErrRefused || !strings.Contains(last, `"The AI's answer is too large."`) {
+		if j.Failure() != upstream.ErrTooLarge || !strings.Contains(last, `"The AI's answer is too large."`) {
 			t.Errorf("ended with %s", last)
 		}
 	})

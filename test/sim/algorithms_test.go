@@ -76,7 +76,7 @@ func player(name string, pace typewriter.Pace) algorithm {
 			log := typewriter.NewLog(0)
 			w = &recorder{t: t, start: time.Now()}
 			go feed(t, log, arrivals) // ends with the pattern, which the player waits for
-			p := typewriter.Player{Log: log, Pace: pace, Forget: true}
+			p := typewriter.Player{Log: log, Pace: pace, TrimPlayed: true}
 			if err := p.Play(context.Background(), w); err != nil {
 				t.Fatal(err)
 			}

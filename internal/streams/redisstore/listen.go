@@ -108,5 +108,5 @@ func (s *Store) change() {
 
 // hearAsks has a feed told what is asked of its stream.
 func (s *Store) hearAsks(id string, feed streams.Feed) (stop func()) {
-	return s.hear(askChannel(s.keys(id)), func(m string) { feed.Asked(streams.Ask(m)) })
+	return s.hear(askChannel(s.keys(id)), func(m string) { feed.OnCommand(streams.Command(m)) })
 }

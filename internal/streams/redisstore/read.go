@@ -34,9 +34,9 @@ func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
 			return ctx.Err()
 		}
 		err := r.read(ctx)
-		if err == nil && time.Since(viewed) >= readEvery && feed.Viewed() {
+		if err == nil && time.Since(viewed) >= readEvery && feed.HasViewers() {
 			viewed = time.Now()
-			err = s.Ask(ctx, id, streams.AskView)
+			err = s.Send(ctx, id, streams.CommandView)
 		}
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
@@ -70,7 +70,7 @@ func (r *reader) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.feed.Loaded()
+	r.feed.OnLoaded()
 	switch {
 	case leased:
 		r.absent = time.Time{}
@@ -140,8 +140,8 @@ func (r *reader) append(m redis.XMessage) error {
 		return streams.ErrGone
 	case ended:
 		r.feed.Log.End()
-		r.feed.Loaded()
+		r.feed.OnLoaded()
 		return errEnd
 	}
-	return r.feed.Log.AppendAt(e, r.feed.About.Started.Add(at))
+	return r.feed.Log.AppendAt(e, r.feed.Metadata.Started.Add(at))
 }

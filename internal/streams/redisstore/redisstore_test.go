@@ -38,7 +38,7 @@ func open(t testing.TB, server *testenv.Redis) *Store {
 
 var frame = &typewriter.Frame{Name: "conversation.message.delta", Head: `{"id":"1","content":"`, Tail: `"}`, Channel: "1"}
 
-var about = streams.About{Seal: []byte("\x00\xffseal"), LogID: "log", Started: time.UnixMilli(1)}
+var about = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LogID: "log", Started: time.UnixMilli(1)}
 
 // texts returns fields of entries.
 func texts(n int, text string) (entries [][]any) {
@@ -150,7 +150,7 @@ func TestLives(t *testing.T) {
 func TestTooLarge(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(0)
-	gate := log.Gate()
+	gate := log.Barrier()
 	for range 3 {
 		if err := log.Append(typewriter.Event{Frame: frame, Text: strings.Repeat("x", 6<<20)}); err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestTooLarge(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := s.Write(ctx, "id", streams.Feed{About: about, Gate: gate, Asked: func(streams.Ask) {}}); !errors.Is(err, errTooLarge) {
+	if err := s.Write(ctx, "id", streams.Feed{Metadata: about, Barrier: gate, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
 		t.Errorf("got %v", err)
 	}
 	if n, _ := log.Len(); n != 3 {
@@ -205,7 +205,7 @@ func TestMemory(t *testing.T) {
 func TestShownIsWritten(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(0)
-	feed := streams.Feed{About: about, Gate: log.Gate(), Asked: func(streams.Ask) {}}
+	feed := streams.Feed{Metadata: about, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 	written := make(chan error)
 	go func() { written <- s.Write(t.Context(), "id", feed) }()
 	ready := make(chan struct{}, 1)
@@ -244,8 +244,8 @@ func TestNothingToLeave(t *testing.T) {
 	}
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	if err := s.Write(ctx, "id", streams.Feed{About: about, Gate: log.Gate()}); err != nil || log.Left() {
-		t.Errorf("%v; left: %v", err, log.Left())
+	if err := s.Write(ctx, "id", streams.Feed{Metadata: about, Barrier: log.Barrier()}); err != nil || log.HandedOff() {
+		t.Errorf("%v; left: %v", err, log.HandedOff())
 	}
 	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
 		t.Errorf("others find it: %v", err)
@@ -309,7 +309,7 @@ func TestLateRedis(t *testing.T) {
 				}
 			}
 			ctx, end := context.WithCancel(t.Context())
-			feed := streams.Feed{About: about, Gate: log.Gate(), Asked: func(streams.Ask) {}}
+			feed := streams.Feed{Metadata: about, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 			written := make(chan error)
 			go func() { written <- s.Write(ctx, "id", feed) }()
 			grow(1)
@@ -331,11 +331,11 @@ func TestLateRedis(t *testing.T) {
 			switch {
 			case test.back:
 				there := s.client.XLen(t.Context(), s.keys("id").events).Val()
-				if err != nil || n != 2 || !ended || !log.Left() || there != 2 {
-					t.Errorf("%v, readers see %d entries, ended: %v, left: %v, %d are written", err, n, ended, log.Left(), there)
+				if err != nil || n != 2 || !ended || !log.HandedOff() || there != 2 {
+					t.Errorf("%v, readers see %d entries, ended: %v, left: %v, %d are written", err, n, ended, log.HandedOff(), there)
 				}
-			case test.shown != !log.Left() || ended == test.shown:
-				t.Errorf("%v, readers see %d entries, ended: %v, left: %v", err, n, ended, log.Left())
+			case test.shown != !log.HandedOff() || ended == test.shown:
+				t.Errorf("%v, readers see %d entries, ended: %v, left: %v", err, n, ended, log.HandedOff())
 			}
 			server.Resume()
 		})

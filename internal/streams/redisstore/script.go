@@ -93,7 +93,7 @@ type progress struct {
 var errFenced = errors.New("another replica has become the writer")
 
 // append writes a batch.
-func (s *Store) append(ctx context.Context, id string, about streams.About, b batch) (p progress, err error) {
+func (s *Store) append(ctx context.Context, id string, about streams.Metadata, b batch) (p progress, err error) {
 	life, lease := s.runningTTL(), leaseTime
 	if b.leave {
 		lease = time.Millisecond
@@ -105,7 +105,7 @@ func (s *Store) append(ctx context.Context, id string, about streams.About, b ba
 	k := s.keys(id)
 	args := []any{
 		s.replica, lease.Milliseconds(), life.Milliseconds(), newsChannel(k),
-		about.Seal, about.Started.UnixMilli(), about.LogID, ended, b.before,
+		about.OwnerHash, about.Started.UnixMilli(), about.LogID, ended, b.before,
 	}
 	for _, fields := range b.entries {
 		args = append(append(args, len(fields)), fields...)

@@ -116,13 +116,13 @@ func (s *Store) do(ctx context.Context, call func(context.Context) error) error 
 }
 
 // Create implements [streams.Store].
-func (s *Store) Create(ctx context.Context, id string, about streams.About) error {
+func (s *Store) Create(ctx context.Context, id string, about streams.Metadata) error {
 	_, err := s.append(ctx, id, about, batch{})
 	return err
 }
 
 // Find implements [streams.Store].
-func (s *Store) Find(ctx context.Context, id string) (about streams.About, err error) {
+func (s *Store) Find(ctx context.Context, id string) (about streams.Metadata, err error) {
 	var all *redis.MapStringStringCmd
 	var info *redis.StringCmd
 	err = s.do(ctx, func(ctx context.Context) error {
@@ -148,7 +148,7 @@ func (s *Store) Find(ctx context.Context, id string) (about streams.About, err e
 	if err != nil {
 		return about, streams.ErrGone // it is not one of ours
 	}
-	return streams.About{Seal: []byte(values[fieldSeal]), LogID: values[fieldLogID], Started: time.UnixMilli(started)}, nil
+	return streams.Metadata{OwnerHash: []byte(values[fieldSeal]), LogID: values[fieldLogID], Started: time.UnixMilli(started)}, nil
 }
 
 // infoServer is the part of what Redis says of itself that we ask for.
@@ -174,9 +174,9 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Ask implements [streams.Store].
-func (s *Store) Ask(ctx context.Context, id string, ask streams.Ask) error {
+func (s *Store) Send(ctx context.Context, id string, command streams.Command) error {
 	k := s.keys(id)
 	return s.do(ctx, func(ctx context.Context) error {
-		return askScript.Run(ctx, s.client, k.all(), askChannel(k), string(ask)).Err()
+		return askScript.Run(ctx, s.client, k.all(), askChannel(k), string(command)).Err()
 	})
 }

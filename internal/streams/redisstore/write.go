@@ -20,7 +20,7 @@ const openAfter = redisconn.MaxWait
 
 // Write implements [streams.Store].
 func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
-	defer feed.Gate.Open()
+	defer feed.Barrier.Open()
 	defer s.hearAsks(id, feed)()
 	w := writer{store: s, id: id, feed: feed, next: feed.Written}
 	refresh := time.NewTicker(leaseRefresh)
@@ -29,7 +29,7 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 	defer retry.Stop()
 	for {
 		select {
-		case <-feed.Gate.Ready():
+		case <-feed.Barrier.Ready():
 		case <-refresh.C:
 		case <-retry.C:
 		case <-ctx.Done():
@@ -46,7 +46,7 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 				w.failing = began
 			}
 			if time.Since(w.failing) >= openAfter {
-				feed.Gate.Open()
+				feed.Barrier.Open()
 			}
 			retry.Reset(redisconn.RetryEvery)
 		case err != nil && ctx.Err() == nil:
@@ -58,7 +58,7 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 		case over:
 			return nil
 		}
-		if feed.Gate.Freed() {
+		if feed.Barrier.Freed() {
 			return streams.ErrGone
 		}
 	}
@@ -82,17 +82,17 @@ func (w *writer) write(ctx context.Context) (over bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		p, err := w.store.append(ctx, w.id, w.feed.About, b)
+		p, err := w.store.append(ctx, w.id, w.feed.Metadata, b)
 		if err != nil {
 			return false, err
 		}
 		if p.skip {
-			w.feed.Asked(streams.AskSkip)
+			w.feed.OnCommand(streams.CommandSkip)
 		}
 		if p.stop {
-			w.feed.Asked(streams.AskStop)
+			w.feed.OnCommand(streams.CommandStop)
 		}
-		n, ended := w.feed.Gate.Len()
+		n, ended := w.feed.Barrier.Len()
 		switch {
 		case b.ended && p.last == n+1:
 			return true, nil
@@ -102,9 +102,9 @@ func (w *writer) write(ctx context.Context) (over bool, err error) {
 		}
 		w.next, w.bytes = min(p.last, n), b.bytes
 		if w.next == n && !ended {
-			w.feed.Gate.Shut()
+			w.feed.Barrier.Shut()
 		}
-		w.feed.Gate.Pass(w.next)
+		w.feed.Barrier.Advance(w.next)
 		if w.next == n && !ended {
 			return false, nil
 		}
@@ -116,17 +116,17 @@ func (w *writer) batch() (batch, error) {
 	b := batch{before: w.next}
 	var frame *typewriter.Frame
 	if w.next > 0 {
-		before, _, ok := w.feed.Gate.Read(w.next - 1)
+		before, _, ok := w.feed.Barrier.Read(w.next - 1)
 		if !ok {
 			return b, streams.ErrGone
 		}
 		frame = before.Frame
 	}
-	n, ended := w.feed.Gate.Len()
+	n, ended := w.feed.Barrier.Len()
 	bytes := 0
 	i := w.next
 	for ; i < n && len(b.entries) < maxBatch && bytes < maxBatchBytes; i++ {
-		e, at, ok := w.feed.Gate.Read(i)
+		e, at, ok := w.feed.Barrier.Read(i)
 		if !ok {
 			return b, streams.ErrGone
 		}
@@ -151,23 +151,23 @@ func (w *writer) batch() (batch, error) {
 func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streams.HandOver)
 	defer cancel()
-	w.feed.Gate.Shut()
+	w.feed.Barrier.Shut()
 	over, err := w.write(ctx)
 	for errors.Is(err, streams.ErrUnavailable) && ctx.Err() == nil {
 		time.Sleep(redisconn.RetryEvery) // it may be back before the time is over
 		over, err = w.write(ctx)
 	}
 	switch {
-	case over, err != nil && w.next < w.feed.Gate.Passed():
+	case over, err != nil && w.next < w.feed.Barrier.Committed():
 		return err
 	case w.next == 0:
 		w.store.remove(ctx, w.id)
 		return err
 	}
-	w.feed.Gate.Leave() // before anybody else goes on
+	w.feed.Barrier.HandOff() // before anybody else goes on
 	if err != nil {
 		return err // another goes on when the lease is over
 	}
-	_, err = w.store.append(ctx, w.id, w.feed.About, batch{before: w.next, leave: true})
+	_, err = w.store.append(ctx, w.id, w.feed.Metadata, batch{before: w.next, leave: true})
 	return err
 }

@@ -33,7 +33,7 @@ func TestGate(t *testing.T) {
 	defer l.Subscribe(Notify(woken))()
 	grow()
 	<-woken
-	g := l.Gate()
+	g := l.Barrier()
 	check("set up", 1, false)
 	grow()
 	grow()
@@ -42,7 +42,7 @@ func TestGate(t *testing.T) {
 	if len(woken) != 0 {
 		t.Error("readers are woken by what they cannot see")
 	}
-	if n := g.Passed(); n != 1 {
+	if n := g.Committed(); n != 1 {
 		t.Errorf("%d entries have passed", n)
 	}
 	if n, _ := g.Len(); n != 3 {
@@ -51,16 +51,16 @@ func TestGate(t *testing.T) {
 	if _, _, ok := g.Read(2); !ok {
 		t.Error("what has not passed cannot be read at the gate")
 	}
-	g.Pass(2)
+	g.Advance(2)
 	<-woken
-	g.Pass(1)
+	g.Advance(1)
 	check("passed", 2, false)
 	l.Skip()
 	<-woken
 	g.Open()
 	<-woken
 	check("open", 3, false)
-	if n := g.Passed(); n != 3 {
+	if n := g.Committed(); n != 3 {
 		t.Errorf("the gate is open, and %d entries have passed", n)
 	}
 	grow()
@@ -70,7 +70,7 @@ func TestGate(t *testing.T) {
 	check("shut again", 4, false)
 	l.End()
 	<-g.Ready()
-	g.Pass(5)
+	g.Advance(5)
 	check("the end does not pass", 5, false)
 	g.Open()
 	check("the end", 5, true)
@@ -114,25 +114,25 @@ func TestAppendAt(t *testing.T) {
 func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLog(0)
-		gate := l.Gate()
+		gate := l.Barrier()
 		for _, s := range []string{"a", "b", "c"} {
 			if err := l.Append(text(s)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		gate.Pass(2)
+		gate.Advance(2)
 		w := newRecorder(t)
 		played := make(chan error)
 		go func() { played <- (&Player{Log: l, Pace: DefaultPace(Raw)}).Play(t.Context(), w) }()
 		synctest.Wait()
-		gate.Leave()
+		gate.HandOff()
 		gate.Open()
 		l.End(other("error"))
 		if err := <-played; err != nil || w.text(content) != "ab" {
 			t.Errorf("%v, %q was played", err, w.text(content))
 		}
-		if n, ended := l.Len(); n != 2 || !ended || !l.Left() {
-			t.Errorf("readers see %d entries, ended: %v, left: %v", n, ended, l.Left())
+		if n, ended := l.Len(); n != 2 || !ended || !l.HandedOff() {
+			t.Errorf("readers see %d entries, ended: %v, left: %v", n, ended, l.HandedOff())
 		}
 		if _, _, ok := l.Read(2); ok {
 			t.Error("they can read more")
@@ -140,7 +140,7 @@ func TestLeave(t *testing.T) {
 	})
 	ended := NewLog(0)
 	ended.End()
-	if ended.Leave(); ended.Left() {
+	if ended.HandOff(); ended.HandedOff() {
 		t.Error("a log that has ended was left")
 	}
 }

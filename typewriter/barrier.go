@@ -2,10 +2,10 @@ package typewriter
 
 import "time"
 
-// Gate stands between a log and its readers: while it is shut they see only what has
+// Barrier stands between a log and its readers: while it is shut they see only what has
 // passed it, and not the log's end. It is for one goroutine that writes elsewhere what
 // the log holds, before anybody sees it.
-type Gate struct {
+type Barrier struct {
 	log   *Log
 	ready chan struct{}
 
@@ -14,19 +14,19 @@ type Gate struct {
 	passed int
 }
 
-// Gate sets up a gate, which is shut. A log has one at most.
-func (l *Log) Gate() *Gate {
+// Barrier sets up a gate, which is shut. A log has one at most.
+func (l *Log) Barrier() *Barrier {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gate = &Gate{log: l, ready: make(chan struct{}, 1), shut: true, passed: l.entries0 + len(l.entries)}
+	l.gate = &Barrier{log: l, ready: make(chan struct{}, 1), shut: true, passed: l.entries0 + len(l.entries)}
 	return l.gate
 }
 
 // Ready has a value whenever the log has grown or ended since it was read last.
-func (g *Gate) Ready() <-chan struct{} { return g.ready }
+func (g *Barrier) Ready() <-chan struct{} { return g.ready }
 
 // Len returns how many entries have come up to the gate, and whether that is all.
-func (g *Gate) Len() (n int, ended bool) {
+func (g *Barrier) Len() (n int, ended bool) {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	return g.log.entries0 + len(g.log.entries), g.log.ended
@@ -34,7 +34,7 @@ func (g *Gate) Len() (n int, ended bool) {
 
 // Read is [Log.Read] for what has not passed, too. It reports false also when the entry
 // was let go of.
-func (g *Gate) Read(i int) (Event, time.Duration, bool) {
+func (g *Barrier) Read(i int) (Event, time.Duration, bool) {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	if i < g.log.entries0 {
@@ -44,14 +44,14 @@ func (g *Gate) Read(i int) (Event, time.Duration, bool) {
 }
 
 // Freed reports whether the log was freed.
-func (g *Gate) Freed() bool {
+func (g *Barrier) Freed() bool {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	return g.log.freed
 }
 
-// Pass shows the first n entries to the readers.
-func (g *Gate) Pass(n int) {
+// Advance shows the first n entries to the readers.
+func (g *Barrier) Advance(n int) {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	if g.shut && n > g.passed {
@@ -60,8 +60,8 @@ func (g *Gate) Pass(n int) {
 	}
 }
 
-// Passed returns how many entries readers can have seen.
-func (g *Gate) Passed() int {
+// Committed returns how many entries readers can have seen.
+func (g *Barrier) Committed() int {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	n, _ := g.log.shown()
@@ -69,7 +69,7 @@ func (g *Gate) Passed() int {
 }
 
 // Open has readers see everything, as it comes.
-func (g *Gate) Open() {
+func (g *Barrier) Open() {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	if g.shut {
@@ -78,11 +78,11 @@ func (g *Gate) Open() {
 	}
 }
 
-// Leave is [Log.Leave]: nothing more passes.
-func (g *Gate) Leave() { g.log.Leave() }
+// HandOff is [Log.HandOff]: nothing more passes.
+func (g *Barrier) HandOff() { g.log.HandOff() }
 
 // Shut undoes Open, for what comes from now on.
-func (g *Gate) Shut() {
+func (g *Barrier) Shut() {
 	g.log.mu.Lock()
 	defer g.log.mu.Unlock()
 	if !g.shut && !g.log.ended {
@@ -90,16 +90,16 @@ func (g *Gate) Shut() {
 	}
 }
 
-func (g *Gate) wake() {
+func (g *Barrier) wake() {
 	select {
 	case g.ready <- struct{}{}:
 	default:
 	}
 }
 
-// Leave ends the log for its readers where they see it: the rest of the stream is kept
+// HandOff ends the log for its readers where they see it: the rest of the stream is kept
 // elsewhere. What is appended yet, nobody sees.
-func (l *Log) Leave() {
+func (l *Log) HandOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n, ended := l.shown(); !ended {
@@ -108,8 +108,8 @@ func (l *Log) Leave() {
 	}
 }
 
-// Left reports whether readers saw an end that was not the stream's.
-func (l *Log) Left() bool {
+// HandedOff reports whether readers saw an end that was not the stream's.
+func (l *Log) HandedOff() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.left
