@@ -2,7 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
-.PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz
+.PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz prose
 
 build: ## the binary
 	go build -trimpath -o sse-typewriter .
@@ -37,3 +37,5 @@ bench-go: ## Go benchmarks: decode, splice, split, pace, encode
 	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream ./handler
 fuzz: ## each fuzz target for 30 s
 	scripts/fuzz 30s
+prose: ## pronouns and "what is" clauses in doc comments and documents; a measure, no gate
+	@go run ./scripts/prose $(ARGS)
