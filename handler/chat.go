@@ -8,6 +8,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -102,7 +103,7 @@ func tellAddress(c *app.RequestContext, s *streams.Stream) {
 	if s.LocalOnly {
 		c.Response.Header.Set("Typewriter-Resume", resumeUnavailable)
 	}
-	c.Data(http.StatusAccepted, "application/json", marshal(struct {
+	c.Data(http.StatusAccepted, "application/json", jsonx.Marshal(struct {
 		Stream string `json:"stream"`
 		URL    string `json:"url"`
 	}{s.ID, url}))

@@ -1,9 +1,7 @@
 package handler
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/upstream"
@@ -52,7 +51,7 @@ func failure(code int, msg string) (body []byte, logid string) {
 	type detail struct {
 		LogID string `json:"logid"`
 	}
-	return marshal(struct {
+	return jsonx.Marshal(struct {
 		Code   int    `json:"code"`
 		Msg    string `json:"msg"`
 		Detail detail `json:"detail"`
@@ -136,14 +135,3 @@ func (h *Handler) recovering(ctx context.Context, c *app.RequestContext) {
 }
 
 var errPanic = errors.New("the handler has panicked")
-
-// marshal writes JSON in one line and as it is, without escapes for HTML.
-func marshal(v any) []byte {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		panic(err) // structs of strings and numbers only
-	}
-	return bytes.TrimRight(b.Bytes(), "\n")
-}

@@ -7,6 +7,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/upstream"
 )
@@ -40,7 +41,7 @@ func (h *Handler) readyz(ctx context.Context, c *app.RequestContext) {
 		store = "unavailable"
 	}
 	c.Response.Header.Set("Cache-Control", "no-store")
-	c.Data(status, "application/json", marshal(struct {
+	c.Data(status, "application/json", jsonx.Marshal(struct {
 		Status string `json:"status"`
 		Store  string `json:"store"`
 	}{readiness, store}))

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
 
@@ -36,8 +38,8 @@ type chatMessage struct {
 // the ids that are empty.
 func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
 	body := chatBody{
-		BotID:           first(botID, h.BotID),
-		UserID:          first(userID, h.UserID),
+		BotID:           cmp.Or(botID, h.BotID),
+		UserID:          cmp.Or(userID, h.UserID),
 		Stream:          true,
 		AutoSaveHistory: true, // a conversation that goes on needs it
 		AdditionalMessages: []chatMessage{
@@ -53,27 +55,18 @@ func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
 // defaultBody makes the body of a request that brings none, or only plain text, which
 // is what it asks: its query may hold message (or q), bot_id and user_id.
 func (h *Handler) defaultBody(c *app.RequestContext, plain []byte) ([]byte, error) {
-	message := first(string(plain), c.Query("message"), c.Query("q"), defaultMessage)
+	message := cmp.Or(string(plain), c.Query("message"), c.Query("q"), defaultMessage)
 	body, err := h.newChatBody(c.Query("bot_id"), c.Query("user_id"), message)
 	if err != nil {
 		return nil, err
 	}
-	return marshal(body), nil
+	return jsonx.Marshal(body), nil
 }
 
 // isPlainText reports whether a request's body is.
 func isPlainText(c *app.RequestContext) bool {
 	kind, _, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	return err == nil && kind == "text/plain"
-}
-
-func first(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // readBody returns the request's body. If it cannot be read, or is larger than

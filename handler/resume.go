@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -40,7 +41,7 @@ func prefersAsync(c *app.RequestContext) bool {
 // lastEventID returns the id of the last event that a client has seen. A query serves
 // those that cannot set a header.
 func lastEventID(c *app.RequestContext) string {
-	return first(sse.GetLastEventID(c), c.Query("lastEventId"))
+	return cmp.Or(sse.GetLastEventID(c), c.Query("lastEventId"))
 }
 
 // comesBack reports whether a request is that of an EventSource which was here before.

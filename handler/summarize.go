@@ -13,6 +13,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/typewriter"
@@ -130,7 +131,7 @@ func (h *Handler) recordSummary(o opening, j chatJob) *streams.Stream {
 	j.job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
 		asked := time.Now()
 		r, err := h.Upstream.Do(ctx, upstream.Request{
-			Method: http.MethodPost, Path: chatPath, Header: j.header.Clone(), Body: marshal(j.body),
+			Method: http.MethodPost, Path: chatPath, Header: j.header.Clone(), Body: jsonx.Marshal(j.body),
 		})
 		if err != nil {
 			return nil, nil, err
