@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sse-typewriter/internal/streams"
 )
 
 // While the server drains no stream is opened, those that run go on, and a client can
@@ -94,7 +96,9 @@ func TestPanicOfARecorder(t *testing.T) {
 			}, nil
 		}))
 		var log strings.Builder
-		h.Streams.Logger = testLogger(&log)
+		options := streamOptions()
+		options.Logger = testLogger(&log)
+		h.Streams = streams.NewRegistry(options)
 		a, _ := serve(t.Context(), t, engine, question("x"))
 		if !strings.HasSuffix(a.text(), "event:error\ndata:{\"code\":5000,\"msg\":\"internal error\"}\n\n") {
 			t.Errorf("got %q", a.text())
@@ -116,7 +120,9 @@ func (panicBody) Close() error             { return nil }
 // A stream that is kept takes no more memory than counts against the bound.
 func TestKeptStreamsAreCounted(t *testing.T) {
 	h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}))
-	h.Streams.Retention = time.Hour
+	options := streamOptions()
+	options.Retention = time.Hour
+	h.Streams = streams.NewRegistry(options)
 	keep := func(n int) {
 		for range n {
 			r := getChat("x", "&mode=raw")

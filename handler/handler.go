@@ -88,9 +88,6 @@ const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine.
 func (h *Handler) Register(r *route.Engine) {
-	h.Streams.Full = upstream.ErrorEvent(upstream.ErrTooLarge)
-	h.Streams.Broken = upstream.ErrorEvent(upstream.ErrInternal)
-	h.Streams.Logger = h.Logger
 	h.ending, h.end = context.WithCancel(context.Background())
 	h.routes = r.Routes
 	h.setPlaces()

@@ -57,7 +57,7 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		BotID:          "bot",
 		UserID:         "user",
 		Heartbeat:      15 * time.Second,
-		Streams:        streams.NewRegistry(1 << 30),
+		Streams:        streams.NewRegistry(streamOptions()),
 		MaxStreams:     100,
 		Limits:         limits.NewLocal(limits.Bounds{}),
 		MaxBodyBytes:   1 << 20,
@@ -68,7 +68,6 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 
 		Logger: slog.New(slog.DiscardHandler),
 	}
-	h.Streams.Grace, h.Streams.Retention = 30*time.Second, 5*time.Minute
 	h.Metrics = metrics.New(metrics.Options{
 		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: h.Streams.Bytes, StoreMaxBytes: h.Streams.MaxBytes(),
 	})
@@ -79,6 +78,15 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 	engine := route.NewEngine(options)
 	h.Register(engine)
 	return h, engine
+}
+
+// streamOptions are those of the handler that newTestHandler returns.
+func streamOptions() streams.Options {
+	return streams.Options{
+		MaxBytes: 1 << 30, Grace: 30 * time.Second, Retention: 5 * time.Minute,
+		Full: upstream.ErrorEvent(upstream.ErrTooLarge), Broken: upstream.ErrorEvent(upstream.ErrInternal),
+		Logger: slog.New(slog.DiscardHandler),
+	}
 }
 
 // answer is what a client got.

@@ -17,7 +17,6 @@ import (
 
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
-	"sse-typewriter/upstream"
 )
 
 // seen is an event with its id.
@@ -87,7 +86,9 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 		t.Run(scenario.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, engine := newTestHandler(t, mock.New(3))
-				h.Streams.Retention = 24 * time.Hour
+				options := streamOptions()
+				options.Retention = 24 * time.Hour
+				h.Streams = streams.NewRegistry(options)
 				whole, _ := serve(t.Context(), t, engine, getChat("/"+scenario.Name, ""))
 				if !strings.HasPrefix(whole.header("Content-Type"), "text/event-stream") {
 					return
@@ -362,8 +363,9 @@ func TestResumeByPost(t *testing.T) {
 func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3))
-		h.Streams = streams.NewRegistry(100 << 10)
-		h.Streams.Full = upstream.ErrorEvent(upstream.ErrTooLarge)
+		options := streamOptions()
+		options.MaxBytes = 100 << 10
+		h.Streams = streams.NewRegistry(options)
 		a, _ := serve(t.Context(), t, engine, getChat("/long-line", "&mode=raw"))
 		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
 		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {

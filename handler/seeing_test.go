@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -98,7 +99,9 @@ func TestStreamIsMeasured(t *testing.T) {
 func TestThePastIsNoLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}))
-		h.Streams.Grace = 2 * time.Hour
+		options := streamOptions()
+		options.Grace = 2 * time.Hour
+		h.Streams = streams.NewRegistry(options)
 		h.Upstream.IdleTimeout, h.Upstream.MaxTime = 2*time.Hour, 2*time.Hour
 		id := startAsync(t, engine, "x")
 		time.Sleep(time.Hour - time.Second)

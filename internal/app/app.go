@@ -69,15 +69,15 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	engine := newEngine(listener, conf)
 	client := newClient(conf, address)
 	defer client.Close() //nolint:errcheck // the process ends
-	h, err := newHandler(conf, client, logger)
+	state, err := openState(ctx, conf, logger)
 	if err != nil {
 		return err
 	}
-	closeStore, err := share(ctx, conf, h, logger)
+	defer state.close()
+	h, err := newHandler(conf, client, state, logger)
 	if err != nil {
 		return err
 	}
-	defer closeStore()
 	h.Register(engine.Engine)
 	web.Register(engine.Engine)
 	source := conf.Upstream

@@ -24,7 +24,13 @@ func TestOpenAPIRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	conf := command.Serve
-	h, err := newHandler(conf, newClient(conf, "http://127.0.0.1"), slog.New(slog.DiscardHandler))
+	logger := slog.New(slog.DiscardHandler)
+	state, err := openState(t.Context(), conf, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.close()
+	h, err := newHandler(conf, newClient(conf, "http://127.0.0.1"), state, logger)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	return c
 }
 
-func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logger) (*handler.Handler, error) {
+func newHandler(conf *config.Config, client *upstream.Client, state state, logger *slog.Logger) (*handler.Handler, error) {
 	paces, err := conf.Paces()
 	if err != nil {
 		return nil, err
@@ -166,11 +166,9 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 	if botID == "" && conf.Upstream == "" {
 		botID = "stand-in"
 	}
-	registry := streams.NewRegistry(int64(conf.StoreMaxBytes))
-	registry.Grace, registry.Retention = conf.ResumeGrace, conf.ResumeRetention
 	counts := metrics.New(metrics.Options{
 		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), UpstreamReasons: upstream.Reasons(),
-		StoreBytes: registry.Bytes, StoreMaxBytes: registry.MaxBytes(),
+		StoreBytes: state.streams.Bytes, StoreMaxBytes: state.streams.MaxBytes(),
 	})
 	return &handler.Handler{
 		Upstream:       client,
@@ -181,7 +179,7 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		Origins:        conf.CORSOrigins,
 		TrustedProxies: conf.TrustedProxies,
 		MaxStreams:     conf.MaxStreams,
-		Limits:         limits.NewLocal(conf.Bounds()),
+		Limits:         state.limits,
 		BotID:          botID,
 		UserID:         conf.UserID,
 		Heartbeat:      conf.Heartbeat,
@@ -191,35 +189,45 @@ func newHandler(conf *config.Config, client *upstream.Client, logger *slog.Logge
 		SummarizeTimeout:  conf.SummarizeTimeout,
 		MaxSummarizeBytes: int(conf.SummarizeMaxBytes),
 
-		Streams: registry,
+		Streams: state.streams,
 		Logger:  logger,
 		Metrics: counts,
 	}, nil
 }
 
-// share has streams and limits kept where the configuration says. The returned function
-// ends that, once all streams have ended.
-func share(ctx context.Context, conf *config.Config, h *handler.Handler, logger *slog.Logger) (stop func(), err error) {
-	registry := h.Streams
+// state holds the streams and limits of this process, or of all replicas together.
+type state struct {
+	streams *streams.Registry
+	limits  handler.Limiter
+	close   func() // to be called once all streams have ended
+}
+
+// openState opens the streams and limits that the configuration describes.
+func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (state, error) {
+	options := streams.Options{
+		MaxBytes: int64(conf.StoreMaxBytes), Grace: conf.ResumeGrace, Retention: conf.ResumeRetention,
+		Full: upstream.ErrorEvent(upstream.ErrTooLarge), Broken: upstream.ErrorEvent(upstream.ErrInternal), Logger: logger,
+	}
 	if conf.InMemory() {
-		return registry.Close, nil
+		registry := streams.NewRegistry(options)
+		return state{registry, limits.NewLocal(conf.Bounds()), registry.Close}, nil
 	}
 	client, err := redisconn.Open(ctx, conf.Store, logger)
 	if err != nil {
-		return nil, fmt.Errorf("--store: %w", err)
+		return state{}, fmt.Errorf("--store: %w", err)
 	}
 	store := redisstore.Open(ctx, redisstore.Options{
 		Client: client, Prefix: conf.StorePrefix, Grace: conf.ResumeGrace, Retention: conf.ResumeRetention, Logger: logger,
 	})
-	registry.Store = store
+	options.Store = store
+	registry := streams.NewRegistry(options)
 	limiter := redislimits.New(ctx, redislimits.Options{Client: client, Prefix: conf.StorePrefix, Bounds: conf.Bounds()})
-	h.Limits = limiter
-	return func() {
+	return state{registry, limiter, func() {
 		limiter.Close()
 		registry.Close()
 		_ = store.Close() // the process ends
 		_ = client.Close()
-	}, nil
+	}}, nil
 }
 
 func newLogger(conf *config.Config, w io.Writer) (*slog.Logger, error) {

@@ -24,39 +24,48 @@ const patience = 20 * time.Second
 // replicas are two registries that have the same streams.
 type replicas struct{ here, there *streams.Registry }
 
-func newRegistry(t *testing.T) *streams.Registry {
-	r := streams.NewRegistry(1 << 24)
-	r.Grace, r.Retention = time.Minute, time.Minute
+// options are those of the registries of these tests, without a store.
+func options() streams.Options {
+	return streams.Options{MaxBytes: 1 << 24, Grace: time.Minute, Retention: time.Minute, Logger: slog.New(slog.DiscardHandler)}
+}
+
+func newRegistry(t *testing.T, options streams.Options) *streams.Registry {
+	r := streams.NewRegistry(options)
 	t.Cleanup(r.Close)
 	return r
 }
 
 func inMemory(t *testing.T) replicas {
-	r := newRegistry(t)
+	r := newRegistry(t, options())
 	return replicas{r, r}
 }
 
-func inRedis(t *testing.T) replicas { return in(t, testenv.StartRedis(t)) }
+func inRedis(t *testing.T) replicas {
+	server := testenv.StartRedis(t)
+	return replicas{newReplica(t, server, nil), newReplica(t, server, nil)}
+}
 
-func in(t *testing.T, server *testenv.Redis) replicas {
-	replica := func() *streams.Registry {
-		logger := slog.New(slog.DiscardHandler)
-		client, err := redisconn.Open(t.Context(), server.URL(), logger)
-		if err != nil {
-			t.Fatal(err)
-		}
-		store := redisstore.Open(t.Context(), redisstore.Options{
-			Client: client, Prefix: "test:", Grace: time.Minute, Retention: time.Minute, Logger: logger,
-		})
-		t.Cleanup(func() {
-			store.Close()
-			client.Close()
-		})
-		r := newRegistry(t)
-		r.Store = store
-		return r
+// newReplica returns a registry that shares its streams over a server. The options can
+// be changed; nil leaves them.
+func newReplica(t *testing.T, server *testenv.Redis, change func(*streams.Options)) *streams.Registry {
+	t.Helper()
+	o := options()
+	client, err := redisconn.Open(t.Context(), server.URL(), o.Logger)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return replicas{replica(), replica()}
+	store := redisstore.Open(t.Context(), redisstore.Options{
+		Client: client, Prefix: "test:", Grace: o.Grace, Retention: o.Retention, Logger: o.Logger,
+	})
+	t.Cleanup(func() {
+		store.Close()
+		client.Close()
+	})
+	o.Store = store
+	if change != nil {
+		change(&o)
+	}
+	return newRegistry(t, o)
 }
 
 // What holds for streams holds whether they are kept here or shared.
@@ -307,8 +316,10 @@ func TestTakeOver(t *testing.T) {
 
 // What cannot be gone on with ends, for all replicas, and the process lives.
 func TestTakeOverPanics(t *testing.T) {
-	r := inRedis(t)
-	r.there.Broken = typewriter.Event{Frame: otherFrame}
+	server := testenv.StartRedis(t)
+	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
+		o.Broken = typewriter.Event{Frame: otherFrame}
+	})}
 	s := open(t, r.here, streams.Source{})
 	fill(t, s, 0, 3)
 	await(t, s.Log, 3, false)
@@ -331,9 +342,10 @@ func TestTakeOverPanics(t *testing.T) {
 // A stream goes on while somebody looks on, at whichever replica, and stops a grace
 // after.
 func TestViewerElsewhere(t *testing.T) {
-	r := inRedis(t)
 	const grace = 4 * time.Second // a viewer elsewhere is heard of every second
-	r.here.Grace, r.there.Grace = grace, grace
+	server := testenv.StartRedis(t)
+	short := func(o *streams.Options) { o.Grace = grace }
+	r := replicas{newReplica(t, server, short), newReplica(t, server, short)}
 	stopped := make(chan struct{})
 	s := open(t, r.here, streams.Source{Stop: sync.OnceFunc(func() { close(stopped) })})
 	other := find(t, r.there, s.ID)
@@ -380,12 +392,12 @@ func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
 // A replica that becomes the writer of a stream while its process ends hands it on, and
 // does not go on with it to give it up at once, with an error that is no end.
 func TestTakeOverAtTheEnd(t *testing.T) {
-	r := inRedis(t)
+	store := &slowStore{ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
+	server := testenv.StartRedis(t)
+	r := replicas{newReplica(t, server, func(o *streams.Options) { store.Store, o.Store = o.Store, store }), newReplica(t, server, nil)}
 	theirs := open(t, r.there, streams.Source{})
 	fill(t, theirs, 0, 1)
 	await(t, theirs.Log, 1, false)
-	store := &slowStore{Store: r.here.Store, ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
-	r.here.Store = store
 	own := open(t, r.here, streams.Source{})
 	adopted, err := r.here.Find(t.Context(), theirs.ID, "owner",
 		func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
@@ -430,12 +442,11 @@ func (s *lostStore) Write(ctx context.Context, id string, feed streams.Feed) err
 // be written of it any more, its viewers can go on elsewhere.
 func TestTakeOverAndLost(t *testing.T) {
 	server := testenv.StartRedis(t)
-	r := in(t, server)
+	store := &lostStore{server: server, lost: make(chan struct{})}
+	r := replicas{newReplica(t, server, func(o *streams.Options) { store.Store, o.Store = o.Store, store }), newReplica(t, server, nil)}
 	theirs := open(t, r.there, streams.Source{})
 	fill(t, theirs, 0, 3)
 	r.there.Stop()
-	store := &lostStore{r.here.Store, server, make(chan struct{})}
-	r.here.Store = store
 	adopted, err := r.here.Find(t.Context(), theirs.ID, "owner",
 		func(ctx context.Context, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 			return func(func(typewriter.Event) bool) { <-ctx.Done() }, streams.Source{}

@@ -21,11 +21,11 @@ const catchUp = 3 * time.Second
 
 // share has a new stream written to the store.
 func (r *Registry) share(s *Stream) {
-	if r.Store == nil || !s.kept {
+	if r.options.Store == nil || !s.kept {
 		return
 	}
 	s.shared = true
-	s.LocalOnly = r.Store.Create(r.writing, s.ID, s.about()) != nil
+	s.LocalOnly = r.options.Store.Create(r.writing, s.ID, s.about()) != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.write(s)
@@ -53,7 +53,7 @@ func (r *Registry) write(s *Stream) bool {
 		feed.Barrier.Open() // the store is out of reach already
 	}
 	r.writers.Go(func() {
-		_ = r.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
+		_ = r.options.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
 		s.Ended()                                // which could not be seen before
 	})
 	return true
@@ -87,10 +87,10 @@ func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue)
 	if s, ok := r.Attach(id, owner); ok {
 		return s, s.awaitLoad(ctx)
 	}
-	if r.Store == nil {
+	if r.options.Store == nil {
 		return nil, ErrGone
 	}
-	about, err := r.Store.Find(ctx, id)
+	about, err := r.options.Store.Find(ctx, id)
 	if err != nil && !errors.Is(err, ErrGone) {
 		return nil, ErrUnavailable
 	}
@@ -157,7 +157,7 @@ func (s *Stream) awaitLoad(ctx context.Context) error {
 // follow reads a stream of another replica and, if that is lost, goes on with it.
 func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 	loaded := false
-	err := r.Store.Read(ctx, s.ID, Feed{
+	err := r.options.Store.Read(ctx, s.ID, Feed{
 		Metadata: s.about(), Log: s.Log, OnCommand: s.asked,
 		OnLoaded: func() {
 			if !loaded {
@@ -178,7 +178,7 @@ func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.forget()
-		s.Log.End(r.Full)
+		s.Log.End(r.options.Full)
 	default:
 		s.leave() // nobody looks on, or the process ends
 		return
@@ -205,7 +205,7 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	writing := r.write(s)
 	r.mu.Unlock()
 	if !writing {
-		_ = r.Store.Write(r.writing, s.ID, s.feed()) //nolint:contextcheck // done as it is, it hands the stream on
+		_ = r.options.Store.Write(r.writing, s.ID, s.feed()) //nolint:contextcheck // done as it is, it hands the stream on
 		s.leave()
 		return
 	}
@@ -305,7 +305,7 @@ func (s *Stream) ask(ctx context.Context, ask Command) error {
 	if !s.shared {
 		return nil
 	}
-	return s.registry.Store.Send(ctx, s.ID, ask)
+	return s.registry.options.Store.Send(ctx, s.ID, ask)
 }
 
 // Drain has no more streams of other replicas read here.

@@ -22,24 +22,33 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Registry keeps streams by their id. It is safe for concurrent use.
-type Registry struct {
-	// Grace is how long a stream goes on without a viewer, and Retention how long it
-	// is kept after its end.
+// Options configure a [Registry].
+type Options struct {
+	// MaxBytes bounds the memory of all streams together. At the bound the registry
+	// evicts finished streams without a viewer.
+	MaxBytes int64
+
+	// Grace is how long a running stream without a viewer goes on, and Retention how
+	// long a finished one is kept.
 	Grace, Retention time.Duration
 
-	// Store shares the streams that are kept with other replicas; nil: it does not. It
-	// is closed after the registry.
+	// Store shares resumable streams with other replicas. Without one (nil) they are
+	// found in this process only. The caller closes the store, after the registry.
 	Store Store
 
-	// Full ends a stream that there is no memory for, and Broken one whose source has
+	// Full ends a stream that exceeds the memory bound, and Broken one whose source
 	// panicked.
 	Full, Broken typewriter.Event
 
-	// Logger is told of panics.
+	// Logger receives panics. It is required.
 	Logger *slog.Logger
+}
 
-	// What is written to the store ends before all else that is shared does.
+// Registry keeps streams by their id. It is safe for concurrent use.
+type Registry struct {
+	options Options
+
+	// Writing to the store ends before all other shared work does.
 	writing, sharing       context.Context
 	endWriting, endSharing context.CancelFunc
 	writers, work          sync.WaitGroup
@@ -53,13 +62,12 @@ type Registry struct {
 	finished list.List // streams that may be evicted, the first to end first
 }
 
-// NewRegistry returns a registry whose streams hold at most maxBytes together. When
-// they would hold more, finished ones without a viewer are evicted.
-func NewRegistry(maxBytes int64) *Registry {
-	r := &Registry{streams: map[string]*Stream{}, Logger: slog.New(slog.DiscardHandler)}
+// NewRegistry returns an empty registry. [Registry.Close] ends its work.
+func NewRegistry(options Options) *Registry {
+	r := &Registry{options: options, streams: map[string]*Stream{}}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
 	r.sharing, r.endSharing = context.WithCancel(context.Background())
-	r.budget = typewriter.NewBudget(maxBytes, r.evict)
+	r.budget = typewriter.NewBudget(options.MaxBytes, r.evict)
 	return r
 }
 
@@ -76,12 +84,12 @@ const probeTime = 300 * time.Millisecond
 // Reachable reports whether streams of other replicas can be found now, if they are
 // shared at all.
 func (r *Registry) Reachable(ctx context.Context) bool {
-	if r.Store == nil {
+	if r.options.Store == nil {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	return r.Store.Ping(ctx) == nil
+	return r.options.Store.Ping(ctx) == nil
 }
 
 // Stream is an answer on its way into a log, or one that has ended.
@@ -212,14 +220,14 @@ func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
 	var failed failure
 	defer func() {
 		if cause := recover(); cause != nil {
-			s.registry.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
-			s.Log.End(s.registry.Broken)
+			s.registry.options.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
+			s.Log.End(s.registry.options.Broken)
 			failed, err = failure{"internal", errPanic}, errPanic
 		}
 		s.release(failed)
 		s.Ended()
 	}()
-	return typewriter.Record(events, s.Log, s.registry.Full)
+	return typewriter.Record(events, s.Log, s.registry.options.Full)
 }
 
 var errPanic = errors.New("the stream's source has panicked")
@@ -285,14 +293,14 @@ func (s *Stream) settle() {
 		s.Log.Free()
 	case ended && s.remote: // the store has it
 		s.evicting = s.registry.finished.PushBack(s)
-		s.expireAfter(min(s.registry.Grace, s.registry.Retention))
+		s.expireAfter(min(s.registry.options.Grace, s.registry.options.Retention))
 	case ended:
 		s.evicting = s.registry.finished.PushBack(s)
-		s.expireAfter(s.registry.Retention)
+		s.expireAfter(s.registry.options.Retention)
 	case !s.kept:
 		s.stop()
 	default:
-		s.expireAfter(s.registry.Grace)
+		s.expireAfter(s.registry.options.Grace)
 	}
 }
 

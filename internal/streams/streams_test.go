@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,9 +20,9 @@ func event(text string) typewriter.Event {
 
 // newRegistry returns a registry with a grace of a minute and a retention of five.
 func newRegistry(maxBytes int64) *Registry {
-	r := NewRegistry(maxBytes)
-	r.Grace, r.Retention = time.Minute, 5*time.Minute
-	return r
+	return NewRegistry(Options{
+		MaxBytes: maxBytes, Grace: time.Minute, Retention: 5 * time.Minute, Logger: slog.New(slog.DiscardHandler),
+	})
 }
 
 // open opens a stream that notes how often it was stopped.

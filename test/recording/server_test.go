@@ -38,7 +38,7 @@ func newServer(seed uint64) *server {
 		BotID:        "stand-in",
 		UserID:       "user",
 		Heartbeat:    15 * time.Second,
-		Streams:      streams.NewRegistry(1 << 20),
+		Streams:      streams.NewRegistry(streams.Options{MaxBytes: 1 << 20, Logger: slog.New(slog.DiscardHandler)}),
 		MaxBodyBytes: 1 << 20,
 		MaxStreams:   10,
 		Limits:       limits.NewLocal(limits.Bounds{}),
