@@ -5,6 +5,7 @@ package markdown
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -27,8 +28,10 @@ const (
 	maxStretch = 16 << 10
 )
 
-// ErrTooLong is returned for a text that would take long.
-var ErrTooLong = fmt.Errorf("text is too long: want at most %d bytes, and at most %d without a blank line", MaxBytes, maxStretch)
+// ErrTooLong is returned for a text that exceeds a bound. The error names the bound.
+var ErrTooLong = errors.New("text is too long")
+
+var errSource = fmt.Errorf("%w: want at most %d bytes, and at most %d without a blank line", ErrTooLong, MaxBytes, maxStretch)
 
 // lineAttribute is on each top-level element that can have it: the number of the line
 // of the source, from 0, where it begins.
@@ -46,7 +49,7 @@ var converter = goldmark.New(
 	)),
 	goldmark.WithRendererOptions(html.WithHardWraps()),
 	goldmark.WithExtensions(
-		extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), // a style would be inline
+		tables{},
 		extension.Strikethrough,
 		extension.NewLinkify(extension.WithLinkifyAllowedProtocols([]string{"http:", "https:"})),
 	),
@@ -59,13 +62,20 @@ func without(parsers []util.PrioritizedValue, unwanted any) []util.PrioritizedVa
 // HTML returns the HTML for a text in Markdown, or [ErrTooLong].
 func HTML(source []byte) ([]byte, error) {
 	if len(source) > MaxBytes || longestStretch(source) > maxStretch {
-		return nil, ErrTooLong
+		return nil, errSource
 	}
-	var out bytes.Buffer
-	if err := converter.Convert(source, &out); err != nil {
+	left := &budget{cells: maxPaddedCells, references: maxReferenceBytes}
+	state := parser.NewContext()
+	state.Set(budgetKey, left)
+	doc := converter.Parser().Parse(text.NewReader(source), parser.WithContext(state))
+	if left.err != nil {
+		return nil, left.err
+	}
+	var out limitedBuffer
+	if err := converter.Renderer().Render(&out, source, doc); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), nil
+	return out.html, nil
 }
 
 // longestStretch is the size of the largest piece of a text without a blank line.
@@ -86,7 +96,7 @@ func longestStretch(source []byte) int {
 type transformer struct{}
 
 // Transform implements [parser.ASTTransformer].
-func (transformer) Transform(doc *ast.Document, reader text.Reader, _ parser.Context) {
+func (transformer) Transform(doc *ast.Document, reader text.Reader, state parser.Context) {
 	source := reader.Source()
 	number(doc, source)
 	var found []ast.Node
@@ -99,6 +109,9 @@ func (transformer) Transform(doc *ast.Document, reader text.Reader, _ parser.Con
 		}
 		return ast.WalkContinue, nil
 	})
+	if !budgetOf(state).spendReferences(found) {
+		return
+	}
 	for _, n := range found {
 		switch n := n.(type) {
 		case *ast.AutoLink:

@@ -75,12 +75,12 @@ func TestUnsafeLinks(t *testing.T) {
 
 // allowed is all that there may be of HTML.
 var allowed = regexp.MustCompile(`^(</?(p|h[1-6]|ul|ol|li|blockquote|pre|code|em|strong|del|hr|br|table|thead|tbody|tr|th|td|a)` +
-	`( (data-line="\d+"|class="language-[^"<>]*"|align="(left|right|center)"|start="\d+"|href="(https?://|mailto:|#)[^"<>]*"|title="[^"<>]*"|rel="noopener noreferrer nofollow"|target="_blank"))*>|[^<>])*$`)
+	`( (data-line="\d+"|class="language-[^"<>]*"|align="(left|right|center)"|start="\d+"|href="((?i:https?://|mailto:)|#)[^"<>]*"|title="[^"<>]*"|rel="noopener noreferrer nofollow"|target="_blank"))*>|[^<>])*$`)
 
 func FuzzHTML(f *testing.F) {
 	for _, seed := range []string{
 		"# a\n\n- b\n  1. c\n\n> d\n\n```\ne\n```\n\n|f|\n|-|\n|g|\n", "[a](javascript:x \"<b>\")", "<https://example.com/\"onclick=alert(1)>",
-		"![[a](https://b)](https://c)", "[a ![b](x) c](https://d)", "<a@b.c>", "```\"><script>\n", "&lt;script&gt;", "\x00\xff", "**a", "[^1]\n\n[^1]: b",
+		"![[a](https://b)](https://c)", "[a ![b](x) c](https://d)", "<a@b.c>", "```\"><script>\n", "&lt;script&gt;", "\x00\xff", "**a", "[^1]\n\n[^1]: b", "<HTTP://a.b>", "<MailTo:a@b.c>",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -108,5 +108,48 @@ func TestBounds(t *testing.T) {
 		if _, err := HTML([]byte(test.source)); !errors.Is(err, test.want) {
 			t.Errorf("%s: got error %v, want %v", test.name, err, test.want)
 		}
+	}
+}
+
+// The HTML of a short text cannot grow with the square of its length, however few bytes
+// an empty cell, a repeated reference or a link takes in the source.
+func TestOutputBounds(t *testing.T) {
+	table := func(columns, rows int) string {
+		return strings.Repeat("|a", columns) + "|\n" + strings.Repeat("|-", columns) + "|\n" + strings.Repeat("b\n", rows)
+	}
+	references := func(address, times int) string {
+		return "[a]: #" + strings.Repeat("b", address-1) + "\n\n" + strings.Repeat("[a]\n\n", times)
+	}
+	for _, test := range []struct {
+		name, source string
+		want         error
+	}{
+		{"wide table of short rows", table(101, 100), nil},
+		{"wider table", table(102, 100), errCells},
+		{"14 KB of cells", table(2300, 2300), errCells},
+		{"several tables", strings.Repeat(table(60, 100)+"\n", 2), errCells},
+		{"table in a quotation", "> " + strings.ReplaceAll(table(300, 100), "\n", "\n> "), errCells},
+		{"honest table", "|a|b|c|\n|-|-|-|\n" + strings.Repeat("|1|2|3|\n", 2000), nil},
+		{"table without outer marks", "a|b|c\n-|-|-\n" + strings.Repeat("1|2|3\n", 2000), nil},
+		{"lines are no cells", strings.Repeat("a || b || c\n", 1300), nil},
+		{"repeated references", references(1000, 100), nil},
+		{"one more", references(1000, 101), errReferences},
+		{"repeated images", "[a]: #" + strings.Repeat("b", 1000) + "\n\n" + strings.Repeat("![a]\n\n", 101), errReferences},
+		{"references with a title", "[a]: # \"" + strings.Repeat("b", 1000) + "\"\n\n" + strings.Repeat("[a]\n\n", 101), errReferences},
+		{"links that are not references", strings.Repeat("[a](#"+strings.Repeat("b", 1000)+")\n\n", 128), nil},
+		{"links of four bytes", "[a]: #\n\n" + strings.Repeat(strings.Repeat("[a] ", 1000)+"\n\n", 32), errOutput},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if len(test.source) > MaxBytes {
+				t.Fatalf("the source has %d bytes", len(test.source))
+			}
+			html, err := HTML([]byte(test.source))
+			if err != test.want { //nolint:errorlint // which of the bounds it is
+				t.Errorf("%d bytes became %d: got error %v, want %v", len(test.source), len(html), err, test.want)
+			}
+			if err != nil && !errors.Is(err, ErrTooLong) {
+				t.Errorf("%v is no ErrTooLong", err)
+			}
+		})
 	}
 }
