@@ -113,7 +113,7 @@ func BenchmarkPlay(b *testing.B) {
 			pace.MaxLag = 0
 			player := &Player{Log: log, Pace: pace}
 			for b.Loop() {
-				newScript(player, w).skipThrough(b)
+				newPlayback(player, w).skipThrough(b)
 			}
 			perCluster(b, w.clusters)
 			b.ReportMetric(float64(w.clusters)/float64(w.events), "clusters/event")
@@ -161,12 +161,12 @@ func TestAllocations(t *testing.T) {
 		log, w := filled(t, strings.Repeat(sample.text, 10)), &sink{}
 		pace := DefaultPace(Typewriter)
 		pace.MaxLag = 0
-		script := newScript(&Player{Log: log, Pace: pace}, w)
+		p := newPlayback(&Player{Log: log, Pace: pace}, w)
 		unit := func() {
-			if over, err := script.round(true); over || err != nil {
+			if over, err := p.step(true); over || err != nil {
 				t.Fatal("played to the end", err)
 			}
-			script.skip()
+			p.skip()
 		}
 		for range 10 {
 			unit()

@@ -18,8 +18,8 @@ type deadlines struct {
 }
 
 type deadline struct {
-	place time.Duration // natural time
-	by    time.Duration // real time
+	pos time.Duration // natural time
+	by  time.Duration // real time
 }
 
 // add adds a deadline. Places and times must not decrease.
@@ -38,7 +38,7 @@ func (d *deadlines) add(p deadline) {
 // passed drops the deadlines of places before the player's.
 func (d *deadlines) passed(place time.Duration) {
 	n := 0
-	for n < len(d.hull) && d.hull[n].place < place {
+	for n < len(d.hull) && d.hull[n].pos < place {
 		n++
 	}
 	d.drop(n)
@@ -71,8 +71,8 @@ func slope(from, to deadline) float64 {
 	if to.by <= from.by {
 		return 0
 	}
-	if to.place <= from.place {
+	if to.pos <= from.pos {
 		return math.Inf(1)
 	}
-	return float64(to.by-from.by) / float64(to.place-from.place)
+	return float64(to.by-from.by) / float64(to.pos-from.pos)
 }

@@ -101,7 +101,7 @@ func FuzzPlay(f *testing.F) {
 		pace.MaxLag, pace.Seed = 0, 1
 		for _, from := range []Position{{}, {Entry: n / 2, Offset: len(cuts)}} {
 			r := newRecorder(t)
-			s := newScript(&Player{Log: log, Pace: pace, From: from}, r)
+			s := newPlayback(&Player{Log: log, Pace: pace, From: from}, r)
 			s.skipThrough(t)
 			want := ""
 			for i := from.Entry; i < n; i++ {
@@ -135,12 +135,12 @@ func checkPositions(t *testing.T, r *recorder, text string) {
 
 // skip turns the script's clock forward to when the script would look again, so that
 // it never sleeps.
-func (s *script) skip() { s.start = s.start.Add(s.time() - s.wake) }
+func (s *playback) skip() { s.start = s.start.Add(s.time() - s.wakeAt) }
 
 // skipThrough plays the script to its end without sleeping.
-func (s *script) skipThrough(t testing.TB) {
+func (s *playback) skipThrough(t testing.TB) {
 	for {
-		over, err := s.round(true)
+		over, err := s.step(true)
 		if err != nil {
 			t.Fatal(err)
 		}

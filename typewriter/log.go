@@ -53,7 +53,7 @@ type Log struct {
 	skipped bool
 	freed   bool
 	left    bool
-	leftAt  int   // how many entries readers see of a log that was left
+	leftAt  int      // how many entries readers see of a log that was left
 	gate    *Barrier // nil: readers see everything
 	readers []*reader
 

@@ -19,14 +19,14 @@ type pacer struct {
 
 	clock  time.Duration // what follows holds at this time
 	rest   time.Duration // natural time from here to the next cluster
-	place  time.Duration // where the next cluster stands
+	pos    time.Duration // where the next cluster stands
 	end    time.Duration // where the text that has arrived ends
 	factor float64
 
 	// The pause that rest is left of. If it took white space to follow, char is
 	// the character that it is for, else unknown.
-	pause time.Duration
-	char  rune
+	pause       time.Duration
+	pendingRune rune
 
 	deadlines deadlines
 }
@@ -36,7 +36,7 @@ type pacer struct {
 const catchUpShare = 3
 
 func newPacer(pace Pace, now time.Duration) pacer {
-	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1, char: unknown}
+	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1, pendingRune: unknown}
 	if pace.Mode == Smooth {
 		// All pauses alike and as long as may be: the deadlines alone decide.
 		p.pauses = &Pauses{other: pause{min: pace.MaxLag, max: pace.MaxLag}}
@@ -54,14 +54,14 @@ func newPacer(pace Pace, now time.Duration) pacer {
 // part of it that is the last cluster's pause, and its first character.
 func (p *pacer) arrive(at, natural, lastPause time.Duration, first rune) {
 	p.advance(at)
-	if p.char != unknown {
-		p.settle(first)
+	if p.pendingRune != unknown {
+		p.resolvePause(first)
 	}
 	p.end += natural
 	if p.pace.MaxLag > 0 {
-		p.deadlines.add(deadline{place: p.end - lastPause, by: at + p.pace.MaxLag})
+		p.deadlines.add(deadline{pos: p.end - lastPause, by: at + p.pace.MaxLag})
 	}
-	p.choose()
+	p.updateFactor()
 }
 
 // due returns when the next cluster leaves, one that arrived at a time.
@@ -82,38 +82,38 @@ func (p *pacer) due(arrived time.Duration) time.Duration {
 func (p *pacer) typed(at time.Duration, char, next rune) {
 	p.clock = max(p.clock, at)
 	pause, tentative := p.pauses.after(char, next)
-	p.char = unknown
+	p.pendingRune = unknown
 	if tentative {
-		p.char = char
+		p.pendingRune = char
 	}
 	p.pause = p.draw(pause)
 	p.rest = p.pause
-	p.place = min(p.place+p.natural(pause), p.end)
-	p.deadlines.passed(p.place)
-	p.choose()
+	p.pos = min(p.pos+p.natural(pause), p.end)
+	p.deadlines.passed(p.pos)
+	p.updateFactor()
 }
 
-// relay tells the pacer that the text that arrived last ends with a character
+// relayout tells the pacer that the text that arrived last ends with a character
 // whose pause was laid out as if white space followed, and what does follow.
-func (p *pacer) relay(char, next rune) {
+func (p *pacer) relayout(char, next rune) {
 	was, _ := p.pauses.after(char, unknown)
 	is, _ := p.pauses.after(char, next)
 	p.end -= p.natural(was) - p.natural(is)
-	p.place = min(p.place, p.end)
+	p.pos = min(p.pos, p.end)
 }
 
 // reached tells the pacer that all text up to a place has left. A cluster that
 // spans events is laid out in parts but typed as one: without this, text that has
 // long been typed would seem to wait.
 func (p *pacer) reached(place time.Duration) {
-	p.place = min(place, p.end)
-	p.deadlines.passed(p.place)
-	p.choose()
+	p.pos = min(place, p.end)
+	p.deadlines.passed(p.pos)
+	p.updateFactor()
 }
 
 // caughtUp tells the pacer that no text waits.
 func (p *pacer) caughtUp() {
-	p.place = p.end
+	p.pos = p.end
 	p.deadlines.passed(p.end + 1)
 }
 
@@ -127,28 +127,28 @@ func (p *pacer) advance(to time.Duration) {
 	p.clock = to
 }
 
-// settle replaces the pause of a full stop that ended the text so far, now that
+// resolvePause replaces the pause of a full stop that ended the text so far, now that
 // the character after it is known.
-func (p *pacer) settle(next rune) {
-	if pause, _ := p.pauses.after(p.char, next); pause == p.pauses.other {
+func (p *pacer) resolvePause(next rune) {
+	if pause, _ := p.pauses.after(p.pendingRune, next); pause == p.pauses.other {
 		gone := p.pause - p.rest
 		p.pause = p.draw(pause)
 		p.rest = max(p.pause-gone, 0)
 	}
-	p.char = unknown
+	p.pendingRune = unknown
 }
 
-// choose sets the factor. Catching up, what waits is typed as if it should take
+// updateFactor sets the factor. Catching up, what waits is typed as if it should take
 // a share of the max lag, if it would take more; and no deadline may be missed.
-func (p *pacer) choose() {
+func (p *pacer) updateFactor() {
 	p.factor = 1
 	if p.pace.MaxLag == 0 {
 		return
 	}
-	if waits := p.end - p.place; p.pace.Mode == Typewriter && waits > p.pace.MaxLag/catchUpShare {
+	if waits := p.end - p.pos; p.pace.Mode == Typewriter && waits > p.pace.MaxLag/catchUpShare {
 		p.factor = float64(p.pace.MaxLag/catchUpShare) / float64(waits)
 	}
-	here := deadline{place: p.place - p.rest, by: p.clock}
+	here := deadline{pos: p.pos - p.rest, by: p.clock}
 	p.factor = min(p.factor, p.deadlines.factor(here))
 }
 

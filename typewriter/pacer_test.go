@@ -35,25 +35,25 @@ func TestDeadlines(t *testing.T) {
 					last.by += time.Duration(r.IntN(500))
 				}
 				last.by = max(last.by, from.by) // nobody is late before he begins
-				last.place = max(last.place, from.place) + time.Duration(r.IntN(500)*r.IntN(2))
+				last.pos = max(last.pos, from.pos) + time.Duration(r.IntN(500)*r.IntN(2))
 				d.add(last)
 				points = append(points, last)
 			case 1: // the player moves
 				factor := bruteFactor(points, from) * r.Float64()
 				dist := float64(r.IntN(400))
 				if len(points) > 0 {
-					dist = min(dist, float64(points[0].place-from.place))
+					dist = min(dist, float64(points[0].pos-from.pos))
 				}
-				from.place += time.Duration(dist)
+				from.pos += time.Duration(dist)
 				from.by += time.Duration(dist * factor)
 			case 2: // the player passes the nearest point
 				if len(points) > 0 {
-					from.by += time.Duration(float64(points[0].place-from.place) * bruteFactor(points, from))
-					from.place = points[0].place
-					for len(points) > 0 && points[0].place <= from.place {
+					from.by += time.Duration(float64(points[0].pos-from.pos) * bruteFactor(points, from))
+					from.pos = points[0].pos
+					for len(points) > 0 && points[0].pos <= from.pos {
 						points = points[1:]
 					}
-					d.passed(from.place + 1)
+					d.passed(from.pos + 1)
 				}
 			}
 			if got, want := d.factor(from), bruteFactor(points, from); math.Abs(got-want) > 1e-9 {
@@ -98,8 +98,8 @@ func TestPacerFactor(t *testing.T) {
 				waiting, arrived = waiting[1:], arrived[1:]
 				w.drop(len(waiting) == 0)
 			}
-			want := bruteFactor(w.points, deadline{w.place - w.rest, w.clock})
-			if waits := w.end - w.place; waits > pace.MaxLag/3 {
+			want := bruteFactor(w.points, deadline{w.pos - w.rest, w.clock})
+			if waits := w.end - w.pos; waits > pace.MaxLag/3 {
 				want = min(want, float64(pace.MaxLag/3)/float64(waits))
 			}
 			if math.Abs(w.factor-want) > tolerance*want {
@@ -139,7 +139,7 @@ func (w *watched) drop(all bool) {
 	if all {
 		w.caughtUp()
 	}
-	for len(w.points) > 0 && (all || w.points[0].place < w.place) {
+	for len(w.points) > 0 && (all || w.points[0].pos < w.pos) {
 		w.points = w.points[1:]
 	}
 }

@@ -2,7 +2,6 @@ package typewriter
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 )
 
@@ -73,18 +72,18 @@ type Player struct {
 // It returns nil at the log's end, ctx's error when that is done, or the
 // writer's. It starts no goroutine, but for a moment when ctx ends.
 func (p *Player) Play(ctx context.Context, w Writer) error {
-	alarm := newAlarm()
-	defer alarm.timer.Stop()
-	defer p.Log.Subscribe(alarm.ring)()
-	defer context.AfterFunc(ctx, alarm.ring)()
-	s := newScript(p, w)
+	waker := newWaker()
+	defer waker.timer.Stop()
+	defer p.Log.Subscribe(waker.Wake)()
+	defer context.AfterFunc(ctx, waker.Wake)()
+	s := newPlayback(p, w)
 	beat := s.now // when something was written last
-	for news := true; ; {
-		over, err := s.round(news)
+	for changed := true; ; {
+		over, err := s.step(changed)
 		if over || err != nil {
 			return err
 		}
-		wake := s.wake
+		wake := s.wakeAt
 		if p.Heartbeat > 0 {
 			if s.wrote {
 				beat = s.now
@@ -96,59 +95,8 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 			}
 			wake = min(wake, beat+p.Heartbeat)
 		}
-		if news = alarm.wait(wake-s.time(), s.ended); news && ctx.Err() != nil {
+		if changed = waker.wait(wake-s.time(), s.ended); changed && ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 }
-
-// alarm wakes one goroutine at a time, or when it rings before.
-type alarm struct {
-	timer *time.Timer
-	bell  chan struct{}
-	rung  atomic.Bool
-	alone atomic.Bool // the timer is all that is waited for
-}
-
-func newAlarm() *alarm {
-	return &alarm{timer: time.NewTimer(never), bell: make(chan struct{}, 1)}
-}
-
-// ring ends the wait that is, or is next; it may end the one after that, too.
-func (a *alarm) ring() {
-	a.rung.Store(true)
-	select {
-	case a.bell <- struct{}{}:
-	default:
-	}
-	if a.alone.Load() {
-		a.timer.Reset(0)
-	}
-}
-
-// wait waits for a time, and reports whether ring was called since it has returned last;
-// of a ring in the same moment the next wait may tell. Rare says that it hardly ever is.
-//
-// A select of two channels costs twice the wait for one. But a timer that is set to an
-// earlier time has the runtime look through all timers of the processor, so where it may
-// ring often the select is cheaper.
-func (a *alarm) wait(d time.Duration, rare bool) (rung bool) {
-	a.timer.Reset(d)
-	if rare {
-		a.alone.Store(true)
-		if !a.rung.Load() {
-			<-a.timer.C
-		}
-		a.alone.Store(false)
-		return a.rung.Swap(false)
-	}
-	select {
-	case <-a.bell:
-		return true
-	case <-a.timer.C:
-		return false
-	}
-}
-
-// never is a time that does not come.
-const never = time.Duration(1<<63 - 1)

@@ -4,9 +4,9 @@ import (
 	"time"
 )
 
-// script is the state of one playing: how far it is in the log, and the event
+// playback is the state of one playing: how far it is in the log, and the event
 // that is being put together.
-type script struct {
+type playback struct {
 	player *Player
 	log    *Log
 	start  time.Time // the log's
@@ -14,15 +14,15 @@ type script struct {
 	pacer  pacer
 	split  splitter
 
-	pos     Position      // what is played next
-	laid    time.Duration // where the entry at pos begins on the pacer's axis
-	taken   int           // how many entries the pacer knows of
-	open    rune          // their last character, if its pause hangs on the next one, or unknown
-	ended   bool          // nothing follows those
-	skipped bool          // nothing waits any more
-	typed   int64         // clusters typed so far
-	last    time.Duration // when text was written last
-	wake    time.Duration // when to look again, if nothing arrives before
+	pos         Position      // what is played next
+	layoutEnd   time.Duration // where the entry at pos begins on the pacer's axis
+	ingested    int           // how many entries the pacer knows of
+	pendingRune rune          // their last character, if its pause hangs on the next one, or unknown
+	ended       bool          // nothing follows those
+	skipped     bool          // nothing waits any more
+	typed       int64         // clusters typed so far
+	last        time.Duration // when text was written last
+	wakeAt      time.Duration // when to look again, if nothing arrives before
 
 	// The entry that was read last, which is mostly the one that is read next.
 	entry   Event
@@ -37,8 +37,8 @@ type script struct {
 	text []byte
 }
 
-func newScript(p *Player, w Writer) *script {
-	s := &script{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, taken: p.From.Entry, open: unknown, entryNo: -1}
+func newPlayback(p *Player, w Writer) *playback {
+	s := &playback{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, ingested: p.From.Entry, pendingRune: unknown, entryNo: -1}
 	s.now = s.time()
 	s.last = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
@@ -46,17 +46,17 @@ func newScript(p *Player, w Writer) *script {
 }
 
 // time is the time since the log's start.
-func (s *script) time() time.Duration { return time.Since(s.start) }
+func (s *playback) time() time.Duration { return time.Since(s.start) }
 
-// round writes and flushes all that is due now, and sets when to look again. It is told
+// step writes and flushes all that is due now, and sets when to look again. It is told
 // whether something is new in the log, and reports whether all is played.
-func (s *script) round(news bool) (over bool, err error) {
-	s.now, s.wrote, s.wake = s.time(), false, never
-	if news {
-		s.takeIn()
+func (s *playback) step(changed bool) (over bool, err error) {
+	s.now, s.wrote, s.wakeAt = s.time(), false, never
+	if changed {
+		s.ingest()
 	}
 	for waits := false; !waits; {
-		if s.pos.Entry >= s.taken {
+		if s.pos.Entry >= s.ingested {
 			s.pacer.caughtUp()
 			over = s.ended
 			break
@@ -65,7 +65,7 @@ func (s *script) round(news bool) (over bool, err error) {
 		if e.Frame.IsText() && s.player.Pace.Mode != Raw {
 			waits, err = s.typeNext(e, at)
 		} else {
-			err = s.pass(e, at)
+			err = s.writeWhole(e, at)
 		}
 		if err != nil {
 			return false, err
@@ -75,7 +75,7 @@ func (s *script) round(news bool) (over bool, err error) {
 		return false, err
 	}
 	if s.player.TrimPlayed && s.log.Trim(s.pos.Entry) {
-		s.letGo()
+		s.dropCached()
 	}
 	if s.wrote {
 		return over, s.w.Flush()
@@ -83,25 +83,25 @@ func (s *script) round(news bool) (over bool, err error) {
 	return over, nil
 }
 
-// takeIn tells the pacer of the text that came since it was last called.
-func (s *script) takeIn() {
-	s.letGo() // the log may have a new buffer
+// ingest tells the pacer of the text that came since it was last called.
+func (s *playback) ingest() {
+	s.dropCached() // the log may have a new buffer
 	var n int
 	n, s.ended, s.skipped = s.log.state()
 	if s.player.Pace.Mode == Raw {
-		s.taken = n
+		s.ingested = n
 	}
-	for ; s.taken < n; s.taken++ {
-		text, at := s.textAt(s.taken)
+	for ; s.ingested < n; s.ingested++ {
+		text, at := s.textAt(s.ingested)
 		first := firstRune(text)
-		if s.open != unknown && first != unknown {
-			s.pacer.relay(s.open, first)
-			if s.pos.Entry >= s.taken {
-				s.laid = s.pacer.end // what was laid out anew has left already
+		if s.pendingRune != unknown && first != unknown {
+			s.pacer.relayout(s.pendingRune, first)
+			if s.pos.Entry >= s.ingested {
+				s.layoutEnd = s.pacer.end // what was laid out anew has left already
 			}
 		}
 		var natural, lastPause time.Duration
-		natural, lastPause, s.open = s.measure(text, unknown)
+		natural, lastPause, s.pendingRune = s.measure(text, unknown)
 		if first != unknown {
 			s.pacer.arrive(at, natural, lastPause, first)
 		}
@@ -109,7 +109,7 @@ func (s *script) takeIn() {
 }
 
 // at returns an entry that the pacer knows of.
-func (s *script) at(i int) (Event, time.Duration) {
+func (s *playback) at(i int) (Event, time.Duration) {
 	if i != s.entryNo {
 		s.entry, s.entryAt, _ = s.log.Read(i)
 		s.entryNo = i
@@ -117,11 +117,11 @@ func (s *script) at(i int) (Event, time.Duration) {
 	return s.entry, s.entryAt
 }
 
-// letGo forgets the entry that was read last: its text would keep the log's whole buffer.
-func (s *script) letGo() { s.entry, s.entryNo = Event{}, -1 }
+// dropCached forgets the entry that was read last: its text would keep the log's whole buffer.
+func (s *playback) dropCached() { s.entry, s.entryNo = Event{}, -1 }
 
 // textAt returns the text of an entry that is to be played, or none.
-func (s *script) textAt(i int) (text string, at time.Duration) {
+func (s *playback) textAt(i int) (text string, at time.Duration) {
 	e, at, _ := s.log.Read(i)
 	if i == s.player.From.Entry {
 		return e.Text[min(s.player.From.Offset, len(e.Text)):], at
@@ -132,7 +132,7 @@ func (s *script) textAt(i int) (text string, at time.Duration) {
 // measure returns how long a text that next follows takes at its natural pace, the
 // part of that which is the last cluster's pause, and the last character if that
 // pause hangs on what follows, which is not known.
-func (s *script) measure(text string, next rune) (natural, lastPause time.Duration, open rune) {
+func (s *playback) measure(text string, next rune) (natural, lastPause time.Duration, open rune) {
 	open = unknown
 	for text != "" {
 		c := s.split.first(text)
@@ -151,8 +151,8 @@ func (s *script) measure(text string, next rune) (natural, lastPause time.Durati
 	return natural, lastPause, open
 }
 
-// pass writes an event in one piece.
-func (s *script) pass(e Event, at time.Duration) error {
+// writeWhole writes an event in one piece.
+func (s *playback) writeWhole(e Event, at time.Duration) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
@@ -170,14 +170,14 @@ func (s *script) pass(e Event, at time.Duration) error {
 
 // typeNext adds the next cluster to the event that is being put together, or
 // finds that it must wait.
-func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
+func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	if s.pos.Offset >= len(e.Text) {
 		s.pos = Position{Entry: s.pos.Entry + 1}
 		return false, nil
 	}
 	due := s.pacer.due(at)
-	if when := s.when(due, at); when > s.now {
-		s.wake = when
+	if when := s.sendAt(due, at); when > s.now {
+		s.wakeAt = when
 		return true, nil
 	}
 	c := s.next(e, at)
@@ -187,7 +187,7 @@ func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
 			until = min(until, c.arrived+HoldTime)
 		}
 		if until > s.now {
-			s.wake = until
+			s.wakeAt = until
 			return true, nil
 		}
 		due = s.now
@@ -204,31 +204,31 @@ func (s *script) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	s.out.Clusters++
 	s.pacer.typed(due, c.char, s.following())
 	if begun < s.pos.Entry {
-		s.leave(begun)
+		s.advanceLayout(begun)
 	}
 	return false, nil
 }
 
-// leave tells the pacer where the text stands after the entries from begun up to
+// advanceLayout tells the pacer where the text stands after the entries from begun up to
 // the script's position.
-func (s *script) leave(begun int) {
+func (s *playback) advanceLayout(begun int) {
 	for i := begun; i < s.pos.Entry; i++ {
 		next := unknown
-		if i+1 < s.taken {
+		if i+1 < s.ingested {
 			following, _ := s.textAt(i + 1)
 			next = firstRune(following)
 		}
 		text, _ := s.textAt(i)
 		natural, _, _ := s.measure(text, next)
-		s.laid += natural
+		s.layoutEnd += natural
 	}
-	s.pacer.reached(s.laid)
+	s.pacer.reached(s.layoutEnd)
 }
 
-// when returns at what time a cluster that is due may be written. One that is due
+// sendAt returns at what time a cluster that is due may be written. One that is due
 // less than the minimum interval after an event joins it; later ones wait for the
 // end of the interval, but none beyond its deadline.
-func (s *script) when(due, at time.Duration) time.Duration {
+func (s *playback) sendAt(due, at time.Duration) time.Duration {
 	if s.skipped {
 		return s.now
 	}
@@ -240,7 +240,7 @@ func (s *script) when(due, at time.Duration) time.Duration {
 }
 
 // deadline returns when text that arrived at a time must have been written.
-func (s *script) deadline(at time.Duration) time.Duration {
+func (s *playback) deadline(at time.Duration) time.Duration {
 	if s.player.Pace.MaxLag == 0 {
 		return never
 	}
@@ -248,7 +248,7 @@ func (s *script) deadline(at time.Duration) time.Duration {
 }
 
 // begin starts an event of text, and finishes the one before.
-func (s *script) begin(frame *Frame, at, due time.Duration) error {
+func (s *playback) begin(frame *Frame, at, due time.Duration) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func (s *script) begin(frame *Frame, at, due time.Duration) error {
 
 // clustersBefore counts the clusters up to a position, for a player that goes on with
 // their numbers.
-func (s *script) clustersBefore(end Position) (n int64) {
+func (s *playback) clustersBefore(end Position) (n int64) {
 	pos := s.pos
 	defer func() { s.pos = pos }()
 	s.pos = Position{}
@@ -280,7 +280,7 @@ func (s *script) clustersBefore(end Position) (n int64) {
 }
 
 // finish writes the event that is being put together, if one is.
-func (s *script) finish() error {
+func (s *playback) finish() error {
 	if s.out.Frame == nil {
 		return nil
 	}
@@ -288,7 +288,7 @@ func (s *script) finish() error {
 	return s.write()
 }
 
-func (s *script) write() error {
+func (s *playback) write() error {
 	s.wrote = true
 	err := s.w.Write(&s.out)
 	s.out.Frame = nil
@@ -311,7 +311,7 @@ const maxCluster = 4096
 
 // next returns the cluster at the script's position, in an entry that has text
 // left. It may reach into the entries that follow.
-func (s *script) next(e Event, at time.Duration) span {
+func (s *playback) next(e Event, at time.Duration) span {
 	text := e.Text[s.pos.Offset:]
 	c := s.split.first(text)
 	span := span{frame: e.Frame, arrived: at, end: Position{Entry: s.pos.Entry, Offset: s.pos.Offset + c.size}}
@@ -346,7 +346,7 @@ func (s *script) next(e Event, at time.Duration) span {
 
 // following returns the character at the script's position: unknown if it has not
 // arrived, a space if no text follows.
-func (s *script) following() rune {
+func (s *playback) following() rune {
 	e, _, ok := s.read(s.pos.Entry)
 	switch {
 	case !ok && !s.ended:
@@ -359,8 +359,8 @@ func (s *script) following() rune {
 }
 
 // read returns an entry that the pacer knows of.
-func (s *script) read(i int) (Event, time.Duration, bool) {
-	if i >= s.taken {
+func (s *playback) read(i int) (Event, time.Duration, bool) {
+	if i >= s.ingested {
 		return Event{}, 0, false
 	}
 	e, at := s.at(i)

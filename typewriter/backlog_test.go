@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestWaiting(t *testing.T) {
+func TestBacklog(t *testing.T) {
 	const family = "👨‍👩‍👧‍👦"
 	log := NewLog(0)
 	for _, e := range []Event{thought("ab"), other("ping"), text("c" + family), text(`\n\u4f60`), text("")} {
@@ -52,7 +52,7 @@ func TestWaiting(t *testing.T) {
 }
 
 // What was dropped is not counted, by whoever still stands before it.
-func TestWaitingAfterDrop(t *testing.T) {
+func TestBacklogAfterDrop(t *testing.T) {
 	log := NewLog(0)
 	fill(t, log, content, 1000, 2*dropMin) // four characters each
 	log.Trim(dropMin)
@@ -73,7 +73,7 @@ func TestWaitingAfterDrop(t *testing.T) {
 }
 
 // What a scrape costs for each stream of which 100 characters wait.
-func BenchmarkWaiting(b *testing.B) {
+func BenchmarkBacklog(b *testing.B) {
 	log := NewLog(0)
 	_ = log.Append(text(strings.Repeat("今天天气很好，", 14)))
 	for b.Loop() {

@@ -11,15 +11,15 @@ import (
 
 // No ring is lost, however it meets the wait. The clock is the real one: in a bubble a
 // timer fires only when all goroutines wait. It is waited for only if a ring is lost.
-func TestAlarmLosesNoRing(t *testing.T) {
+func TestWakerLosesNoWake(t *testing.T) {
 	const (
 		rounds = 10_000
 		lost   = 10 * time.Second
 	)
 	for ringers := range int64(2) {
 		ringers++
-		a := newAlarm()
-		defer a.timer.Stop()
+		w := newWaker()
+		defer w.timer.Stop()
 		var ringing sync.WaitGroup
 		var round, done atomic.Int64
 		for ringer := range ringers {
@@ -35,7 +35,7 @@ func TestAlarmLosesNoRing(t *testing.T) {
 						done.Load()
 					}
 					done.Add(1)
-					a.ring()
+					w.Wake()
 				}
 			})
 		}
@@ -44,7 +44,7 @@ func TestAlarmLosesNoRing(t *testing.T) {
 				round.Add(1)
 			}
 			began := time.Now()
-			if a.wait(lost, known%8 > 0) {
+			if w.wait(lost, known%8 > 0) {
 				known = done.Load()
 			}
 			if time.Since(began) >= lost {
@@ -59,28 +59,28 @@ func TestAlarmLosesNoRing(t *testing.T) {
 
 // An alarm that does not ring lets all the time go by, but for what rang before; once it
 // rings it is heard at once.
-func TestAlarm(t *testing.T) {
-	for _, rare := range []bool{false, true} {
+func TestWaker(t *testing.T) {
+	for _, timerOnly := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newAlarm()
-			defer a.timer.Stop()
+			w := newWaker()
+			defer w.timer.Stop()
 			check := func(what string, d time.Duration, want bool, took time.Duration) {
 				t.Helper()
 				began := time.Now()
-				rung := a.wait(d, rare)
+				rung := w.wait(d, timerOnly)
 				if got := time.Since(began); rung != want || got != took {
-					t.Errorf("rare %v, %s: %v after %v, want %v after %v", rare, what, rung, got, want, took)
+					t.Errorf("timerOnly %v, %s: %v after %v, want %v after %v", timerOnly, what, rung, got, want, took)
 				}
 			}
 			check("new", time.Second, false, time.Second)
-			a.ring()
-			a.ring()
+			w.Wake()
+			w.Wake()
 			check("it rang before", time.Second, true, 0)
 			check("heard", time.Second, false, time.Second)
-			time.AfterFunc(ms(10), a.ring)
+			time.AfterFunc(ms(10), w.Wake)
 			check("it rings meanwhile", time.Second, true, ms(10))
 			check("heard, too", time.Second, false, time.Second)
-			time.AfterFunc(ms(10), a.ring)
+			time.AfterFunc(ms(10), w.Wake)
 			check("a time that does not come", never, true, ms(10))
 			check("a time that is over", -time.Second, false, 0)
 			check("and again", time.Second, false, time.Second)
@@ -89,18 +89,18 @@ func TestAlarm(t *testing.T) {
 }
 
 // A ring is heard whichever way of waiting comes after it, and not for ever.
-func TestAlarmChangesItsWay(t *testing.T) {
-	for _, rare := range []bool{false, true} {
+func TestWakerChangesMode(t *testing.T) {
+	for _, timerOnly := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newAlarm()
-			defer a.timer.Stop()
-			a.ring()
-			if !a.wait(time.Hour, rare) {
+			w := newWaker()
+			defer w.timer.Stop()
+			w.Wake()
+			if !w.wait(time.Hour, timerOnly) {
 				t.Error("not heard")
 			}
-			a.wait(time.Hour, !rare) // may hear it once more
+			w.wait(time.Hour, !timerOnly) // may hear it once more
 			began := time.Now()
-			if a.wait(time.Second, !rare) || time.Since(began) != time.Second {
+			if w.wait(time.Second, !timerOnly) || time.Since(began) != time.Second {
 				t.Error("heard for ever")
 			}
 		})
