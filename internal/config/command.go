@@ -13,43 +13,44 @@ import (
 	"sse-typewriter/internal/terminal"
 )
 
-// Command is what the program is asked to do. One of its fields is set.
+// Command is a parsed command line. Exactly one field is set.
 type Command struct {
 	Serve *Config
 	Chat  *terminal.Options
 }
 
-// ErrHelp is returned by [Parse] when help was asked for and printed.
-var ErrHelp = errors.New("help was printed")
+// ErrHelp is returned by [Parse] after printing the help.
+var ErrHelp = errors.New("help requested")
 
-// ErrVersion is returned by [Parse] when the version was asked for, which the caller
-// knows.
-var ErrVersion = errors.New("the version was asked for")
+// ErrVersion is returned by [Parse] when the caller should print the version.
+var ErrVersion = errors.New("version requested")
 
-const description = `Gives AI chat streams the rhythm of a typewriter.
+const description = `A reverse proxy that re-times AI chat streams: text arrives character by character, at the rhythm of a typewriter.
 
-Without a command it serves. All settings of the server are shown by "sse-typewriter serve --help".`
+Without a command, the server starts. "sse-typewriter serve --help" lists its settings.`
 
-const serveDetail = `Flags win over environment variables, which win over the file.`
+const serveDetail = `Flags override environment variables, which override the configuration file.`
 
 const versionCommand = "version"
 
-// commandLine is the command line as kong reads it.
+// commandLine defines the commands and flags for kong.
 type commandLine struct {
-	Version versionFlag `env:"-" help:"Print the version and end."`
+	Version versionFlag `env:"-" help:"Print the version and exit."`
 
-	Serve       Config           `cmd:"" default:"withargs" help:"Serve; what is done without a command."`
-	Chat        terminal.Options `cmd:"" help:"Ask, and type the answer into the terminal."`
+	Serve       Config           `cmd:"" default:"withargs" help:"Start the server (default)."`
+	Chat        terminal.Options `cmd:"" help:"Ask a question and type the answer in the terminal."`
 	ShowVersion struct{}         `cmd:"" name:"version" help:"Print the version."`
 }
 
-// versionFlag is looked at before all other settings, which may be wrong.
+// versionFlag is --version. It takes effect even if other settings are invalid.
 type versionFlag bool
 
-// BeforeReset is called by kong when the flag is given.
+// BeforeReset is called by kong before values are parsed.
 func (versionFlag) BeforeReset() error { return ErrVersion }
 
-// Parse reads the command line, the environment and the file. Help goes to out.
+// Parse parses args, the environment and the configuration file. Help is printed to out.
+// The error lists all unknown environment variables and invalid settings, but only the
+// first value of the wrong type.
 func Parse(args []string, out io.Writer) (*Command, error) {
 	line := &commandLine{}
 	helped := false
@@ -63,7 +64,7 @@ func Parse(args []string, out io.Writer) (*Command, error) {
 		kong.Exit(func(int) { helped = true }),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make a parser: %w", err)
+		return nil, fmt.Errorf("cannot build the command-line parser: %w", err)
 	}
 	parsed, err := parser.Parse(args)
 	switch {
@@ -74,34 +75,36 @@ func Parse(args []string, out io.Writer) (*Command, error) {
 	case parsed.Command() == versionCommand:
 		return nil, ErrVersion
 	}
-	if err := checkEnvironment(parser.Model, os.Environ()); err != nil {
+	command := &Command{Chat: &line.Chat}
+	err = checkEnvironment(parser.Model, os.Environ())
+	if !strings.HasPrefix(parsed.Command(), "chat") {
+		command = &Command{Serve: &line.Serve}
+		err = errors.Join(err, line.Serve.validate())
+	}
+	if err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(parsed.Command(), "chat") {
-		return &Command{Chat: &line.Chat}, nil
-	}
-	return &Command{Serve: &line.Serve}, line.Serve.validate()
+	return command, nil
 }
 
-// sections are the titles of the server's flags in its help, each with the flag that it
-// begins at.
-var sections = []struct{ first, title string }{
-	{"config", "Service:"},
-	{"mode", "Tempo:"},
-	{"api-keys", "Access:"},
-	{"store", "Coming back:"},
-	{"heartbeat", "Limits:"},
-	{"log-level", "Log:"},
+// sections groups the server's flags in the help: each section starts at a flag.
+var sections = []struct{ flag, title string }{
+	{"config", "Server and upstream:"},
+	{"mode", "Pacing:"},
+	{"api-keys", "Authentication and limits:"},
+	{"store", "Resuming:"},
+	{"heartbeat", "Timeouts and sizes:"},
+	{"log-level", "Logging:"},
 }
 
-// describe gives the server's help its sections.
+// describe assigns the server's flags to their help sections.
 func describe(k *kong.Kong) error {
 	serve := k.Model.Children[0]
 	serve.Detail = serveDetail
 	var group *kong.Group
 	for _, flag := range serve.Flags {
 		for _, s := range sections {
-			if s.first == flag.Name {
+			if s.flag == flag.Name {
 				group = &kong.Group{Key: s.title, Title: s.title}
 			}
 		}
@@ -110,11 +113,11 @@ func describe(k *kong.Kong) error {
 	return nil
 }
 
-// envPrefix begins the names of our environment variables, with an underscore.
+// envPrefix, followed by an underscore, starts the names of all environment variables.
 const envPrefix = "TYPEWRITER"
 
-// checkEnvironment returns an error that names a variable which looks like one of ours
-// and is none, since it is probably misspelled.
+// checkEnvironment reports all variables with our prefix that no flag uses, since they
+// are probably misspelled.
 func checkEnvironment(app *kong.Application, environ []string) error {
 	known := []string{}
 	for _, node := range append([]*kong.Node{app.Node}, app.Children...) {
@@ -122,30 +125,31 @@ func checkEnvironment(app *kong.Application, environ []string) error {
 			known = append(known, flag.Envs...)
 		}
 	}
+	var errs []error
 	for _, setting := range environ {
 		name, _, _ := strings.Cut(setting, "=")
 		if strings.HasPrefix(name, envPrefix+"_") && !slices.Contains(known, name) && !isServiceLink(name) {
-			return fmt.Errorf("unknown environment variable %s%s", name, suggestion(name, known))
+			errs = append(errs, fmt.Errorf("unknown environment variable %s%s", name, suggestion(name, known)))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-// isServiceLink reports whether Kubernetes sets a variable in all containers beside a
-// service that is called typewriter.
+// isServiceLink reports whether Kubernetes sets the variable for a Service named
+// typewriter.
 // See https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
 func isServiceLink(name string) bool {
 	rest := strings.TrimPrefix(name, envPrefix+"_")
 	return rest == "PORT" || strings.HasPrefix(rest, "PORT_") || strings.HasPrefix(rest, "SERVICE_")
 }
 
-// suggestion names the variable that was probably meant, if one is close.
+// suggestion returns a hint that names the closest known variable, or "".
 func suggestion(name string, known []string) string {
-	const near = 2 // so many letters may be wrong
-	best, least := "", near+1
+	const maxDistance = 2
+	best, bestDistance := "", maxDistance+1
 	for _, candidate := range known {
-		if d := distance(name, candidate); d < least {
-			best, least = candidate, d
+		if d := distance(name, candidate); d < bestDistance {
+			best, bestDistance = candidate, d
 		}
 	}
 	if best == "" {
@@ -154,8 +158,7 @@ func suggestion(name string, known []string) string {
 	return ": did you mean " + best + "?"
 }
 
-// distance is how many letters are to be added, removed or changed to make b of a
-// (Levenshtein's).
+// distance returns the Levenshtein distance of a and b in bytes.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

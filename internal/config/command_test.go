@@ -48,8 +48,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// The client's address and token may come from the environment; what is wrong with the
-// server's settings there is not its business.
+// The chat command reads its address and token from the environment, and ignores invalid
+// settings of the server there.
 func TestChatEnvironment(t *testing.T) {
 	t.Setenv("TYPEWRITER_URL", "https://h")
 	t.Setenv("TYPEWRITER_TOKEN", "secret")
@@ -63,7 +63,7 @@ func TestChatEnvironment(t *testing.T) {
 	}
 }
 
-// A variable that nobody reads is an error, for whoever set it thinks it is read.
+// A variable with our prefix that no flag reads is an error.
 func TestUnknownVariables(t *testing.T) {
 	for _, test := range []struct {
 		variable string
@@ -101,7 +101,7 @@ func TestUnknownVariables(t *testing.T) {
 				}
 				checkError(t, err, test.names...)
 				if err != nil && strings.Contains(err.Error(), "SECRET") {
-					t.Errorf("%v: %v tells the value", args, err)
+					t.Errorf("%v: %v contains the value", args, err)
 				}
 			}
 		})
@@ -112,7 +112,7 @@ func TestUnknownVariables(t *testing.T) {
 	}
 }
 
-// The version is for whoever asks, also in an environment in which nothing else works.
+// The version is printed even if the environment is invalid.
 func TestVersion(t *testing.T) {
 	t.Setenv("TYPEWRITER_SPEED", "quick")
 	t.Setenv("TYPEWRITER_UNKNOWN", "1")
@@ -146,7 +146,7 @@ func TestHelpOfCommands(t *testing.T) {
 	}
 }
 
-// Each of the server's flags stands in a section of its help.
+// Each of the server's flags is in a section of the help.
 func TestSections(t *testing.T) {
 	var out bytes.Buffer
 	if _, err := Parse([]string{"serve", "--help"}, &out); !errors.Is(err, ErrHelp) {
@@ -155,9 +155,9 @@ func TestSections(t *testing.T) {
 	help := out.String()
 	at := 0
 	for _, want := range []string{
-		"Service:\n", "--config=", "--addr=", "Tempo:\n", "--mode=", "--seed=",
-		"Access:\n", "--api-keys=", "--rate-limit=",
-		"Coming back:\n", "--store=", "Limits:\n", "--heartbeat=", "Log:\n", "--log-level=",
+		"Server and upstream:\n", "--config=", "--addr=", "Pacing:\n", "--mode=", "--seed=",
+		"Authentication and limits:\n", "--api-keys=", "--rate-limit=",
+		"Resuming:\n", "--store=", "Timeouts and sizes:\n", "--heartbeat=", "Logging:\n", "--log-level=",
 	} {
 		i := strings.Index(help[at:], want)
 		if i < 0 {
@@ -165,7 +165,7 @@ func TestSections(t *testing.T) {
 		}
 		at += i
 	}
-	if flags, _, _ := strings.Cut(help, "Service:"); strings.Contains(flags, "--addr") {
-		t.Errorf("a setting stands before the sections: %s", flags)
+	if flags, _, _ := strings.Cut(help, "Server and upstream:"); strings.Contains(flags, "--addr") {
+		t.Errorf("a setting precedes the sections: %s", flags)
 	}
 }

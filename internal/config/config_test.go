@@ -274,7 +274,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 		for _, want := range []string{
-			"Flags win over environment variables, which win over the file.", "($TYPEWRITER_CONFIG)",
+			"Flags override environment variables, which override the configuration file.", "($TYPEWRITER_CONFIG)",
 			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=3s ",
 			"--max-streams=10000 ", "--max-streams-per-client=0 ",
 			"--smooth-max-lag=400ms ", "--min-interval=8ms ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",

@@ -10,10 +10,11 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Pauses are the classes of the file, which change the default ones or are new.
+// Pauses maps the name of a character class to its settings in the file. A new name adds
+// a class.
 type Pauses map[string]Class
 
-// Class is a class of characters in the file. What is left out stays as it is.
+// Class overrides a character class. Omitted fields keep their defaults.
 type Class struct {
 	Chars       *string   `json:"chars"`
 	BeforeSpace *string   `json:"before-space"`
@@ -21,24 +22,25 @@ type Class struct {
 	Max         *duration `json:"max"`
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]: kong hands the file on as JSON.
+// UnmarshalJSON parses the section of the file, converted to JSON for kong. Unknown
+// fields are errors.
 func (p *Pauses) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode((*map[string]Class)(p))
 }
 
-// duration is a time.Duration that is written as 300ms.
+// duration is a [time.Duration] written with its unit, such as 300ms.
 type duration time.Duration
 
-// UnmarshalJSON implements [json.Unmarshaler]. Without quotes, only 0 is one.
+// UnmarshalJSON parses a duration. Of the numbers, only 0 is valid without a unit.
 func (d *duration) UnmarshalJSON(data []byte) error {
 	parsed, err := time.ParseDuration(strings.Trim(string(data), `"`))
 	*d = duration(parsed)
 	return err
 }
 
-// table returns the default classes as the file changes them, and its own.
+// table merges p into the default classes.
 func (p Pauses) table() (*typewriter.Pauses, error) {
 	classes := typewriter.DefaultClasses()
 	for name, change := range p {

@@ -1,14 +1,13 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
-	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// checkError reports an error that does not name what is wrong.
+// checkError checks that err contains all names.
 func checkError(t *testing.T, err error, names ...string) {
 	t.Helper()
 	if err == nil {
@@ -22,7 +21,7 @@ func checkError(t *testing.T, err error, names ...string) {
 	}
 }
 
-// badValues are what no flag, variable or line of the file may say.
+// badValues are invalid as a flag, as a variable and in the file.
 var badValues = []struct{ flag, value string }{
 	{"addr", "localhost"},
 	{"addr", ""},
@@ -118,6 +117,48 @@ func TestBadValues(t *testing.T) {
 	}
 }
 
+// All invalid settings are reported at once, in the order of the flags.
+func TestAllErrors(t *testing.T) {
+	want := []string{
+		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "smooth-max-lag", "min-interval",
+		"max-streams", "max-streams-per-client", "store", "resume-grace", "resume-retention", "heartbeat",
+		"upstream-connect-timeout", "upstream-header-timeout", "upstream-idle-timeout", "upstream-max-time",
+		"recovery-timeout", "summarize-timeout", "max-connections",
+		"read-timeout", "idle-timeout", "write-timeout", "drain-timeout",
+	}
+	var args []string
+	for _, flag := range want {
+		args = append(args, "--"+flag+"=-1s")
+		if strings.HasPrefix(flag, "max-") && flag != "max-lag" || flag == "speed" {
+			args[len(args)-1] = "--" + flag + "=-1"
+		}
+	}
+	slices.Reverse(args)
+	t.Setenv("TYPEWRITER_NOPE", "")
+	_, err := parse(append(args, file(t, "pauses: {dash: {chars: '-'}}"))...)
+	checkError(t, err, "pauses: ")
+	if err == nil {
+		return
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != len(want)+2 || !strings.Contains(lines[0], "TYPEWRITER_NOPE") {
+		t.Errorf("got %d lines, want %d and TYPEWRITER_NOPE first: %v", len(lines), len(want)+2, err)
+	}
+	var got []string
+	for _, match := range regexp.MustCompile(`(?m)^--([a-z-]+)`).FindAllStringSubmatch(err.Error(), -1) {
+		got = append(got, match[1])
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got errors for\n%q, want\n%q", got, want)
+	}
+}
+
+// An upstream token without keys is rejected together with other invalid settings.
+func TestTokenAndOtherErrors(t *testing.T) {
+	_, err := parse("--addr=:1", "--upstream-token=SECRET", "--max-streams=0")
+	checkError(t, err, "--upstream-token", "--max-streams")
+}
+
 func TestBadFlags(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -134,101 +175,5 @@ func TestBadFlags(t *testing.T) {
 			_, err := parse(test.args...)
 			checkError(t, err, test.names...)
 		})
-	}
-}
-
-func TestBadFiles(t *testing.T) {
-	for _, test := range []struct {
-		name, file string
-		names      []string
-	}{
-		{"unknown key", "addr: :1\nnope: 1\n", []string{"unknown setting", `"nope"`}},
-		{"key as in Go", "MaxLag: 3s", []string{`"MaxLag"`}},
-		{"key with an underscore", "max_lag: 3s", []string{`"max_lag"`}},
-		{"key in parts", "max: {lag: 3s}", []string{`"max"`}},
-		{"help", "help: true", []string{`"help"`}},
-		{"another file", "config: x.yaml", []string{`"config"`}},
-		{"version", "version: true", []string{`"version"`}},
-		{"another command's flag", "url: http://h", []string{`"url"`}},
-		{"key twice", "addr: :1\naddr: :2\n", []string{"addr", "line 2"}},
-		{"syntax", "addr: :1\nseed: [\n", []string{"yaml", "line 2"}},
-		{"tab", "pauses:\n\tsentence: {}\n", []string{"yaml", "line 2"}},
-		{"text", "just text", []string{"yaml", "just text"}},
-		{"list", "- addr", []string{"yaml"}},
-		{"duration without a unit", "heartbeat: 15", []string{"--heartbeat", "15"}},
-		{"list as a value", "addr: [a, b]", []string{"addr", "line 1"}},
-		{"map as a value", "upstream: {idle-timeout: 5s}", []string{"upstream", "line 1"}},
-		{"number as a size", "max-event-bytes: 1.5", []string{"--max-event-bytes", "1.5"}},
-		{"true as a number", "speed: true", []string{"--speed", "true"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			arg := file(t, test.file)
-			_, err := parse(arg)
-			checkError(t, err, test.names...)
-			if !strings.HasPrefix(test.names[0], "--") { // the file's own mistake, not a value's
-				checkError(t, err, strings.TrimPrefix(arg, "--config="))
-			}
-		})
-	}
-}
-
-func TestMissingFile(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "nope.yaml")
-	check := func(args ...string) {
-		t.Helper()
-		_, err := parse(args...)
-		checkError(t, err, name)
-		if !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("got %v, want %v", err, fs.ErrNotExist)
-		}
-	}
-	check("--config=" + name)
-	check("--config", name, "--addr=:1")
-	t.Setenv("TYPEWRITER_CONFIG", name)
-	check()
-
-	_, err := parse("--config=" + filepath.Dir(name))
-	checkError(t, err, filepath.Dir(name))
-}
-
-func TestSizes(t *testing.T) {
-	for _, test := range []struct {
-		text string
-		want int // 0: an error
-	}{
-		{"1", 1},
-		{"1000", 1000},
-		{"4KiB", 4 << 10},
-		{"256MiB", 256 << 20},
-		{"2GiB", 2 << 30},
-		{"1 MiB", 1 << 20},
-		{"1024GiB", 1 << 40},
-		{"1099511627776", 1 << 40},
-
-		{"", 0},
-		{"0", 0},
-		{"0MiB", 0},
-		{"-1", 0},
-		{"-1KiB", 0},
-		{"1.5GiB", 0},
-		{"1025GiB", 0},
-		{"1099511627777", 0},
-		{"9223372036854775807GiB", 0},
-		{"99999999999999999999", 0},
-		{"MiB", 0},
-		{"1MB", 0},
-		{"1mib", 0},
-		{"1KiBMiB", 0},
-		{"1e3", 0},
-		{"0x10", 0},
-		{"many", 0},
-	} {
-		var s size
-		err := s.UnmarshalText([]byte(test.text))
-		if test.want == 0 {
-			checkError(t, err, test.text, "256MiB")
-		} else if err != nil || int(s) != test.want {
-			t.Errorf("%q: got %d, %v; want %d", test.text, s, err, test.want)
-		}
 	}
 }

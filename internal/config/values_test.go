@@ -24,8 +24,7 @@ func keyFile(t *testing.T, text string) string {
 	return "@" + name
 }
 
-// Keys are read from a list or a file, and are in no print of the configuration and in
-// no error.
+// Keys are read from a list or a file. Neither the configuration nor an error prints one.
 func TestAPIKeys(t *testing.T) {
 	for _, test := range []struct {
 		name, value string
@@ -40,9 +39,9 @@ func TestAPIKeys(t *testing.T) {
 		{"too short in a file", keyFile(t, "#\n"+oneKey+"\nKEY\n"), nil, "key 2 is shorter than 16 bytes"},
 		{"none", "", nil, "key 1 is shorter than 16 bytes"},
 		{"a comma too many", oneKey + ",", nil, "key 2 is shorter than 16 bytes"},
-		{"a space inside", "KEY KEYKEYKEYKEYKEY", nil, "key 1 has a character"},
-		{"not ASCII", "KEYKEYKEYKEYKEY你", nil, "key 1 has a character"},
-		{"empty file", keyFile(t, "# none\n\n"), nil, "there is no key in "},
+		{"a space inside", "KEY KEYKEYKEYKEYKEY", nil, "key 1 contains a character"},
+		{"not ASCII", "KEYKEYKEYKEYKEY你", nil, "key 1 contains a character"},
+		{"empty file", keyFile(t, "# none\n\n"), nil, "no keys in "},
 		{"no file", "@/nowhere", nil, "/nowhere"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -86,7 +85,7 @@ func TestOriginsAndNetworks(t *testing.T) {
 	checkError(t, err, "--cors-origins", `"b.example"`)
 }
 
-// A token is not lent to anyone by mistake.
+// An upstream token that anyone on the network could use is an error.
 func TestTokenForAnyone(t *testing.T) {
 	const token = "--upstream-token=SECRET"
 	for _, test := range []struct {
@@ -121,5 +120,47 @@ func TestTokenForAnyone(t *testing.T) {
 				t.Errorf("the error holds the token: %v", err)
 			}
 		})
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want int // 0: an error
+	}{
+		{"1", 1},
+		{"1000", 1000},
+		{"4KiB", 4 << 10},
+		{"256MiB", 256 << 20},
+		{"2GiB", 2 << 30},
+		{"1 MiB", 1 << 20},
+		{"1024GiB", 1 << 40},
+		{"1099511627776", 1 << 40},
+
+		{"", 0},
+		{"0", 0},
+		{"0MiB", 0},
+		{"-1", 0},
+		{"-1KiB", 0},
+		{"1.5GiB", 0},
+		{"1025GiB", 0},
+		{"1099511627777", 0},
+		{"9223372036854775807GiB", 0},
+		{"99999999999999999999", 0},
+		{"MiB", 0},
+		{"1MB", 0},
+		{"1mib", 0},
+		{"1KiBMiB", 0},
+		{"1e3", 0},
+		{"0x10", 0},
+		{"many", 0},
+	} {
+		var s size
+		err := s.UnmarshalText([]byte(test.text))
+		if test.want == 0 {
+			checkError(t, err, test.text, "256MiB")
+		} else if err != nil || int(s) != test.want {
+			t.Errorf("%q: got %d, %v; want %d", test.text, s, err, test.want)
+		}
 	}
 }

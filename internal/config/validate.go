@@ -1,0 +1,152 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"sse-typewriter/internal/summary"
+	"sse-typewriter/typewriter"
+)
+
+// validate returns the errors of all invalid settings, joined in the order of the flags.
+// Values of the wrong type have been rejected by kong before.
+func (c *Config) validate() error {
+	_, pausesErr := c.Paces()
+	return errors.Join(
+		checkAddress("addr", c.Addr),
+		c.validateAdminAddr(),
+		c.validateUpstream(),
+		c.validatePace(),
+		pausesErr,
+		c.validateToken(),
+		checkPositive("max-streams", c.MaxStreams),
+		checkNotNegative("max-streams-per-client", c.MaxStreamsPerClient),
+		c.validateStore(),
+		checkNotNegative("resume-grace", c.ResumeGrace),
+		checkNotNegative("resume-retention", c.ResumeRetention),
+		checkPositive("heartbeat", c.Heartbeat),
+		checkPositive("upstream-connect-timeout", c.UpstreamConnectTimeout),
+		checkPositive("upstream-header-timeout", c.UpstreamHeaderTimeout),
+		checkPositive("upstream-idle-timeout", c.UpstreamIdleTimeout),
+		checkPositive("upstream-max-time", c.UpstreamMaxTime),
+		checkNotNegative("recovery-timeout", c.RecoveryTimeout),
+		c.validateSummarizeTimeout(),
+		checkPositive("max-connections", c.MaxConnections),
+		checkPositive("read-timeout", c.ReadTimeout),
+		checkPositive("idle-timeout", c.IdleTimeout),
+		checkPositive("write-timeout", c.WriteTimeout),
+		checkNotNegative("drain-timeout", c.DrainTimeout),
+	)
+}
+
+// number is the type of settings with a lower bound.
+type number interface {
+	int | int64 | time.Duration
+}
+
+func checkPositive[T number](flag string, value T) error {
+	if value <= 0 {
+		return fmt.Errorf("--%s %v: want more than 0", flag, value)
+	}
+	return nil
+}
+
+func checkNotNegative[T number](flag string, value T) error {
+	if value < 0 {
+		return fmt.Errorf("--%s %v: want 0 or more", flag, value)
+	}
+	return nil
+}
+
+func checkAddress(flag, address string) error {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("--%s %q: want host:port", flag, address)
+	}
+	return nil
+}
+
+func (c *Config) validateAdminAddr() error {
+	if c.AdminAddr == "" {
+		return nil
+	}
+	return checkAddress("admin-addr", c.AdminAddr)
+}
+
+// validateUpstream checks the upstream's URL. The error never contains a password.
+func (c *Config) validateUpstream() error {
+	if c.Upstream == "" {
+		return nil
+	}
+	u, err := url.Parse(c.Upstream)
+	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil &&
+		!strings.ContainsAny(c.Upstream, "?#") {
+		return nil
+	}
+	shown := c.Upstream
+	if err == nil && u.User != nil {
+		shown = u.Redacted()
+	}
+	return fmt.Errorf("--upstream %q: want a URL such as https://api.coze.com", shown)
+}
+
+// validatePace checks each pace setting separately, so that each error names its flag.
+func (c *Config) validatePace() error {
+	var errs []error
+	for _, setting := range []struct {
+		flag string
+		mode typewriter.Mode
+		set  func(*typewriter.Pace)
+	}{
+		{"mode", c.Mode, func(*typewriter.Pace) {}},
+		{"speed", typewriter.Typewriter, func(p *typewriter.Pace) { p.Speed = c.Speed }},
+		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = c.MaxLag }},
+		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
+		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = c.MinInterval }},
+	} {
+		pace := typewriter.DefaultPace(setting.mode)
+		setting.set(&pace)
+		if err := pace.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", setting.flag, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validateToken rejects an upstream token that anyone on the network could use.
+func (c *Config) validateToken() error {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if c.UpstreamToken == "" || len(c.APIKeys) > 0 || c.AllowAnonymous || err != nil || isLoopback(host) {
+		return nil // an invalid address is reported as such
+	}
+	return fmt.Errorf("--upstream-token with --addr %q: all clients that reach this address could use the token; "+
+		"set --api-keys, listen on 127.0.0.1, or pass --allow-anonymous", c.Addr)
+}
+
+// validateStore checks the store's URL. The error never contains a password.
+func (c *Config) validateStore() error {
+	if c.InMemory() || strings.HasPrefix(c.Store, "redis://") || strings.HasPrefix(c.Store, "rediss://") {
+		return nil
+	}
+	shown := c.Store
+	if strings.Contains(shown, "@") {
+		shown = "..."
+	}
+	return fmt.Errorf("--store %q: want memory or redis://host:port/db", shown)
+}
+
+func (c *Config) validateSummarizeTimeout() error {
+	if c.SummarizeTimeout <= 0 || c.SummarizeTimeout > summary.MaxTimeout {
+		return fmt.Errorf("--summarize-timeout %v: want more than 0 and at most %v", c.SummarizeTimeout, summary.MaxTimeout)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}

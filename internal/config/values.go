@@ -1,0 +1,121 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Keys holds the SHA-256 hashes of the API keys. The keys themselves are not kept, so
+// that no key can be printed.
+type Keys [][sha256.Size]byte
+
+// minKey is the minimum length of a key in bytes. Keys should be random.
+const minKey = 16
+
+// UnmarshalText parses comma-separated keys, or reads the file named after an @, with one
+// key per line and # comments. Errors never contain a key.
+func (k *Keys) UnmarshalText(text []byte) error {
+	keys := strings.Split(string(text), ",")
+	if name, isFile := strings.CutPrefix(string(text), "@"); isFile {
+		data, err := os.ReadFile(name) //nolint:gosec // named by the operator
+		if err != nil {
+			return err
+		}
+		keys = nil
+		for line := range bytes.Lines(data) {
+			if line := strings.TrimSpace(string(line)); line != "" && !strings.HasPrefix(line, "#") {
+				keys = append(keys, line)
+			}
+		}
+		if len(keys) == 0 {
+			return fmt.Errorf("no keys in %s", name)
+		}
+	}
+	*k = nil
+	for i, key := range keys {
+		key = strings.TrimSpace(key)
+		switch {
+		case len(key) < minKey:
+			return fmt.Errorf("key %d is shorter than %d bytes", i+1, minKey)
+		case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+			return fmt.Errorf("key %d contains a character that is not allowed in a header", i+1)
+		}
+		*k = append(*k, sha256.Sum256([]byte(key)))
+	}
+	return nil
+}
+
+// Origins lists the allowed values of the Origin header, or consists of * alone.
+type Origins []string
+
+// UnmarshalText parses comma-separated origins.
+func (o *Origins) UnmarshalText(text []byte) error {
+	*o = nil
+	for origin := range strings.SplitSeq(string(text), ",") {
+		origin = strings.TrimSpace(origin)
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host)) {
+			return fmt.Errorf("invalid origin %q: want lower case without a path, such as https://example.com or http://localhost:3000", origin)
+		}
+		*o = append(*o, origin)
+	}
+	if len(*o) > 1 && strings.Contains(string(text), "*") {
+		return errors.New("* allows all origins: remove the others")
+	}
+	return nil
+}
+
+// Networks lists IP ranges. A single address is a range of one.
+type Networks []netip.Prefix
+
+// UnmarshalText parses comma-separated addresses and CIDR ranges.
+func (n *Networks) UnmarshalText(text []byte) error {
+	*n = nil
+	for one := range strings.SplitSeq(string(text), ",") {
+		one = strings.TrimSpace(one)
+		if addr, err := netip.ParseAddr(one); err == nil {
+			addr = addr.Unmap()
+			*n = append(*n, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		prefix, err := netip.ParsePrefix(one)
+		if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {
+			return fmt.Errorf("invalid network %q: want an address such as 10.0.0.1 or a range such as 10.0.0.0/8", one)
+		}
+		*n = append(*n, prefix)
+	}
+	return nil
+}
+
+// size is a positive number of bytes.
+type size int
+
+var units = []struct {
+	suffix string
+	bytes  int
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"", 1}}
+
+// UnmarshalText parses a size such as 256MiB, 4KiB or 1000.
+func (s *size) UnmarshalText(text []byte) error {
+	const maxSize = 1 << 40
+	for _, unit := range units {
+		number, ok := strings.CutSuffix(string(text), unit.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.Atoi(strings.TrimSpace(number))
+		if err != nil || n <= 0 || n > maxSize/unit.bytes {
+			break
+		}
+		*s = size(n * unit.bytes)
+		return nil
+	}
+	return fmt.Errorf("invalid size %q: want a number of bytes such as 256MiB, 4KiB or 1000", text)
+}
