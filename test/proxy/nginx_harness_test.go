@@ -29,6 +29,10 @@ type nginx struct {
 	log     output
 }
 
+// errorLog is the line of deploy/nginx-location.conf that says what nginx complains of,
+// and where. Tests want to see more.
+const errorLog = "error_log /var/log/nginx/error.log crit;"
+
 // mainConf is the main part of the configuration, which is the administrator's. This
 // one would compress all, and lets no stream hold up the end of an old worker.
 const mainConf = `user root;
@@ -72,14 +76,18 @@ func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
 		[2]string{"\tlisten 443 ", fmt.Sprintf("listen 127.0.0.1:%d ", secure)},
 		[2]string{"/etc/ssl/certs/chat.example.com.pem", certFile()},
 		[2]string{"/etc/ssl/private/chat.example.com.key", keyFile()},
+		[2]string{"/var/log/nginx/access.log", "access.log"},
 	)
+	if !slices.ContainsFunc(changes, func(c [2]string) bool { return c[0] == errorLog }) {
+		changes = append(changes, [2]string{errorLog, "error_log stderr warn;"})
+	}
 	site, tls, location := recommended(t, file), recommended(t, "nginx-tls.conf"), recommended(t, "nginx-location.conf")
 	replaceOnce(t, changes, &site, &tls, &location)
 	for name, text := range map[string]string{
-		"conf.d/site.conf":             site,
-		"conf.d/tls.conf":              tls,
-		"snippets/sse-typewriter.conf": location,
-		"nginx.conf":                   mainConf,
+		"conf.d/sse-typewriter.conf":     site,
+		"conf.d/sse-typewriter.tls.conf": tls,
+		"snippets/sse-typewriter.conf":   location,
+		"nginx.conf":                     mainConf,
 	} {
 		name = filepath.Join(n.prefix, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o700), os.WriteFile(name, []byte(text), 0o600)); err != nil {

@@ -1,0 +1,66 @@
+package proxy
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sse-typewriter/internal/testenv"
+)
+
+// A key or a question in a URL is in no log of the recommended configurations, neither of
+// requests that succeed nor of those that fail.
+func TestLogsHoldNoQuery(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		start func(*testing.T, *server) (base string, logs func() string)
+	}{
+		{"nginx", func(t *testing.T, s *server) (string, func() string) {
+			n := startNginx(t, s, [2]string{errorLog, "error_log error.log crit;"})
+			return n.base, n.logs
+		}},
+		{"nginx with TLS", func(t *testing.T, s *server) (string, func() string) {
+			n := startNginx(t, s, [2]string{errorLog, "error_log error.log crit;"})
+			return n.secure, n.logs
+		}},
+		{"Caddy", func(t *testing.T, s *server) (string, func() string) {
+			c := startCaddy(t, s.address())
+			return c.base, c.log.String
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			base, logs := test.start(t, s)
+			client := newClient(t)
+			for _, want := range []int{http.StatusOK, http.StatusBadGateway} {
+				res := ask(t, client, "GET", base+"/healthz?api_key=SECRET&message=SECRET", "", "Referer", base+"/?api_key=SECRET")
+				_ = res.Body.Close()
+				if res.StatusCode != want {
+					t.Fatalf("status is %d, want %d", res.StatusCode, want)
+				}
+				s.kill()
+			}
+			testenv.Eventually(t, "the failure is logged", func() bool { return strings.Contains(logs(), "502") })
+			if log := logs(); strings.Contains(log, "SECRET") || !strings.Contains(log, "/healthz") {
+				t.Errorf("the log is %s", log)
+			}
+		})
+	}
+}
+
+// logs returns what nginx has written to all its logs.
+func (n *nginx) logs() string {
+	all := n.log.String()
+	for _, name := range []string{"access.log", "error.log"} {
+		text, err := os.ReadFile(filepath.Join(n.prefix, name))
+		if err != nil {
+			n.t.Error(err)
+		}
+		all += string(text)
+	}
+	return all
+}
