@@ -370,7 +370,7 @@ func TestScrapeInMidStream(t *testing.T) {
 
 // What it costs to see an event of text.
 func BenchmarkSent(b *testing.B) {
-	log := typewriter.NewLog(0)
+	log := typewriter.NewLog(typewriter.LogOptions{})
 	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
 	g := &sight{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
 	o := typewriter.Output{Frame: unit.Frame, Clusters: 1, Lag: time.Second, Late: time.Millisecond}

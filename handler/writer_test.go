@@ -39,7 +39,7 @@ func newSinkWriter(t testing.TB, idPrefix string) (*eventWriter, *sink) {
 // newTestSight returns what a writer tells of the events that it sends.
 func newTestSight() *sight {
 	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
-	return &sight{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: typewriter.NewLog(0)}
+	return &sight{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: typewriter.NewLog(typewriter.LogOptions{})}
 }
 
 // unit is an event of text as it leaves.

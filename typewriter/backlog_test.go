@@ -7,7 +7,7 @@ import (
 
 func TestBacklog(t *testing.T) {
 	const family = "👨‍👩‍👧‍👦"
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	for _, e := range []Event{thought("ab"), other("ping"), text("c" + family), text(`\n\u4f60`), text("")} {
 		if err := log.Append(e); err != nil {
 			t.Fatal(err)
@@ -53,7 +53,7 @@ func TestBacklog(t *testing.T) {
 
 // What was dropped is not counted, by whoever still stands before it.
 func TestBacklogAfterDrop(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	fill(t, log, content, 1000, 2*dropMin) // four characters each
 	log.Trim(dropMin)
 	for _, test := range []struct {
@@ -74,7 +74,7 @@ func TestBacklogAfterDrop(t *testing.T) {
 
 // What a scrape costs for each stream of which 100 characters wait.
 func BenchmarkBacklog(b *testing.B) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	_ = log.Append(text(strings.Repeat("今天天气很好，", 14)))
 	for b.Loop() {
 		log.Backlog(Position{})

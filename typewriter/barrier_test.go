@@ -16,7 +16,7 @@ func see(l *Log) (n int, ended bool) {
 }
 
 func TestGate(t *testing.T) {
-	l := NewLog(0)
+	l := NewLog(LogOptions{})
 	e := Event{Frame: &Frame{Head: "x"}}
 	grow := func() {
 		if err := l.Append(e); err != nil {
@@ -87,7 +87,7 @@ func TestAppendAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		time.Sleep(10 * time.Second)
-		l := NewLogSince(began, nil, 0)
+		l := NewLog(LogOptions{Started: began})
 		if !l.Started().Equal(began) {
 			t.Errorf("began at %v, want %v", l.Started(), began)
 		}
@@ -104,7 +104,7 @@ func TestAppendAt(t *testing.T) {
 				t.Errorf("arrived at %v, is at %v, want %v", test.at, at, test.want)
 			}
 		}
-		if l := NewLogSince(time.Now().Add(time.Hour), nil, 0); !l.Started().Equal(time.Now()) {
+		if l := NewLog(LogOptions{Started: time.Now().Add(time.Hour)}); !l.Started().Equal(time.Now()) {
 			t.Errorf("began in the future: %v", l.Started())
 		}
 	})
@@ -113,7 +113,7 @@ func TestAppendAt(t *testing.T) {
 // A log that is left ends, for readers, where they see it, whatever comes yet.
 func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := NewLog(0)
+		l := NewLog(LogOptions{})
 		gate := l.Barrier()
 		for _, s := range []string{"a", "b", "c"} {
 			if err := l.Append(text(s)); err != nil {
@@ -138,7 +138,7 @@ func TestLeave(t *testing.T) {
 			t.Error("they can read more")
 		}
 	})
-	ended := NewLog(0)
+	ended := NewLog(LogOptions{})
 	ended.End()
 	if ended.HandOff(); ended.HandedOff() {
 		t.Error("a log that has ended was left")

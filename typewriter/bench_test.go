@@ -86,7 +86,7 @@ func BenchmarkPace(b *testing.B) {
 // are over and a character is.
 func filled(t testing.TB, text string) *Log {
 	t.Helper()
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	for text != "" {
 		n := 0
 		for n < min(10, len(text)) {
@@ -123,12 +123,12 @@ func BenchmarkPlay(b *testing.B) {
 
 func BenchmarkLogAppend(b *testing.B) {
 	b.ReportAllocs()
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	const fresh = 1 << 16 // events in one log
 	i := 0
 	for b.Loop() {
 		if i++; i%fresh == 0 {
-			log = NewLog(0)
+			log = NewLog(LogOptions{})
 		}
 		if err := log.Append(text("你好啊")); err != nil {
 			b.Fatal(err)

@@ -103,7 +103,7 @@ func TestPlayIsLate(t *testing.T) {
 // the rest from then on.
 func TestPlayStartsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, r := NewLog(0), newRecorder(t)
+		log, r := NewLog(LogOptions{}), newRecorder(t)
 		fill(t, log, content, 100, 1)
 		time.Sleep(10 * time.Second)
 		go feed(t, log, []arrival{{ms(50), text("a")}, {0, other("x")}})
@@ -121,7 +121,7 @@ func TestPlayStartsLate(t *testing.T) {
 func TestPlayForgets(t *testing.T) {
 	for _, forget := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			log, r := NewLog(0), newRecorder(t)
+			log, r := NewLog(LogOptions{}), newRecorder(t)
 			fill(t, log, content, 0, 1000)
 			log.End()
 			p := Player{Log: log, Pace: DefaultPace(Typewriter), TrimPlayed: forget}
@@ -159,7 +159,7 @@ func TestPlayKeepsNoBuffer(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				log := NewLog(0)
+				log := NewLog(LogOptions{})
 				grow(t, log, test.texts...)
 				if test.ends {
 					log.End()
@@ -220,7 +220,7 @@ func TestPlayReturnsTheWritersError(t *testing.T) {
 		w := &failing{recorder: *newRecorder(t), fails: fails}
 		synctest.Test(t, func(t *testing.T) {
 			w.start = time.Now()
-			log := NewLog(0)
+			log := NewLog(LogOptions{})
 			var source sync.WaitGroup
 			defer source.Wait()
 			source.Go(func() { feed(t, log, pattern) })
@@ -253,7 +253,7 @@ func TestPlayHeartbeatsBetweenUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		log, r := NewLog(0), newRecorder(t)
+		log, r := NewLog(LogOptions{}), newRecorder(t)
 		go feed(t, log, []arrival{{0, text("ab")}, {3 * time.Second, text("c")}})
 		p := Player{Log: log, Pace: Pace{Mode: Typewriter, Speed: 1, Pauses: pauses}, Heartbeat: 10 * time.Second}
 		if err := p.Play(context.Background(), r); err != nil {
@@ -270,7 +270,7 @@ func TestPlayHeartbeatsBetweenUnits(t *testing.T) {
 // A player that begins later goes on with the numbers of the clusters.
 func TestNumbersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, whole := NewLog(0), newRecorder(t)
+		log, whole := NewLog(LogOptions{}), newRecorder(t)
 		for _, text := range []string{`ab👩`, "\u200d👧", `\n`, `cd`} {
 			frame := &Frame{Name: "delta", Head: `{"id":"","content":"`, Tail: `"}`, Channel: "c", Number: len(`{"id":"`)}
 			if err := log.Append(Event{Frame: frame, Text: text}); err != nil {

@@ -76,7 +76,7 @@ func ExamplePlayer_Play() {
 	done := &typewriter.Frame{Head: `{"status":"completed"}`}
 	events := slices.Values([]typewriter.Event{{Frame: delta, Text: "Hi"}, {Frame: delta, Text: ` \"you\"`}, {Frame: done}})
 
-	answer := typewriter.NewLog(1 << 20)
+	answer := typewriter.NewLog(typewriter.LogOptions{MaxBytes: 1 << 20})
 	full := typewriter.Event{Frame: &typewriter.Frame{Head: `{"status":"too long"}`}}
 	recorded := make(chan error, 1)
 	go func() { recorded <- typewriter.Record(events, answer, full) }()

@@ -83,7 +83,7 @@ func FuzzPlay(f *testing.F) {
 		f.Add(text, []byte{6})
 	}
 	f.Fuzz(func(t *testing.T, text string, cuts []byte) {
-		log := NewLog(0)
+		log := NewLog(LogOptions{})
 		n := 0
 		for i, rest := 0, text; rest != "" && i < 1000; i++ {
 			size := len(rest)

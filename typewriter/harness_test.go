@@ -106,7 +106,7 @@ func play(t *testing.T, pace Pace, pattern []arrival) *recorder {
 	t.Helper()
 	var r *recorder
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(0)
+		log := NewLog(LogOptions{})
 		r = newRecorder(t)
 		go feed(t, log, pattern)
 		p := Player{Log: log, Pace: pace, TrimPlayed: true}

@@ -66,31 +66,35 @@ type Log struct {
 // maxLogBytes keeps offsets within 32 bits.
 const maxLogBytes = 1 << 31
 
-// NewLog starts an empty log that holds at most maxBytes; 0 means 2 GiB, which
-// is also the most.
-func NewLog(maxBytes int) *Log {
-	if maxBytes <= 0 || maxBytes > maxLogBytes {
-		maxBytes = maxLogBytes
+// LogOptions configures a [Log]. The zero value is an unshared log that starts now.
+type LogOptions struct {
+	// MaxBytes bounds the size of the log. The default, 2 GiB, is also the maximum.
+	MaxBytes int
+
+	// Budget, if not nil, bounds the memory of several logs together. The log gives
+	// its share back when it is freed.
+	Budget *Budget
+
+	// Overhead is the number of bytes that the log takes from its budget for data
+	// kept beside it, even where the budget has no room for them.
+	Overhead int
+
+	// Started is the log's start time if the log was begun elsewhere, as by another
+	// replica. A time in the future counts as now.
+	Started time.Time
+}
+
+// NewLog returns an empty log.
+func NewLog(options LogOptions) *Log {
+	l := &Log{start: time.Now(), maxBytes: options.MaxBytes, budget: options.Budget, overhead: options.Overhead}
+	if l.maxBytes <= 0 || l.maxBytes > maxLogBytes {
+		l.maxBytes = maxLogBytes
 	}
-	return &Log{start: time.Now(), maxBytes: maxBytes}
-}
-
-// NewLogIn starts an empty log whose memory counts in a budget, until it is freed: what
-// it holds, and so many bytes for what is kept with it. Those are taken also if they
-// are not there.
-func NewLogIn(budget *Budget, overhead int) *Log {
-	l := NewLog(0)
-	l.budget, l.overhead = budget, overhead
-	budget.release(-overhead)
-	return l
-}
-
-// NewLogSince is NewLogIn for a log that was begun elsewhere, at a time that is not in
-// the future.
-func NewLogSince(start time.Time, budget *Budget, overhead int) *Log {
-	l := NewLogIn(budget, overhead)
-	// The clock of the log must be a monotonic one.
-	l.start = l.start.Add(-max(time.Since(start), 0))
+	if !options.Started.IsZero() {
+		// Subtracting from the current time keeps its monotonic clock reading.
+		l.start = l.start.Add(-max(time.Since(options.Started), 0))
+	}
+	l.budget.release(-l.overhead)
 	return l
 }
 

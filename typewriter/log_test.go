@@ -35,7 +35,7 @@ func checkRead(t testing.TB, log *Log, i int, frame *Frame, number int) {
 
 func TestLogReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(0)
+		log := NewLog(LogOptions{})
 		if n, ended := log.Len(); n != 0 || ended {
 			t.Errorf("new log has %d entries, ended %t", n, ended)
 		}
@@ -63,7 +63,7 @@ func TestLogReads(t *testing.T) {
 }
 
 func TestLogSharesFrames(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	entrySize := int(unsafe.Sizeof(entry{}))
 	if entrySize != 8 {
 		t.Errorf("an entry takes %d bytes, want 8", entrySize)
@@ -83,7 +83,7 @@ func TestLogSharesFrames(t *testing.T) {
 }
 
 func TestLogIsBounded(t *testing.T) {
-	log := NewLog(content.size() + 100*(8+3))
+	log := NewLog(LogOptions{MaxBytes: content.size() + 100*(8+3)})
 	fill(t, log, content, 100, 100)
 	size := log.Size()
 	if err := log.Append(text("")); !errors.Is(err, ErrFull) {
@@ -98,7 +98,7 @@ func TestLogIsBounded(t *testing.T) {
 		t.Errorf("after a drop: got error %v, want %v", err, ErrFull)
 	}
 	for _, bytes := range []int{0, -1, maxLogBytes + 1} {
-		if got := NewLog(bytes).maxBytes; got != maxLogBytes {
+		if got := NewLog(LogOptions{MaxBytes: bytes}).maxBytes; got != maxLogBytes {
 			t.Errorf("a log of %d bytes has a bound of %d", bytes, got)
 		}
 	}
@@ -107,7 +107,7 @@ func TestLogIsBounded(t *testing.T) {
 // A log that is full ends with the event for that, and its source is read no
 // further.
 func TestRecordStopsWhenFull(t *testing.T) {
-	log := NewLog(content.size() + 5*(8+4))
+	log := NewLog(LogOptions{MaxBytes: content.size() + 5*(8+4)})
 	asked := 0
 	err := Record(func(yield func(Event) bool) {
 		for asked < 1000 {
@@ -126,7 +126,7 @@ func TestRecordStopsWhenFull(t *testing.T) {
 }
 
 func TestLogDrops(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	fill(t, log, reasoning, 0, 30)
 	fill(t, log, content, 30, 170)
 	size := log.Size()
@@ -160,7 +160,7 @@ func TestLogDrops(t *testing.T) {
 
 // Dropping what has not come yet drops what has.
 func TestLogDropsBeyondItsEnd(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	fill(t, log, content, 0, 10)
 	log.Trim(1000)
 	fill(t, log, content, 10, 90)
@@ -181,7 +181,7 @@ func TestLogDropsBeyondItsEnd(t *testing.T) {
 }
 
 func TestLogReadOfDroppedPanics(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	fill(t, log, content, 0, 100)
 	log.Trim(100)
 	defer func() {
@@ -194,7 +194,7 @@ func TestLogReadOfDroppedPanics(t *testing.T) {
 
 // What was read stays as it is, whatever becomes of the log.
 func TestLogStringsOutliveDrops(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	var kept []Event
 	for round := range 20 {
 		fill(t, log, content, round*200, 200)
@@ -235,7 +235,7 @@ func TestLogWrapsAround(t *testing.T) {
 }
 
 func TestLogSubscribe(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	one, two := make(chan struct{}, 1), make(chan struct{}, 1)
 	defer log.Subscribe(Notify(one))()
 	unsubscribe := log.Subscribe(Notify(two))
@@ -257,7 +257,7 @@ func TestLogSubscribe(t *testing.T) {
 // what it read does no harm to what it has.
 func TestLogConcurrently(t *testing.T) {
 	const events = 5000
-	logs := []*Log{NewLog(0), NewLog(0)}
+	logs := []*Log{NewLog(LogOptions{}), NewLog(LogOptions{})}
 	var readers sync.WaitGroup
 	for i, log := range []*Log{logs[0], logs[0], logs[0], logs[1]} {
 		forget := i == 3
@@ -308,7 +308,7 @@ func TestLogMemory(t *testing.T) {
 		return stats.HeapAlloc
 	}
 	before := heap()
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	for i, n := 0, 0; n < chars; i++ {
 		size := []int{2, 3, 3}[i%3] // 2.7 on average
 		n += size
@@ -329,7 +329,7 @@ func TestLogMemory(t *testing.T) {
 
 // A log that has ended holds no room to grow: what is kept is kept for minutes.
 func TestLogEndGivesBack(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	const events = 600 // where append has left a third more
 	for range events {
 		if err := log.Append(text("你好啊")); err != nil {
@@ -350,7 +350,7 @@ func TestLogEndGivesBack(t *testing.T) {
 // Arrivals are kept by the tick, and those after twelve hours as the last of these.
 func TestLogTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := NewLog(0)
+		log := NewLog(LogOptions{})
 		for i, test := range []struct{ sleep, want time.Duration }{
 			{tick - 1, 0},
 			{1, tick},
@@ -371,7 +371,7 @@ func TestLogTicks(t *testing.T) {
 func TestLogRuns(t *testing.T) {
 	frames := []*Frame{content, reasoning, other("x").Frame}
 	for _, long := range []int{1, 2, 63, 64, 65, 1000} {
-		log := NewLog(0)
+		log := NewLog(LogOptions{})
 		for i := range 500 {
 			fill(t, log, frames[i/long%3], i, 1)
 		}

@@ -129,7 +129,7 @@ func TestPlayDoesNotHurryShortText(t *testing.T) {
 
 func TestPlayHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, r := NewLog(0), newRecorder(t)
+		log, r := NewLog(LogOptions{}), newRecorder(t)
 		go feed(t, log, []arrival{{25 * time.Second, text("a")}, {16 * time.Second, text("b")}})
 		p := Player{Log: log, Pace: DefaultPace(Typewriter), Heartbeat: 10 * time.Second}
 		if err := p.Play(context.Background(), r); err != nil {
@@ -144,7 +144,7 @@ func TestPlayHeartbeats(t *testing.T) {
 
 func TestPlayStopsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log, r := NewLog(0), newRecorder(t)
+		log, r := NewLog(LogOptions{}), newRecorder(t)
 		if err := log.Append(text("abc")); err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestPlayFromEachPosition(t *testing.T) {
 		{0, other("done")},
 	}
 	synctest.Test(t, func(t *testing.T) {
-		log, whole := NewLog(0), newRecorder(t)
+		log, whole := NewLog(LogOptions{}), newRecorder(t)
 		feed(t, log, pattern)
 		if err := (&Player{Log: log, Pace: fixed(t)}).Play(context.Background(), whole); err != nil {
 			t.Fatal(err)
@@ -203,7 +203,7 @@ func TestPlayFromEachPosition(t *testing.T) {
 
 // Without a pace, too, playing goes on within a text, and at its end from beyond it.
 func TestPlayRawFromWithinAText(t *testing.T) {
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	feed(t, log, []arrival{{0, text("abc")}, {0, text("d")}})
 	for from, want := range map[Position]string{{0, 0}: "abcd", {0, 1}: "bcd", {0, 3}: "d", {0, 9}: "d", {1, 0}: "d"} {
 		r := newRecorder(t)

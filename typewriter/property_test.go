@@ -75,7 +75,7 @@ func checkPlay(t *testing.T, r *rand.Rand, pace Pace, items []item) {
 	for _, it := range items {
 		pattern = append(pattern, it.arrival)
 	}
-	log, rec := NewLog(0), newRecorder(t)
+	log, rec := NewLog(LogOptions{}), newRecorder(t)
 	atOnce := items[len(items)-1].at == 0
 	if atOnce {
 		feed(t, log, pattern) // all of it before the first is typed

@@ -138,7 +138,7 @@ func TestPlayVectorsInTwo(t *testing.T) {
 // playEnded plays events that have all come and returns the texts sent.
 func playEnded(t *testing.T, pace Pace, events ...Event) []string {
 	t.Helper()
-	log, r := NewLog(0), newRecorder(t)
+	log, r := NewLog(LogOptions{}), newRecorder(t)
 	for _, e := range events {
 		if err := log.Append(e); err != nil {
 			t.Fatal(err)

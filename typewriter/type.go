@@ -21,7 +21,7 @@ func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) e
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	log := NewLog(0)
+	log := NewLog(LogOptions{})
 	recorded := make(chan error, 1)
 	// It ends with texts or, after ctx, with the next of them.
 	go func() { recorded <- Record(plainEvents(ctx, texts), log, Event{Frame: plain}) }()

@@ -123,7 +123,7 @@ func (r *Registry) adopt(id string, about Metadata, proceed Continue) (*Stream, 
 	}
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
-		ID: id, LogID: about.LogID, Log: typewriter.NewLogSince(about.Started, r.budget, streamBytes),
+		ID: id, LogID: about.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: about.Started, Budget: r.budget, Overhead: streamBytes}),
 		registry: r, owner: about.OwnerHash, kept: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}

@@ -156,7 +156,7 @@ func NewID() string { return strings.ToLower(rand.Text()) }
 func (r *Registry) Open(id, owner string, kept bool, source Source) *Stream {
 	s := &Stream{
 		ID:       id,
-		Log:      typewriter.NewLogIn(r.budget, streamBytes),
+		Log:      typewriter.NewLog(typewriter.LogOptions{Budget: r.budget, Overhead: streamBytes}),
 		LogID:    source.LogID,
 		registry: r,
 		kept:     kept,

@@ -41,7 +41,7 @@ func measureLog([]string) error {
 	kept := make([]*typewriter.Log, logs)
 	before := heap()
 	for i := range kept {
-		kept[i] = typewriter.NewLog(0)
+		kept[i] = typewriter.NewLog(typewriter.LogOptions{})
 		for _, text := range deltas {
 			if err := kept[i].Append(typewriter.Event{Frame: frame, Text: text}); err != nil {
 				return err

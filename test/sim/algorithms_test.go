@@ -73,7 +73,7 @@ func player(name string, pace typewriter.Pace) algorithm {
 	a.run = func(t *testing.T, arrivals []arrival) []item {
 		var w *recorder
 		synctest.Test(t, func(t *testing.T) {
-			log := typewriter.NewLog(0)
+			log := typewriter.NewLog(typewriter.LogOptions{})
 			w = &recorder{t: t, start: time.Now()}
 			go feed(t, log, arrivals) // ends with the pattern, which the player waits for
 			p := typewriter.Player{Log: log, Pace: pace, TrimPlayed: true}

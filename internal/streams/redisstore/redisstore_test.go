@@ -149,7 +149,7 @@ func TestLives(t *testing.T) {
 // A stream that outgrows its bound leaves Redis, and goes on here.
 func TestTooLarge(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
-	log := typewriter.NewLog(0)
+	log := typewriter.NewLog(typewriter.LogOptions{})
 	gate := log.Barrier()
 	for range 3 {
 		if err := log.Append(typewriter.Event{Frame: frame, Text: strings.Repeat("x", 6<<20)}); err != nil {
@@ -204,7 +204,7 @@ func TestMemory(t *testing.T) {
 // What anybody can have seen is in Redis, so that another replica can go on from there.
 func TestShownIsWritten(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
-	log := typewriter.NewLog(0)
+	log := typewriter.NewLog(typewriter.LogOptions{})
 	feed := streams.Feed{Metadata: about, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 	written := make(chan error)
 	go func() { written <- s.Write(t.Context(), "id", feed) }()
@@ -238,7 +238,7 @@ func TestShownIsWritten(t *testing.T) {
 // could not go on with it: it stays here, to end with an error.
 func TestNothingToLeave(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
-	log := typewriter.NewLog(0)
+	log := typewriter.NewLog(typewriter.LogOptions{})
 	if err := s.Create(t.Context(), "id", about); err != nil {
 		t.Fatal(err)
 	}
@@ -292,7 +292,7 @@ func TestLateRedis(t *testing.T) {
 			t.Parallel()
 			server := testenv.StartRedis(t)
 			s := open(t, server)
-			log := typewriter.NewLog(0)
+			log := typewriter.NewLog(typewriter.LogOptions{})
 			grow := func(want int) {
 				t.Helper()
 				ready := make(chan struct{}, 1)
