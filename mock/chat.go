@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode"
 
+	"sse-typewriter/internal/jsonx"
+
 	"github.com/tidwall/gjson"
 )
 
@@ -18,14 +20,14 @@ func bareStream() Reply {
 	const pause = 80 * time.Millisecond
 	var out []Step
 	for _, text := range articlePieces {
-		data := marshal(struct {
+		data := jsonx.Marshal(struct {
 			Content string `json:"content"`
 		}{text})
-		out = append(out, Step{pause, inCoze(0, beat{name: eventMessageDelta, data: data})})
+		out = append(out, Step{pause, inCoze(0, timedEvent{name: eventMessageDelta, data: data})})
 	}
 	out[0].After = 0
 	out = append(out,
-		Step{pause, inCoze(0, beat{name: eventMessageCompleted, data: []byte("{}")})},
+		Step{pause, inCoze(0, timedEvent{name: eventMessageCompleted, data: []byte("{}")})},
 		Step{pause, []byte("data: [DONE]\n\n")})
 	return stream(out, EndWell)
 }
@@ -74,7 +76,7 @@ func (c *call) perform(scene Scenario, question string, streaming bool) Reply {
 	if conversation == "" {
 		conversation = newID(c.rng)
 	}
-	c.shelf.open(c.newConversation(conversation))
+	c.conversations.open(c.newConversation(conversation))
 	s := newScript(c, question, chat{
 		ID:             newID(c.rng),
 		ConversationID: conversation,
@@ -86,11 +88,11 @@ func (c *call) perform(scene Scenario, question string, streaming bool) Reply {
 	})
 	begun := s.chat
 	scene.write(s)
-	c.book.open(begun.ID, entry{question: question, studio: scene.studio, moments: changes(c.now, begun, s.beats)})
+	c.chats.add(begun.ID, chatRecord{question: question, studio: scene.studio, transitions: changes(c.now, begun, s.events)})
 	if !streaming {
 		return c.deliver(begun)
 	}
-	return stream(scene.deliver(s.beats))
+	return stream(scene.deliver(s.events))
 }
 
 // lastUserMessage is the text of the last message that is not the assistant's.

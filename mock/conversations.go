@@ -6,13 +6,15 @@ import (
 	"slices"
 	"sync"
 
+	"sse-typewriter/internal/jsonx"
+
 	"github.com/tidwall/gjson"
 )
 
 // What the shelf keeps at most; the oldest conversations go first.
 const (
-	maxConversations = 1000
-	maxShelfBytes    = 64 << 20
+	maxConversations     = 1000
+	maxConversationBytes = 64 << 20
 )
 
 // conversation is Coze's conversation object, and the messages that were put into
@@ -23,11 +25,11 @@ type conversation struct {
 	MetaData      json.RawMessage `json:"meta_data"`
 	LastSectionID string          `json:"last_section_id"`
 
-	messages []post
+	messages []storedMessage
 }
 
-// post is a message that a client put into a conversation.
-type post struct {
+// storedMessage is a message that a client put into a conversation.
+type storedMessage struct {
 	ID             string          `json:"id"`
 	ConversationID string          `json:"conversation_id"`
 	BotID          string          `json:"bot_id"`
@@ -51,8 +53,8 @@ func (v *conversation) size() int {
 	return sum
 }
 
-// shelf keeps the conversations of a stand-in. The zero value is empty.
-type shelf struct {
+// conversationStore keeps the conversations of a stand-in. The zero value is empty.
+type conversationStore struct {
 	mu    sync.Mutex
 	kept  map[string]*conversation // by id
 	order []string                 // ids, oldest first
@@ -60,7 +62,7 @@ type shelf struct {
 }
 
 // open keeps a conversation, unless there is one with its id.
-func (s *shelf) open(v conversation) {
+func (s *conversationStore) open(v conversation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil {
@@ -72,11 +74,11 @@ func (s *shelf) open(v conversation) {
 	s.kept[v.ID] = &v
 	s.order = append(s.order, v.ID)
 	s.bytes += v.size()
-	s.shrink()
+	s.evict()
 }
 
 // add puts a message into a conversation and reports whether there is one.
-func (s *shelf) add(p post) bool {
+func (s *conversationStore) add(p storedMessage) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.kept[p.ConversationID]
@@ -86,21 +88,21 @@ func (s *shelf) add(p post) bool {
 	s.bytes -= v.size()
 	v.messages = append(v.messages, p)
 	s.bytes += v.size()
-	s.shrink()
+	s.evict()
 	return true
 }
 
-// shrink lets the oldest conversations go. Its caller holds the lock.
-func (s *shelf) shrink() {
-	for len(s.order) > maxConversations || s.bytes > maxShelfBytes {
+// evict lets the oldest conversations go. Its caller holds the lock.
+func (s *conversationStore) evict() {
+	for len(s.order) > maxConversations || s.bytes > maxConversationBytes {
 		s.bytes -= s.kept[s.order[0]].size()
 		delete(s.kept, s.order[0])
 		s.order = s.order[1:]
 	}
 }
 
-// look returns a conversation as it stands.
-func (s *shelf) look(id string) (conversation, bool) {
+// get returns a conversation as it stands.
+func (s *conversationStore) get(id string) (conversation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, ok := s.kept[id]
@@ -131,12 +133,14 @@ func (c *call) createConversation() Reply {
 	for _, m := range c.field("messages").Array() {
 		v.messages = append(v.messages, c.newPost(v.ID, m))
 	}
-	c.shelf.open(v)
+	c.conversations.open(v)
 	return c.deliver(v)
 }
 
 // conversation finds the conversation of the request.
-func (c *call) conversation() (conversation, bool) { return c.shelf.look(c.id("conversation_id")) }
+func (c *call) conversation() (conversation, bool) {
+	return c.conversations.get(c.id("conversation_id"))
+}
 
 func (c *call) noSuchConversation() Reply {
 	return c.refuse(http.StatusOK, codeNotFound, "no such conversation: "+c.id("conversation_id"))
@@ -152,12 +156,12 @@ func (c *call) retrieveConversation() Reply {
 }
 
 // newPost is a message as a client describes it.
-func (c *call) newPost(conversationID string, about gjson.Result) post {
+func (c *call) newPost(conversationID string, about gjson.Result) storedMessage {
 	kind := about.Get("content_type").String()
 	if kind == "" {
 		kind = "text"
 	}
-	return post{
+	return storedMessage{
 		ID:             newID(c.rng),
 		ConversationID: conversationID,
 		MetaData:       metaOf(about.Get("meta_data")),
@@ -178,7 +182,7 @@ func (c *call) createMessage() Reply {
 		return c.refuse(http.StatusOK, codeBadRequest, "the field content is required")
 	}
 	p := c.newPost(c.id("conversation_id"), gjson.ParseBytes(c.Body))
-	if !c.shelf.add(p) {
+	if !c.conversations.add(p) {
 		return c.noSuchConversation()
 	}
 	return c.deliver(p)
@@ -199,7 +203,7 @@ func (c *call) retrieveMessage() Reply {
 
 // place is where a message stands, or -1.
 func (v *conversation) place(messageID string) int {
-	return slices.IndexFunc(v.messages, func(p post) bool { return p.ID == messageID })
+	return slices.IndexFunc(v.messages, func(p storedMessage) bool { return p.ID == messageID })
 }
 
 // listPosts serves POST /v1/conversation/message/list: what clients put into the
@@ -233,6 +237,6 @@ func (c *call) listPosts() Reply {
 	if len(list) > 0 {
 		out.FirstID, out.LastID = list[0].ID, list[len(list)-1].ID
 	}
-	out.envelope = envelope{Data: append([]post{}, list...), Detail: detail{c.logid}}
-	return plain(http.StatusOK, typeJSON, marshal(out))
+	out.envelope = envelope{Data: append([]storedMessage{}, list...), Detail: detail{c.logid}}
+	return plain(http.StatusOK, typeJSON, jsonx.Marshal(out))
 }

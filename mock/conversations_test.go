@@ -134,17 +134,17 @@ func TestChatOpensConversation(t *testing.T) {
 }
 
 func TestShelfIsBound(t *testing.T) {
-	var many shelf
+	var many conversationStore
 	for i := range maxConversations + 2 {
 		many.open(conversation{ID: fmt.Sprint(i)})
 	}
-	var large shelf
+	var large conversationStore
 	for i := range 6 {
 		large.open(conversation{ID: fmt.Sprint(i)})
-		large.add(post{ConversationID: fmt.Sprint(i), Content: make([]byte, maxShelfBytes/4)})
+		large.add(storedMessage{ConversationID: fmt.Sprint(i), Content: make([]byte, maxConversationBytes/4)})
 	}
 	tests := []struct {
-		shelf *shelf
+		shelf *conversationStore
 		id    string
 		want  bool
 	}{
@@ -155,11 +155,11 @@ func TestShelfIsBound(t *testing.T) {
 		{&large, "3", true},
 	}
 	for i, test := range tests {
-		if _, ok := test.shelf.look(test.id); ok != test.want {
+		if _, ok := test.shelf.get(test.id); ok != test.want {
 			t.Errorf("%d: conversation %s is kept: %v, want %v", i, test.id, ok, test.want)
 		}
 	}
-	large.add(post{ConversationID: "5", Content: make([]byte, maxShelfBytes)})
+	large.add(storedMessage{ConversationID: "5", Content: make([]byte, maxConversationBytes)})
 	if large.bytes != 0 || len(large.kept) != 0 || len(large.order) != 0 {
 		t.Errorf("after a message larger than the shelf, %d bytes are counted", large.bytes)
 	}

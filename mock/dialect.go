@@ -8,31 +8,31 @@ import (
 
 // dialect writes an event as bytes. The number counts the events of a stream
 // from 0.
-type dialect func(number int, b beat) []byte
+type dialect func(number int, b timedEvent) []byte
 
 // inCoze is how the cloud service writes.
-func inCoze(_ int, b beat) []byte {
+func inCoze(_ int, b timedEvent) []byte {
 	return fmt.Appendf(nil, "event:%s\ndata:%s\n\n", b.name, b.data)
 }
 
 // inWorkflow is how the cloud service writes the chat of a workflow.
-func inWorkflow(_ int, b beat) []byte {
+func inWorkflow(_ int, b timedEvent) []byte {
 	return fmt.Appendf(nil, "event: %s\ndata: %s\n\n", b.name, b.data)
 }
 
 // inCRLF is inCoze with the line ends of the HTTP world.
-func inCRLF(number int, b beat) []byte {
+func inCRLF(number int, b timedEvent) []byte {
 	return bytes.ReplaceAll(inCoze(number, b), []byte("\n"), []byte("\r\n"))
 }
 
 // inCR is inCoze with the line ends that nobody uses and the standard allows.
-func inCR(number int, b beat) []byte {
+func inCR(number int, b timedEvent) []byte {
 	return bytes.ReplaceAll(inCoze(number, b), []byte("\n"), []byte("\r"))
 }
 
 // inComments uses all that the standard has and Coze has not: a byte order mark,
 // comments, retry, ids, spaces after colons, and two data lines for one JSON.
-func inComments(number int, b beat) []byte {
+func inComments(number int, b timedEvent) []byte {
 	var out []byte
 	if number == 0 {
 		out = append(out, "\uFEFF: a comment at the start\nretry: 3000\n\n"...)
@@ -54,7 +54,7 @@ func inComments(number int, b beat) []byte {
 }
 
 // steps writes beats down; those without a pause join the step before.
-func steps(beats []beat, write dialect) []Step {
+func steps(beats []timedEvent, write dialect) []Step {
 	var out []Step
 	for i, b := range beats {
 		text := write(i, b)
@@ -69,37 +69,37 @@ func steps(beats []beat, write dialect) []Step {
 }
 
 // delivery is how a scenario's beats reach the client.
-type delivery func([]beat) ([]Step, Ending)
+type delivery func([]timedEvent) ([]Step, Ending)
 
 // whole delivers everything in the dialect.
 func whole(write dialect) delivery {
-	return func(beats []beat) ([]Step, Ending) { return steps(beats, write), EndWell }
+	return func(beats []timedEvent) ([]Step, Ending) { return steps(beats, write), EndWell }
 }
 
 // cutMiddle breaks the connection in the middle of a delta in the middle of the
 // answer.
-func cutMiddle(beats []beat) ([]Step, Ending) {
+func cutMiddle(beats []timedEvent) ([]Step, Ending) {
 	i := middle(beats)
 	last := inCoze(i, beats[i])
 	return append(steps(beats[:i], inCoze), Step{beats[i].after, last[:len(last)/2]}), EndCut
 }
 
 // cutEarly breaks the connection before the first delta.
-func cutEarly(beats []beat) ([]Step, Ending) {
+func cutEarly(beats []timedEvent) ([]Step, Ending) {
 	return steps(beats[:firstDelta(beats)], inCoze), EndCut
 }
 
 // stopMiddle ends the response in good form in the middle of the answer.
-func stopMiddle(beats []beat) ([]Step, Ending) {
+func stopMiddle(beats []timedEvent) ([]Step, Ending) {
 	return steps(beats[:middle(beats)], inCoze), EndWell
 }
 
 // hang delivers everything there is and then keeps silent.
-func hang(beats []beat) ([]Step, Ending) { return steps(beats, inCoze), EndHang }
+func hang(beats []timedEvent) ([]Step, Ending) { return steps(beats, inCoze), EndHang }
 
 // byteByByte makes each byte a step of its own. The last byte of an event is
 // sent when the event is due; see slowEnoughForBytes.
-func byteByByte(beats []beat) ([]Step, Ending) {
+func byteByByte(beats []timedEvent) ([]Step, Ending) {
 	var out []Step
 	for i, b := range beats {
 		text := inCoze(i, b)
@@ -117,14 +117,14 @@ const byteTime = time.Millisecond
 
 // slowEnoughForBytes stretches a script so that byteByByte has time for each
 // byte of an event before the event is due.
-func slowEnoughForBytes(beats []beat) {
+func slowEnoughForBytes(beats []timedEvent) {
 	for i, b := range beats {
 		beats[i].after = max(b.after, time.Duration(len(inCoze(i, b)))*byteTime)
 	}
 }
 
 // firstDelta is the place of the first delta, or the end when there is none.
-func firstDelta(beats []beat) int {
+func firstDelta(beats []timedEvent) int {
 	for i, b := range beats {
 		if b.name == eventMessageDelta {
 			return i
@@ -134,7 +134,7 @@ func firstDelta(beats []beat) int {
 }
 
 // middle is the place of the delta in the middle.
-func middle(beats []beat) int {
+func middle(beats []timedEvent) int {
 	var deltas []int
 	for i, b := range beats {
 		if b.name == eventMessageDelta {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"sse-typewriter/internal/jsonx"
+
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/common/errors"
 	"github.com/cloudwego/hertz/pkg/network"
@@ -29,7 +31,7 @@ func (s *StandIn) serve(ctx context.Context, c *app.RequestContext) {
 	request, err := requestOf(c)
 	if err != nil {
 		c.SetConnectionClose() // the rest of the body is not read
-		c.Data(http.StatusBadRequest, typeJSON, marshal(envelope{Code: codeBadRequest, Msg: err.Error()}))
+		c.Data(http.StatusBadRequest, typeJSON, jsonx.Marshal(envelope{Code: codeBadRequest, Msg: err.Error()}))
 		return
 	}
 	if s.Watch != nil {
@@ -89,7 +91,7 @@ func (w *streamWriter) play(ctx context.Context, due time.Time, reply Reply) boo
 		}
 	}
 	if reply.Ending == EndHang {
-		_ = waitGone(ctx, nil)
+		_ = waitDisconnect(ctx, nil)
 	}
 	return reply.Ending == EndWell
 }

@@ -9,7 +9,7 @@ import (
 
 // find looks a chat up by the ids of the request, from the query or the body.
 func (c *call) find() (state, bool) {
-	found, ok := c.book.look(c.id("chat_id"), c.now)
+	found, ok := c.chats.get(c.id("chat_id"), c.now)
 	return found, ok && found.chat.ConversationID == c.id("conversation_id")
 }
 
@@ -69,7 +69,7 @@ func (c *call) cancel() Reply {
 	if !ok {
 		return c.noSuchChat()
 	}
-	if !c.book.cancel(found.chat.ID, c.now) {
+	if !c.chats.cancel(found.chat.ID, c.now) {
 		return c.refuse(http.StatusOK, codeBadRequest, "the chat cannot be canceled: it is "+found.chat.Status)
 	}
 	found.chat.Status = statusCanceled
@@ -89,14 +89,14 @@ func (c *call) submitToolOutputs() Reply {
 	s.resume()
 	s.answer(writeToolAnswer(found.question, toolOutputs(c.field("tool_outputs"))))
 	s.end()
-	if !c.book.extend(begun.ID, c.now, changes(c.now, begun, s.beats)) {
+	if !c.chats.extend(begun.ID, c.now, changes(c.now, begun, s.events)) {
 		return c.refuse(http.StatusOK, codeBadRequest, "the chat does not wait for tool outputs: it is "+begun.Status)
 	}
 	if !c.field("stream").Bool() {
 		begun.Status = statusInProgress
 		return c.deliver(begun)
 	}
-	return stream(whole(inCoze)(s.beats))
+	return stream(whole(inCoze)(s.events))
 }
 
 func toolOutputs(list gjson.Result) string {

@@ -271,15 +271,15 @@ func TestBookForgetsTheOldest(t *testing.T) {
 }
 
 func TestBookIsBoundInBytes(t *testing.T) {
-	const large = maxBookBytes / 4
-	var b book
+	const large = maxChatBytes / 4
+	var b chatStore
 	now := time.Now()
 	for i := range 6 {
 		long := message{Content: make([]byte, large)}
-		b.open(fmt.Sprint(i), entry{moments: []moment{{at: now, message: &long}}})
+		b.add(fmt.Sprint(i), chatRecord{transitions: []transition{{at: now, message: &long}}})
 	}
 	for i, want := range []bool{false, false, false, true, true, true} {
-		if _, ok := b.look(fmt.Sprint(i), now); ok != want {
+		if _, ok := b.get(fmt.Sprint(i), now); ok != want {
 			t.Errorf("chat %d is kept: %v, want %v", i, ok, want)
 		}
 	}

@@ -18,8 +18,8 @@ func waitUntil(ctx context.Context, gone <-chan struct{}, due time.Time) error {
 	return context.Cause(ctx)
 }
 
-// waitGone waits until ctx ends or gone is closed.
-func waitGone(ctx context.Context, gone <-chan struct{}) error {
+// waitDisconnect waits until ctx ends or gone is closed.
+func waitDisconnect(ctx context.Context, gone <-chan struct{}) error {
 	select {
 	case <-gone:
 	case <-ctx.Done():

@@ -7,13 +7,15 @@ import (
 	"strings"
 	"time"
 	"unicode/utf16"
+
+	"sse-typewriter/internal/jsonx"
 )
 
 // playAnswer is the normal chat: the question answered.
-func playAnswer(s *script) { playText(s, compose(s.question)) }
+func playAnswer(s *chatScript) { playText(s, compose(s.question)) }
 
 // playText is a normal chat with the text as its answer.
-func playText(s *script, text string) {
+func playText(s *chatScript, text string) {
 	s.open()
 	s.answer(text)
 	s.end()
@@ -26,14 +28,14 @@ func halves(text string) (first, second string) {
 }
 
 // playHalf stops in the middle of the answer.
-func playHalf(s *script) {
+func playHalf(s *chatScript) {
 	first, _ := halves(compose(s.question))
 	s.open()
 	s.speak(s.newMessage("answer"), first)
 }
 
 // playStall pauses in the middle of the answer.
-func playStall(s *script) {
+func playStall(s *chatScript) {
 	const silence = 20 * time.Second
 	text := compose(s.question)
 	first, second := halves(text)
@@ -47,7 +49,7 @@ func playStall(s *script) {
 	s.end()
 }
 
-func playReasoning(s *script) {
+func playReasoning(s *chatScript) {
 	thought := "The user wants an answer to this. Let me think: first what is asked, then how long the answer should be, and what tone suits it. I will keep it clear 🤔."
 	if isChinese(s.question) {
 		thought = "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气。嗯，应该自然一点，不要太长，可以带一点画面感🤔。"
@@ -62,7 +64,7 @@ func playReasoning(s *script) {
 	s.end()
 }
 
-func playMessages(s *script) {
+func playMessages(s *chatScript) {
 	s.open()
 	s.answer(compose(s.question))
 	s.answer("还有一点要补充 ✍️：上面是第一条消息，这是第二条。")
@@ -73,7 +75,7 @@ func playMessages(s *script) {
 // toolName is the function that the stand-in asks for.
 const toolName = "get_weather"
 
-func playTool(s *script) {
+func playTool(s *chatScript) {
 	s.open()
 	s.note("function_call", `{"name":"`+toolName+`","arguments":{"city":"杭州"},"plugin_name":"weather"}`)
 	call := toolCall{ID: newID(s.rng), Type: "function"}
@@ -85,7 +87,7 @@ func playTool(s *script) {
 	s.done()
 }
 
-func playAudio(s *script) {
+func playAudio(s *chatScript) {
 	const clips, clipBytes = 5, 640
 	s.open()
 	s.answer(compose(s.question))
@@ -99,12 +101,12 @@ func playAudio(s *script) {
 		}
 		m.Content = s.quote(base64.StdEncoding.EncodeToString(sound))
 		s.pause(40 * time.Millisecond)
-		s.add(eventAudioDelta, marshal(m))
+		s.add(eventAudioDelta, jsonx.Marshal(m))
 	}
 	s.done()
 }
 
-func playUnknown(s *script) {
+func playUnknown(s *chatScript) {
 	text := compose(s.question)
 	first, second := halves(text)
 	s.open()
@@ -123,63 +125,63 @@ func playUnknown(s *script) {
 }
 
 // playCard adds a card: content that looks like text and must not be cut.
-func playCard(s *script) {
+func playCard(s *chatScript) {
 	card := s.newMessage("answer")
 	card.ContentType = "card"
 	card.Content = s.quote(`{"card_type":3,"template_url":"https://example.com/card","data":"{\"title\":\"秋声\"}"}`)
-	s.addApart(eventMessageDelta, marshal(card))
+	s.addApart(eventMessageDelta, jsonx.Marshal(card))
 	s.complete(card)
 }
 
-func playStudio(s *script) {
+func playStudio(s *chatScript) {
 	playStudioHalf(s)
 	s.finish()
 	s.addApart("conversation.stream.done", nil)
 }
 
-func playStudioError(s *script) {
+func playStudioError(s *chatScript) {
 	playStudioHalf(s)
-	s.chat.LastError = problem{codeInternal, "internal server error"}
+	s.chat.LastError = apiError{codeInternal, "internal server error"}
 	s.breakOff(s.chat.LastError)
 }
 
 // playStudioHalf opens a chat of coze-studio and answers.
-func playStudioHalf(s *script) {
+func playStudioHalf(s *chatScript) {
 	s.encode = func(m message) []byte {
 		m.CreatedAt = s.clock.Add(s.pending).Unix()
-		return marshal(m)
+		return jsonx.Marshal(m)
 	}
 	s.open()
 	s.answer(compose(s.question))
 }
 
 // breakOff ends the chat as failed with an error event and nothing after it.
-func (s *script) breakOff(p problem) {
+func (s *chatScript) breakOff(p apiError) {
 	s.chat.Status, s.chat.LastError = statusFailed, p
 	now := s.chat
-	s.addApart(eventError, marshal(p)).chat = &now
+	s.addApart(eventError, jsonx.Marshal(p)).chat = &now
 }
 
-func playErrorEvent(s *script) {
+func playErrorEvent(s *chatScript) {
 	playHalf(s)
-	s.breakOff(problem{codeInternal, "the model is not available"})
+	s.breakOff(apiError{codeInternal, "the model is not available"})
 	s.done()
 }
 
-func playFailed(s *script) {
+func playFailed(s *chatScript) {
 	playHalf(s)
-	s.chat.LastError = problem{codeInternal, "event interval error"}
+	s.chat.LastError = apiError{codeInternal, "event interval error"}
 	s.turn(eventChatFailed, statusFailed)
 }
 
-func playEscapes(s *script) {
+func playEscapes(s *chatScript) {
 	s.quote = quoteASCII
 	playText(s, compose(s.question)+"\n\n\tpath: C:\\temp\\new, a/b, \"quoted\", <b>&amp;</b>, tab\there, \u0001, 👨‍👩‍👧‍👦 🇨🇳")
 }
 
 // playSurrogates writes everything escaped and lets each pair of surrogates
 // straddle two deltas.
-func playSurrogates(s *script) {
+func playSurrogates(s *chatScript) {
 	s.quote = quoteASCII
 	text := "表情：😀😃😄，一家人 👨‍👩‍👧‍👦，旗子 🇨🇳🇫🇷，挥手 👋🏽，" + compose(s.question)
 	s.open()
@@ -190,7 +192,7 @@ func playSurrogates(s *script) {
 	s.end()
 }
 
-func (s *script) surrogatePieces(text string) []piece {
+func (s *chatScript) surrogatePieces(text string) []piece {
 	var out []piece
 	current := piece{json: json.RawMessage(`"`)}
 	want := s.tempo.next(s.rng)
@@ -214,12 +216,12 @@ func (s *script) surrogatePieces(text string) []piece {
 	return out
 }
 
-func playSeparators(s *script) {
+func playSeparators(s *chatScript) {
 	playText(s, "第一行\u0085第二行\u2028第三行\u2029第四行。"+compose(s.question))
 }
 
 // playNumbers writes deltas that a decoder which re-encodes would change.
-func playNumbers(s *script) {
+func playNumbers(s *chatScript) {
 	s.encode = func(m message) []byte {
 		return fmt.Appendf(nil, `{ "extra" : 1.0,"huge":1e400 , "count":12345678901234567890,  "content"  :  %s ,"nested":{"b":1,"a":[ ]},`+
 			`"type":%q, "role":%q,"content_type":%q,"chat_id":%q,"bot_id":%s,"conversation_id":%s,"section_id":%s, "id":%q }`,
@@ -228,7 +230,7 @@ func playNumbers(s *script) {
 	playAnswer(s)
 }
 
-func playBroken(s *script) {
+func playBroken(s *chatScript) {
 	text := compose(s.question)
 	first, second := halves(text)
 	s.open()
@@ -243,7 +245,7 @@ func playBroken(s *script) {
 	s.end()
 }
 
-func playLongLine(s *script) {
+func playLongLine(s *chatScript) {
 	const bytes = 1 << 20
 	unit := "很长的一行，没有尽头。"
 	long := strings.Repeat(unit, bytes/len(unit)+1)
@@ -259,7 +261,7 @@ func playLongLine(s *script) {
 	s.end()
 }
 
-func playBytes(s *script) {
+func playBytes(s *chatScript) {
 	playAnswer(s)
-	slowEnoughForBytes(s.beats)
+	slowEnoughForBytes(s.events)
 }

@@ -108,7 +108,7 @@ func (b *body) end() error {
 	case EndCut:
 		return io.ErrUnexpectedEOF
 	case EndHang:
-		if err := waitGone(b.ctx, b.closed); err != nil {
+		if err := waitDisconnect(b.ctx, b.closed); err != nil {
 			return err
 		}
 		return http.ErrBodyReadAfterClose

@@ -11,13 +11,13 @@ type Scenario struct {
 	// About says in one line what it does.
 	About string
 
-	ask   string        // the question when the message has no text; empty: askPoem
-	tempo *tempo        // nil: coze
-	play  func(*script) // what is said; nil: playAnswer
-	send  delivery      // how it reaches the client; nil: whole(inCoze)
+	ask   string            // the question when the message has no text; empty: askPoem
+	tempo *tempo            // nil: coze
+	play  func(*chatScript) // what is said; nil: playAnswer
+	send  delivery          // how it reaches the client; nil: whole(inCoze)
 
-	studio  bool          // its chat is one of coze-studio
-	prepare func(*script) // changes the script before it is written; may be nil
+	studio  bool              // its chat is one of coze-studio
+	prepare func(*chatScript) // changes the script before it is written; may be nil
 
 	// refuse, when set, is the reply: there is no chat at all.
 	refuse func(*call) Reply
@@ -27,7 +27,7 @@ type Scenario struct {
 // plays.go or dialect.go.
 func Scenarios() []Scenario {
 	return []Scenario{
-		{Name: "help", About: "this list", tempo: &fast, play: func(s *script) { playText(s, helpText()) }},
+		{Name: "help", About: "this list", tempo: &fast, play: func(s *chatScript) { playText(s, helpText()) }},
 
 		// What is said.
 		{Name: "reasoning", About: "thinks before it answers", play: playReasoning},
@@ -102,7 +102,7 @@ func (s Scenario) questionOr(text string) string {
 }
 
 // write fills the script.
-func (s Scenario) write(script *script) {
+func (s Scenario) write(script *chatScript) {
 	if s.tempo != nil {
 		script.tempo = *s.tempo
 	}
@@ -117,7 +117,7 @@ func (s Scenario) write(script *script) {
 }
 
 // deliver turns the beats into what the client gets.
-func (s Scenario) deliver(beats []beat) ([]Step, Ending) {
+func (s Scenario) deliver(beats []timedEvent) ([]Step, Ending) {
 	if s.send == nil {
 		return whole(inCoze)(beats)
 	}

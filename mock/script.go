@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 	"time"
 	"unicode/utf8"
+
+	"sse-typewriter/internal/jsonx"
 )
 
-// beat is one event of a chat, the pause before it, and what it changes in the
-// book. Without a pause it leaves in the same write as the beat before.
-type beat struct {
+// timedEvent is one event of a chat, the pause before it, and what it changes in the
+// book. Without a pause it leaves in the same write as the timedEvent before.
+type timedEvent struct {
 	after   time.Duration
 	name    string
 	data    []byte
@@ -63,17 +65,17 @@ type piece struct {
 	characters int
 }
 
-// script is a chat while it is written: what the service will say, and when.
-type script struct {
+// chatScript is a chat while it is written: what the service will say, and when.
+type chatScript struct {
 	question string
 	tempo    tempo
 	rng      *rand.Rand
 
-	clock   time.Time     // when the last beat is due
-	pending time.Duration // pause before the next beat
-	chat    chat          // as it stands at clock
-	spoken  int           // characters
-	beats   []beat
+	clock      time.Time     // when the last beat is due
+	pending    time.Duration // pause before the next beat
+	chat       chat          // as it stands at clock
+	characters int           // characters
+	events     []timedEvent
 
 	// quote writes text as JSON, encode a delta, and last is the data of the event
 	// done. Scenarios change them.
@@ -82,71 +84,71 @@ type script struct {
 	last   []byte
 }
 
-func newScript(c *call, question string, about chat) *script {
-	return &script{
+func newScript(c *call, question string, about chat) *chatScript {
+	return &chatScript{
 		question: question,
 		tempo:    coze,
 		rng:      c.rng,
 		clock:    c.now,
 		chat:     about,
 		quote:    quote,
-		encode:   func(m message) []byte { return marshal(m) },
+		encode:   func(m message) []byte { return jsonx.Marshal(m) },
 		last:     []byte(doneData),
 	}
 }
 
 // pause makes the next beat wait, unless everything is to come at once.
-func (s *script) pause(d time.Duration) {
+func (s *chatScript) pause(d time.Duration) {
 	if s.tempo.speed > 0 {
 		s.pending += d
 	}
 }
 
 // add writes the next beat.
-func (s *script) add(name string, data []byte) *beat {
+func (s *chatScript) add(name string, data []byte) *timedEvent {
 	s.clock = s.clock.Add(s.pending)
-	s.beats = append(s.beats, beat{after: s.pending, name: name, data: data})
+	s.events = append(s.events, timedEvent{after: s.pending, name: name, data: data})
 	s.pending = 0
-	return &s.beats[len(s.beats)-1]
+	return &s.events[len(s.events)-1]
 }
 
 // addApart writes the next beat a little later than the one before, so that
 // they are two writes.
-func (s *script) addApart(name string, data []byte) *beat {
+func (s *chatScript) addApart(name string, data []byte) *timedEvent {
 	s.pause(5 * time.Millisecond)
 	return s.add(name, data)
 }
 
 // turn is a change of the chat's state.
-func (s *script) turn(event, status string) {
+func (s *chatScript) turn(event, status string) {
 	s.chat.Status = status
 	s.pause(5 * time.Millisecond)
 	switch status {
 	case statusCompleted, statusFailed:
 		s.chat.CompletedAt = s.clock.Add(s.pending).Unix()
-		s.chat.Usage.OutputCount = 1 + s.spoken*2/3
+		s.chat.Usage.OutputCount = 1 + s.characters*2/3
 		s.chat.Usage.TokenCount = s.chat.Usage.InputCount + s.chat.Usage.OutputCount
 	}
 	now := s.chat
-	s.add(event, marshal(now)).chat = &now
+	s.add(event, jsonx.Marshal(now)).chat = &now
 }
 
 // open begins the chat, up to the pause before the first piece.
-func (s *script) open() {
+func (s *chatScript) open() {
 	created := s.chat
 	created.Status = statusCreated
-	s.add(eventChatCreated, marshal(created))
+	s.add(eventChatCreated, jsonx.Marshal(created))
 	s.resume()
 }
 
 // resume is open for a chat that was open before.
-func (s *script) resume() {
+func (s *chatScript) resume() {
 	s.turn(eventChatInProgress, statusInProgress)
 	s.pause(s.tempo.first)
 }
 
 // newMessage is a message of the chat with no text yet.
-func (s *script) newMessage(kind string) message {
+func (s *chatScript) newMessage(kind string) message {
 	return message{
 		ID:             newID(s.rng),
 		ConversationID: s.chat.ConversationID,
@@ -161,7 +163,7 @@ func (s *script) newMessage(kind string) message {
 }
 
 // pieces cuts text as the model would.
-func (s *script) pieces(text string) []piece {
+func (s *chatScript) pieces(text string) []piece {
 	var out []piece
 	for len(text) > 0 {
 		end, n := 0, 0
@@ -176,7 +178,7 @@ func (s *script) pieces(text string) []piece {
 }
 
 // deltas adds pieces at the tempo. Fill puts a piece into its place in m.
-func (s *script) deltas(m message, pieces []piece, fill func(*message, json.RawMessage)) {
+func (s *chatScript) deltas(m message, pieces []piece, fill func(*message, json.RawMessage)) {
 	for len(pieces) > 0 {
 		burst, characters := 1, pieces[0].characters
 		for burst < len(pieces) && s.rng.Float64() < s.tempo.bunch {
@@ -188,32 +190,32 @@ func (s *script) deltas(m message, pieces []piece, fill func(*message, json.RawM
 			fill(&m, p.json)
 			s.add(eventMessageDelta, s.encode(m))
 		}
-		s.spoken += characters
+		s.characters += characters
 		pieces = pieces[burst:]
 	}
 }
 
 // speak adds text as deltas of the message m.
-func (s *script) speak(m message, text string) { s.speakPieces(m, s.pieces(text)) }
+func (s *chatScript) speak(m message, text string) { s.speakPieces(m, s.pieces(text)) }
 
-func (s *script) speakPieces(m message, pieces []piece) {
+func (s *chatScript) speakPieces(m message, pieces []piece) {
 	s.deltas(m, pieces, func(m *message, text json.RawMessage) { m.Content = text })
 }
 
 // think adds text as reasoning deltas of the message m.
-func (s *script) think(m message, text string) {
+func (s *chatScript) think(m message, text string) {
 	s.deltas(m, s.pieces(text), func(m *message, text json.RawMessage) { m.ReasoningContent = text })
 }
 
 // complete adds a message in full.
-func (s *script) complete(m message) {
+func (s *chatScript) complete(m message) {
 	s.pause(5 * time.Millisecond)
 	m.CreatedAt = s.clock.Add(s.pending).Unix()
-	s.add(eventMessageCompleted, marshal(m)).message = &m
+	s.add(eventMessageCompleted, jsonx.Marshal(m)).message = &m
 }
 
 // answer adds a whole answer message: its deltas and then itself.
-func (s *script) answer(text string) {
+func (s *chatScript) answer(text string) {
 	m := s.newMessage("answer")
 	s.speak(m, text)
 	m.Content = s.quote(text)
@@ -221,7 +223,7 @@ func (s *script) answer(text string) {
 }
 
 // note adds a message that comes only in full.
-func (s *script) note(kind, text string) {
+func (s *chatScript) note(kind, text string) {
 	m := s.newMessage(kind)
 	m.Content = s.quote(text)
 	s.complete(m)
@@ -229,7 +231,7 @@ func (s *script) note(kind, text string) {
 
 // finish ends the chat: the verbose message, what the user may ask next, and
 // chat.completed.
-func (s *script) finish() {
+func (s *chatScript) finish() {
 	s.note("verbose", `{"msg_type":"generate_answer_finish","data":"{\"finish_reason\":0,\"FinData\":\"\"}","from_module":null,"from_unit":null}`)
 	s.pause(400 * time.Millisecond) // they are thought up after the answer
 	for _, text := range followUps(s.question) {
@@ -240,23 +242,23 @@ func (s *script) finish() {
 }
 
 // done ends the stream.
-func (s *script) done() { s.addApart(eventDone, s.last) }
+func (s *chatScript) done() { s.addApart(eventDone, s.last) }
 
 // end is finish and done.
-func (s *script) end() {
+func (s *chatScript) end() {
 	s.finish()
 	s.done()
 }
 
 // changes are the moments of a script for the book: the chat as it is begun, and
 // what the beats make of it.
-func changes(at time.Time, begun chat, beats []beat) []moment {
+func changes(at time.Time, begun chat, beats []timedEvent) []transition {
 	begun.Status = statusInProgress
-	out := []moment{{at: at, chat: &begun}}
+	out := []transition{{at: at, chat: &begun}}
 	for _, b := range beats {
 		at = at.Add(b.after)
 		if b.chat != nil || b.message != nil {
-			out = append(out, moment{at: at, chat: b.chat, message: b.message})
+			out = append(out, transition{at: at, chat: b.chat, message: b.message})
 		}
 	}
 	return out

@@ -87,10 +87,10 @@ type StandIn struct {
 	// read, and to be set before Register.
 	Watch func(*app.RequestContext) (stop func())
 
-	seed  uint64
-	calls atomic.Uint64
-	book  book
-	shelf shelf
+	seed          uint64
+	calls         atomic.Uint64
+	chats         chatStore
+	conversations conversationStore
 }
 
 // New returns a stand-in with no chats. With the same seed, the same requests in
@@ -107,11 +107,11 @@ func New(seed uint64) *StandIn {
 // clock, because chats run on in real time, and remembers the chats it opens.
 func (s *StandIn) Answer(r Request) Reply {
 	c := &call{
-		Request: r,
-		book:    &s.book,
-		shelf:   &s.shelf,
-		rng:     rand.New(rand.NewPCG(s.seed, s.calls.Add(1))),
-		now:     time.Now(),
+		Request:       r,
+		chats:         &s.chats,
+		conversations: &s.conversations,
+		rng:           rand.New(rand.NewPCG(s.seed, s.calls.Add(1))),
+		now:           time.Now(),
 	}
 	c.query, _ = url.ParseQuery(r.RawQuery) // what cannot be read counts as missing
 	c.logid = c.now.UTC().Format("20060102150405") + fmt.Sprintf("%020X", c.rng.Uint64())
@@ -124,12 +124,12 @@ func (s *StandIn) Answer(r Request) Reply {
 // own, so that requests which run at the same time do not disturb each other.
 type call struct {
 	Request
-	query url.Values
-	book  *book
-	shelf *shelf
-	rng   *rand.Rand
-	now   time.Time
-	logid string
+	query         url.Values
+	chats         *chatStore
+	conversations *conversationStore
+	rng           *rand.Rand
+	now           time.Time
+	logid         string
 }
 
 // endpoint is one path of the API.

@@ -1,12 +1,13 @@
 package mock
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"sse-typewriter/internal/jsonx"
 )
 
 // The codes of Coze's errors that the stand-in uses.
@@ -83,15 +84,15 @@ type chat struct {
 	BotID          string          `json:"bot_id"`
 	CreatedAt      int64           `json:"created_at"`
 	CompletedAt    int64           `json:"completed_at,omitempty"`
-	LastError      problem         `json:"last_error"`
+	LastError      apiError        `json:"last_error"`
 	Status         string          `json:"status"`
 	RequiredAction *requiredAction `json:"required_action,omitempty"`
 	Usage          usage           `json:"usage"`
 	SectionID      string          `json:"section_id"`
 }
 
-// problem is an error inside a stream or a chat; code 0 is none.
-type problem struct {
+// apiError is an error inside a stream or a chat; code 0 is none.
+type apiError struct {
 	Code int    `json:"code"`
 	Msg  string `json:"msg"`
 }
@@ -132,12 +133,12 @@ type detail struct {
 
 // refuse is an error reply. Coze sends most of its errors with status 200.
 func (c *call) refuse(status, code int, msg string) Reply {
-	return plain(status, typeJSON, marshal(envelope{Code: code, Msg: msg, Detail: detail{c.logid}}))
+	return plain(status, typeJSON, jsonx.Marshal(envelope{Code: code, Msg: msg, Detail: detail{c.logid}}))
 }
 
 // deliver is a plain reply that went well.
 func (c *call) deliver(data any) Reply {
-	return plain(http.StatusOK, typeJSON, marshal(envelope{Data: data, Detail: detail{c.logid}}))
+	return plain(http.StatusOK, typeJSON, jsonx.Marshal(envelope{Data: data, Detail: detail{c.logid}}))
 }
 
 func plain(status int, contentType string, body []byte) Reply {
@@ -155,18 +156,6 @@ func stream(steps []Step, ending Ending) Reply {
 		Steps:  steps,
 		Ending: ending,
 	}
-}
-
-// marshal writes JSON as Coze does: < > and & as they are, no newline at the end.
-func marshal(v any) []byte {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		// Only this package's own types come here, and all of them can be encoded.
-		panic(fmt.Sprintf("mock: cannot encode %T: %v", v, err))
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
 // quote writes text as a JSON string with only what must be escaped escaped.

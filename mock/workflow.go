@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"sse-typewriter/internal/jsonx"
+
 	"github.com/tidwall/gjson"
 )
 
@@ -24,9 +26,9 @@ func (c *call) workflowChat() Reply {
 	if scene.send == nil {
 		scene.send = whole(inWorkflow)
 	}
-	scene.prepare = func(s *script) {
+	scene.prepare = func(s *chatScript) {
 		s.encode = func(m message) []byte { return shuffled(s, m) }
-		s.last = marshal(struct {
+		s.last = jsonx.Marshal(struct {
 			DebugURL string `json:"debug_url"`
 		}{"https://www.coze.com/work_flow?execute_id=" + newID(c.rng) + "&space_id=" + newID(c.rng) + "&workflow_id=" + workflow + "&execute_mode=2"})
 	}
@@ -37,10 +39,10 @@ func (c *call) workflowChat() Reply {
 
 // shuffled writes a delta as a workflow's chat has it: each with its keys in another
 // order, and no bot_id when there is no bot.
-func shuffled(s *script, m message) []byte {
+func shuffled(s *chatScript, m message) []byte {
 	type pair struct{ key, value string }
 	var pairs []pair
-	gjson.ParseBytes(marshal(m)).ForEach(func(key, value gjson.Result) bool {
+	gjson.ParseBytes(jsonx.Marshal(m)).ForEach(func(key, value gjson.Result) bool {
 		if key.Str != "bot_id" || value.Str != "" {
 			pairs = append(pairs, pair{key.Raw, value.Raw})
 		}

@@ -42,7 +42,7 @@ func TestDeltaAgain(t *testing.T) {
 			for _, before := range []string{head + "before" + tail, reasoning + `before"}`, head + "before" + tail} {
 				d.event(eventDelta, before)
 			}
-			if _, quick := d.again(eventDelta, test.data); quick != test.quick {
+			if _, quick := d.decodeRepeat(eventDelta, test.data); quick != test.quick {
 				t.Errorf("known by its frame: %v, want %v", quick, test.quick)
 			}
 			got, gotPhase := d.event(eventDelta, test.data)
@@ -67,7 +67,7 @@ func TestOtherEventIsNoDelta(t *testing.T) {
 func TestChatKeepsNoReply(t *testing.T) {
 	reply := bareReply(inPieces("", 1))
 	chat, kept := reply.Chat(), weak.Make(reply)
-	reply.chat.Store(&chatName{"id", "conversation"})
+	reply.chat.Store(&chatRef{"id", "conversation"})
 	reply.Close()
 	reply = nil
 	runtime.GC()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 )
 
@@ -60,7 +61,7 @@ func (a *Answer) Add(e typewriter.Event) {
 	}
 	data := e.Frame.Head
 	if a.ChatID == "" {
-		if _, chat := subject(e.Frame.Name, data); chat.isKnown() {
+		if _, chat := parseIDs(e.Frame.Name, data); chat.isKnown() {
 			a.ChatID, a.ConversationID = chat.id, chat.conversation
 		}
 	}
@@ -100,7 +101,7 @@ func (a *Answer) add(channel, text string) {
 		a.messages = append(a.messages, m)
 	}
 	before := len(m.text)
-	m.text, m.high = unescape(m.text, text, m.high)
+	m.text, m.high = jsontext.Unescape(m.text, text, m.high)
 	a.Length += utf8.RuneCount(m.text[before:])
 }
 
@@ -125,20 +126,20 @@ func (a *Answer) complete(m listedMessage) {
 // fail keeps the first failure: what follows is less to the point.
 func (a *Answer) fail(told gjson.Result, otherwise string) {
 	if a.Failure == nil {
-		a.Failure = refused(told, otherwise)
+		a.Failure = serviceError(told, otherwise)
 	}
 }
 
-// ours are the failures that [ErrorEvent] tells of, by their code.
-var ours = map[int]string{
-	5020: reasonCanceled, 5022: reasonEventSize, 5023: reasonCut, 5025: reasonTooLarge, 5042: reasonIdle, 5043: reasonLong,
+// ownReasons are the failures that [ErrorEvent] tells of, by their code.
+var ownReasons = map[int]string{
+	5020: reasonCanceled, 5022: reasonEventSize, 5023: reasonCut, 5025: reasonTooLarge, 5042: reasonIdle, 5043: reasonMaxTime,
 }
 
-// refused is how it ends when the service says why: with its code and words.
-func refused(told gjson.Result, otherwise string) *Error {
+// serviceError is how it ends when the service says why: with its code and words.
+func serviceError(told gjson.Result, otherwise string) *Error {
 	code := int(told.Get("code").Int())
 	return &Error{
-		Reason: cmp.Or(ours[code], "refused"), Status: http.StatusBadGateway, Code: code,
+		Reason: cmp.Or(ownReasons[code], "refused"), Status: http.StatusBadGateway, Code: code,
 		Msg: cmp.Or(told.Get("msg").String(), otherwise),
 	}
 }
@@ -148,7 +149,7 @@ func refused(told gjson.Result, otherwise string) *Error {
 func (a *Answer) Text() string {
 	texts := make([]string, 0, len(a.messages))
 	for _, m := range a.messages {
-		texts = append(texts, strings.ToValidUTF8(string(appendHalf(m.text, m.high)), "\uFFFD"))
+		texts = append(texts, strings.ToValidUTF8(string(jsontext.AppendSurrogate(m.text, m.high)), "\uFFFD"))
 	}
 	return strings.Join(texts, "\n\n")
 }
@@ -160,5 +161,5 @@ const maxRefusal = 64 << 10
 // is.
 func (r *Reply) Refusal() *Error {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, maxRefusal)) // what there is of it will do
-	return refused(gjson.ParseBytes(body), fmt.Sprintf("it answered with status %d", r.Status))
+	return serviceError(gjson.ParseBytes(body), fmt.Sprintf("it answered with status %d", r.Status))
 }

@@ -19,34 +19,34 @@ func (c *Client) Cancel(ctx context.Context, header http.Header, chatID, convers
 		Method: http.MethodPost,
 		Path:   pathCancel,
 		Header: credentials(header),
-		Body:   chatName{chatID, conversationID}.body(),
+		Body:   chatRef{chatID, conversationID}.body(),
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if _, err := c.ask(ctx, req); err != nil {
+	if _, err := c.callAPI(ctx, req); err != nil {
 		return fmt.Errorf("cannot cancel chat: %w", err)
 	}
 	return nil
 }
 
-// refusal is a reply that is not what was asked for.
-type refusal struct {
+// replyError is a reply that is not what was asked for.
+type replyError struct {
 	status int
 	what   string
 }
 
-func (e *refusal) Error() string {
+func (e *replyError) Error() string {
 	return fmt.Sprintf("upstream answered with status %d%s", e.status, e.what)
 }
 
-// mayPass reports whether the same request could succeed later.
-func mayPass(err error) bool {
-	var refused *refusal
+// isRetryable reports whether the same request could succeed later.
+func isRetryable(err error) bool {
+	var refused *replyError
 	return !errors.As(err, &refused) ||
 		refused.status >= http.StatusInternalServerError || refused.status == http.StatusTooManyRequests
 }
 
-// ask sends a request and returns the data of its reply.
-func (c *Client) ask(ctx context.Context, req Request) (gjson.Result, error) {
+// callAPI sends a request and returns the data of its reply.
+func (c *Client) callAPI(ctx context.Context, req Request) (gjson.Result, error) {
 	reply, err := c.Do(ctx, req)
 	if err != nil {
 		return gjson.Result{}, err
@@ -56,7 +56,7 @@ func (c *Client) ask(ctx context.Context, req Request) (gjson.Result, error) {
 	if err != nil {
 		return gjson.Result{}, fmt.Errorf("cannot read the reply: %w", err)
 	}
-	refused := &refusal{status: reply.Status}
+	refused := &replyError{status: reply.Status}
 	parsed := gjson.ParseBytes(body)
 	switch code := parsed.Get("code").Int(); {
 	case reply.Status != http.StatusOK:

@@ -14,38 +14,36 @@ import (
 	"resty.dev/v3"
 )
 
-// Client opens requests at an AI service. Set the fields before its first use;
-// none may be changed after. It is safe for concurrent use.
+// Client sends requests to an AI service. Set its fields before the first use. It is
+// safe for concurrent use.
 type Client struct {
-	// BaseURL is what paths are appended to, without a slash at its end.
+	// BaseURL precedes the paths of requests. It has no trailing slash.
 	BaseURL string
 
-	// IdleTimeout is how long a reply may be silent, and MaxTime how long a request may
-	// take in all.
+	// IdleTimeout bounds the pauses within a reply, and MaxTime a request in total.
 	IdleTimeout, MaxTime time.Duration
 
-	// MaxEventBytes is the size of the largest event that is read.
+	// MaxEventBytes bounds the size of a single event.
 	MaxEventBytes int
 
-	// RecoveryTimeout is how long the rest of an answer is waited for whose stream was
-	// cut; 0: not at all.
+	// RecoveryTimeout is how long to wait for the rest of an answer after its stream was
+	// cut. Zero disables recovery.
 	RecoveryTimeout time.Duration
 
-	// KeepStudioDone leaves coze-studio's ending as it is; otherwise it is written
-	// as Coze's, because @coze/api breaks on it.
+	// KeepStudioDone passes coze-studio's final event on unchanged. Otherwise it is
+	// rewritten as Coze's, because @coze/api fails on it.
 	KeepStudioDone bool
 
 	resty *resty.Client
 }
 
-// NewTransport returns a transport for many streams to one host. connect bounds
-// how long dialing and the TLS handshake take, header how long the upstream may
-// take to answer a request that it has got.
+// NewTransport returns a transport for many streams to one host. connect bounds dialing
+// and the TLS handshake; header bounds the time from the request to the reply's header.
 func NewTransport(connect, header time.Duration) *http.Transport {
 	const (
-		idleConnections = 1024 // streams that end together leave as many behind
+		idleConnections = 1024 // as many streams may end together
 		writeBuffer     = 1 << 10
-		readBuffer      = 2 << 10 // for each live stream; a delta has 300 bytes
+		readBuffer      = 2 << 10 // per live stream; a delta has about 300 bytes
 	)
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -62,17 +60,17 @@ func NewTransport(connect, header time.Duration) *http.Transport {
 	}
 }
 
-// NewClient returns a client for the service at a base URL. It keeps no cookies,
-// follows no redirects and repeats no request. Close ends its idle connections.
+// NewClient returns a client for the service at a base URL. It stores no cookies,
+// follows no redirects and retries nothing. Close ends its idle connections.
 func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	rc := resty.NewWithClient(&http.Client{Transport: transport})
 	rc.SetRedirectPolicy(resty.RedirectNoPolicy())
 	rc.SetResponseDoNotParse(true)
 	rc.SetMethodGetAllowPayload(true)
 	rc.SetMethodDeleteAllowPayload(true)
-	// Decompressing is not our business: replies pass as they came.
+	// Replies pass through as they arrive, without decompression.
 	clear(rc.ContentDecompressers())
-	rc.SetLogger(quiet{})
+	rc.SetLogger(discardLogger{})
 	return &Client{
 		BaseURL:         strings.TrimRight(baseURL, "/"),
 		IdleTimeout:     DefaultIdleTimeout,
@@ -83,13 +81,13 @@ func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	}
 }
 
-// quiet is a log for resty, which else writes to the process's standard error: what
-// matters is returned.
-type quiet struct{}
+// discardLogger silences resty, which otherwise logs to standard error. Do returns every
+// error.
+type discardLogger struct{}
 
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Warnf(string, ...any)  {}
-func (quiet) Debugf(string, ...any) {}
+func (discardLogger) Errorf(string, ...any) {}
+func (discardLogger) Warnf(string, ...any)  {}
+func (discardLogger) Debugf(string, ...any) {}
 
 // Defaults of [Client].
 const (
@@ -99,32 +97,32 @@ const (
 	DefaultRecoveryTimeout = time.Minute
 )
 
-// Close closes connections that are idle.
+// Close closes idle connections.
 func (c *Client) Close() error {
-	c.resty.Client().CloseIdleConnections() // resty's own Close does not
+	c.resty.Client().CloseIdleConnections() // resty's Close does not
 	return c.resty.Close()
 }
 
-// Request is what is sent.
+// Request is a request to the upstream.
 type Request struct {
 	Method string
 
-	// Path begins with a slash; Query has no question mark. Both go as they are,
-	// but for characters that no path may hold: they are percent-encoded.
+	// Path begins with a slash; Query has no question mark. Both are sent unchanged,
+	// except that characters that are not allowed in them are percent-encoded.
 	Path, Query string
 
-	// Header is taken over, and changed.
+	// Header is modified by Do.
 	Header http.Header
 
 	Body []byte
 
-	// Upload is sent instead of Body when it is not nil, as fast as the upstream
-	// takes it. Length is its size in bytes, -1 if that is not known.
+	// Upload, if not nil, replaces Body and is streamed to the upstream. Length is its
+	// size in bytes, or -1 if unknown.
 	Upload io.Reader
 	Length int64
 }
 
-// Reply is what came back. It must be closed.
+// Reply is an upstream's reply. It must be closed.
 type Reply struct {
 	Status int
 	Header http.Header
@@ -133,64 +131,44 @@ type Reply struct {
 	client      *Client
 	credentials http.Header
 
-	// ctx is the connection's, and ends with life, which is the reply's: a stream
-	// whose connection was dropped may go on. See recovery.go.
-	ctx    context.Context
-	drop   context.CancelCauseFunc
-	life   context.Context
-	cancel context.CancelCauseFunc
+	// life bounds the reply and the recovery of its answer; end ends it. conn is derived
+	// from life and bounds the connection alone; drop ends it.
+	life context.Context
+	end  context.CancelFunc
+	conn context.Context
+	drop context.CancelCauseFunc
 
-	// chat is not a part of the reply: a stream needs it longer than that.
-	chat *atomic.Pointer[chatName] // to nil: not yet named
+	// chat outlives the reply, without keeping it in memory.
+	chat *atomic.Pointer[chatRef] // to nil until an event names the chat
 }
 
-// Do sends a request and returns the reply as soon as its header is there. The
-// error is an [*Error]. When ctx is done, so is the reply's body.
+// Do sends a request and returns the reply as soon as its header has arrived. The
+// error is an [*Error]. The reply's body fails when ctx is done.
 func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
-	bounded, release := context.WithTimeoutCause(ctx, c.MaxTime, errLong)
-	life, cancel := context.WithCancelCause(bounded)
-	context.AfterFunc(life, release)
-	ctx, drop := context.WithCancelCause(life)
-	url := c.BaseURL + req.Path
-	if req.Query != "" {
-		url += "?" + req.Query
+	life, end := context.WithTimeoutCause(ctx, c.MaxTime, errMaxTime)
+	conn, drop := context.WithCancelCause(life)
+	header := req.Header
+	if header == nil {
+		header = http.Header{}
 	}
-	if req.Header == nil {
-		req.Header = http.Header{}
-	}
-	secrets := credentials(req.Header)
-	// Compressed, a stream would come in blocks.
-	req.Header.Set("Accept-Encoding", "identity")
-	for _, name := range []string{"Content-Type", "User-Agent"} {
-		if _, ok := req.Header[name]; !ok {
-			req.Header[name] = nil // or resty would write its own
-		}
-	}
-	r := c.resty.R().SetContext(ctx)
-	r.Header = req.Header
-	switch {
-	case req.Upload != nil:
-		r.SetBody(req.Upload).SetContentLength(req.Length)
-	case len(req.Body) > 0:
-		r.SetBody(bytes.NewReader(req.Body))
-	}
-	res, err := r.Execute(req.Method, url)
+	secrets := credentials(header)
+	res, err := c.send(conn, req, header)
 	if err != nil {
-		defer cancel(err)
+		defer end()
 		defer drop(err)
-		return nil, openError(ctx, err)
+		return nil, openError(conn, err)
 	}
 	reply := &Reply{
 		Status:      res.StatusCode(),
 		Header:      res.Header(),
-		Body:        &impatientBody{ReadCloser: res.Body, drop: drop, timeout: c.IdleTimeout},
+		Body:        &idleTimeoutBody{ReadCloser: res.Body, drop: drop, timeout: c.IdleTimeout},
 		client:      c,
 		credentials: secrets,
-		ctx:         ctx,
-		drop:        drop,
 		life:        life,
-		cancel:      cancel,
-		chat:        &atomic.Pointer[chatName]{},
+		end:         end,
+		conn:        conn,
+		drop:        drop,
+		chat:        &atomic.Pointer[chatRef]{},
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
 		reply.Close()
@@ -199,16 +177,39 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	return reply, nil
 }
 
-// IsStream reports whether the reply is a stream of events. That is told by its
-// own type: SDKs do not ask for one by an Accept header.
+// send sends a request with a header, which it changes.
+func (c *Client) send(ctx context.Context, req Request, header http.Header) (*resty.Response, error) {
+	url := c.BaseURL + req.Path
+	if req.Query != "" {
+		url += "?" + req.Query
+	}
+	header.Set("Accept-Encoding", "identity") // a compressed stream would arrive in blocks
+	for _, name := range []string{"Content-Type", "User-Agent"} {
+		if _, ok := header[name]; !ok {
+			header[name] = nil // otherwise resty sets its own
+		}
+	}
+	r := c.resty.R().SetContext(ctx)
+	r.Header = header
+	switch {
+	case req.Upload != nil:
+		r.SetBody(req.Upload).SetContentLength(req.Length)
+	case len(req.Body) > 0:
+		r.SetBody(bytes.NewReader(req.Body))
+	}
+	return r.Execute(req.Method, url)
+}
+
+// IsStream reports whether the reply is an event stream, judged by its Content-Type:
+// requests do not reliably have an Accept header.
 func (r *Reply) IsStream() bool {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && mediaType == "text/event-stream" && r.Status == http.StatusOK
 }
 
-// Chat returns a function that tells which chat a stream is of, once an event of it
-// has; empty until then. It may be called while the events are read, and keeps nothing
-// else of the reply.
+// Chat returns a function that returns the ids of the stream's chat. They are empty
+// until an event names the chat. The function is safe for concurrent use with the
+// reading of events, and does not keep the reply in memory.
 func (r *Reply) Chat() func() (chatID, conversationID string) {
 	chat := r.chat
 	return func() (string, string) {
@@ -219,8 +220,9 @@ func (r *Reply) Chat() func() (chatID, conversationID string) {
 	}
 }
 
-// Close ends the reply, also while it is being read.
+// Close ends the reply and releases its resources. It may be called while the reply is
+// being read, and more than once.
 func (r *Reply) Close() {
-	r.cancel(context.Canceled)
-	_ = r.Body.Close() // nothing can be done about it, and nothing is lost
+	r.end()
+	_ = r.Body.Close() // there is nothing to do about an error, and nothing is lost
 }

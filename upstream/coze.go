@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 )
 
@@ -64,11 +64,11 @@ type cozeDecoder struct {
 // event turns an event into one to be typed, or passed on, and tells the stream's
 // phase. The payload keeps all its bytes but the few that official SDKs break on.
 func (d *cozeDecoder) event(name, data string) (typewriter.Event, phase) {
-	if e, ok := d.again(name, data); ok {
+	if e, ok := d.decodeRepeat(name, data); ok {
 		return e, running
 	}
 	if gjson.Valid(data) {
-		data = portable(data)
+		data = singleLineJSON(data)
 		if name == eventDelta {
 			if e, ok := d.delta(name, data); ok {
 				return e, running
@@ -77,39 +77,41 @@ func (d *cozeDecoder) event(name, data string) (typewriter.Event, phase) {
 	}
 	switch {
 	case name == eventStudioDone && !d.keepStudioDone:
-		return whole(eventDone, doneData), done
+		return passthrough(eventDone, doneData), done
 	case name == eventDone, name == eventStudioDone, data == doneData, data == "[DONE]":
-		return whole(name, data), done
+		return passthrough(name, data), done
 	case strings.HasSuffix(name, ".completed") && strings.TrimSpace(data) == "{}":
 		data = `{"status":"completed"}`
 	}
 	switch name {
 	case eventChatCompleted, eventChatFailed, eventRequiresAction, eventError:
-		return whole(name, data), mayClose
+		return passthrough(name, data), mayClose
 	default:
-		return whole(name, data), running
+		return passthrough(name, data), running
 	}
 }
 
-// whole is an event that is not split.
-func whole(name, data string) typewriter.Event {
+// passthrough is an event that is not split.
+func passthrough(name, data string) typewriter.Event {
 	return typewriter.Event{Frame: &typewriter.Frame{Name: name, Head: data}}
 }
 
 // DoneEvent returns the event that ends a stream.
-func DoneEvent() typewriter.Event { return whole(eventDone, doneData) }
+func DoneEvent() typewriter.Event { return passthrough(eventDone, doneData) }
 
 // ErrorEvent tells a client in mid-stream what went wrong.
 func ErrorEvent(err *Error) typewriter.Event {
-	msg, _ := json.Marshal(err.Msg) // a string always can be
-	return whole(eventError, `{"code":`+strconv.Itoa(err.Code)+`,"msg":`+string(msg)+`}`)
+	return passthrough(eventError, string(jsonx.Marshal(struct {
+		Code int    `json:"code"`
+		Msg  string `json:"msg"`
+	}{err.Code, err.Msg})))
 }
 
-// portable writes valid JSON so that every SDK reads it as one line: white space
+// singleLineJSON writes valid JSON so that every SDK reads it as one line: white space
 // between tokens that ends a line becomes a space (it would stand for several data
 // lines, which JS, Go and Python break on), and the characters that Python's
 // splitlines takes for line ends become escapes.
-func portable(data string) string {
+func singleLineJSON(data string) string {
 	for _, end := range []string{"\n", "\r"} {
 		if strings.Contains(data, end) {
 			data = strings.ReplaceAll(data, end, " ")
@@ -209,16 +211,16 @@ func (d *cozeDecoder) delta(name, data string) (typewriter.Event, bool) {
 			Name: name, Head: strings.Clone(data[:begin]), Tail: strings.Clone(data[end:]), Channel: channel,
 		}
 		if !f.id.Exists() {
-			d.complete(text.Frame, f)
+			d.fillDefaults(text.Frame, f)
 		}
 		d.frames[kind] = text.Frame
 	}
 	return text, true
 }
 
-// again turns a delta into text that differs from one before it in nothing but its
-// text, as nearly all do. The rest is not looked at again.
-func (d *cozeDecoder) again(name, data string) (typewriter.Event, bool) {
+// decodeRepeat turns a delta into text that differs from one before it in nothing but its
+// text, as nearly all do. The rest is not looked at decodeRepeat.
+func (d *cozeDecoder) decodeRepeat(name, data string) (typewriter.Event, bool) {
 	for _, f := range d.frames {
 		if f == nil || f.Name != name || len(data) <= len(f.Head)+len(f.Tail) ||
 			!strings.HasPrefix(data, f.Head) || !strings.HasSuffix(data, f.Tail) {
@@ -226,15 +228,15 @@ func (d *cozeDecoder) again(name, data string) (typewriter.Event, bool) {
 		}
 		quoted := data[len(f.Head)-1 : len(data)-len(f.Tail)+1]
 		if gjson.Valid(quoted) { // or the text is over before it seems to be
-			return typewriter.Event{Frame: f, Text: portable(quoted[1 : len(quoted)-1])}, true
+			return typewriter.Event{Frame: f, Text: singleLineJSON(quoted[1 : len(quoted)-1])}, true
 		}
 	}
 	return typewriter.Event{}, false
 }
 
-// complete gives a bare object what clients of a chat expect: an id of its own for
+// fillDefaults gives a bare object what clients of a chat expect: an id of its own for
 // each event, and what else is missing.
-func (d *cozeDecoder) complete(frame *typewriter.Frame, f deltaFields) {
+func (d *cozeDecoder) fillDefaults(frame *typewriter.Frame, f deltaFields) {
 	if d.random == "" {
 		d.random = strings.ToLower(rand.Text()[:8])
 	}
@@ -274,21 +276,20 @@ var chatEndings = map[string]string{
 	"canceled":        "",
 }
 
-// chatName is what a chat is found by.
-type chatName struct{ id, conversation string }
+// chatRef is what a chat is found by.
+type chatRef struct{ id, conversation string }
 
-func (n chatName) isKnown() bool { return n.id != "" && n.conversation != "" }
+func (n chatRef) isKnown() bool { return n.id != "" && n.conversation != "" }
 
-func (n chatName) query() string {
+func (n chatRef) query() string {
 	return "conversation_id=" + url.QueryEscape(n.conversation) + "&chat_id=" + url.QueryEscape(n.id)
 }
 
-func (n chatName) body() []byte {
-	body, _ := json.Marshal(struct { // strings always can be
+func (n chatRef) body() []byte {
+	return jsonx.Marshal(struct {
 		Conversation string `json:"conversation_id"`
 		Chat         string `json:"chat_id"`
 	}{n.conversation, n.id})
-	return body
 }
 
 // credentials returns those headers of a request which say who asks, and how: other
@@ -303,16 +304,16 @@ func credentials(header http.Header) http.Header {
 	return kept
 }
 
-// subject tells which message and which chat an event's payload is about; what it
+// parseIDs tells which message and which chat an event's payload is about; what it
 // does not tell is empty.
-func subject(name, data string) (message string, chat chatName) {
+func parseIDs(name, data string) (message string, chat chatRef) {
 	found := gjson.GetMany(data, "id", "chat_id", "conversation_id")
 	// Copies, so that they do not keep the payload.
 	id, chatID, conversation := strings.Clone(found[0].String()), strings.Clone(found[1].String()), strings.Clone(found[2].String())
 	if strings.HasPrefix(name, chatEvents) {
-		return "", chatName{id, conversation}
+		return "", chatRef{id, conversation}
 	}
-	return id, chatName{chatID, conversation}
+	return id, chatRef{chatID, conversation}
 }
 
 // listedMessage is a message of a chat's list.
@@ -327,15 +328,15 @@ func readListed(data string) listedMessage {
 	if !f.isAnswer() || f.repeated {
 		return m
 	}
-	m.texts[fieldReasoning] = inside(f.reasoning)
+	m.texts[fieldReasoning] = rawString(f.reasoning)
 	if f.isPlain() {
-		m.texts[fieldContent] = inside(f.content)
+		m.texts[fieldContent] = rawString(f.content)
 	}
 	return m
 }
 
-// inside is what stands between the quotes of a JSON string; empty if it is none.
-func inside(v gjson.Result) string {
+// rawString is what stands between the quotes of a JSON string; empty if it is none.
+func rawString(v gjson.Result) string {
 	if v.Type != gjson.String {
 		return ""
 	}

@@ -11,23 +11,24 @@ import (
 	"strings"
 )
 
-// Error is a failure of the upstream, or of the way to it, as a client is told.
+// Error is a failure of the upstream or of the connection to it, in a form that can be
+// sent to clients.
 type Error struct {
-	// Reason is a short name of the kind of failure, for metrics and logs.
+	// Reason names the kind of failure, for metrics and logs.
 	Reason string
 
-	// Status is the HTTP status that fits when no reply has begun.
+	// Status is the HTTP status to send if the response has not begun.
 	Status int
 
-	// Code is the number in the error's JSON. It is the status and one digit.
+	// Code is the number in the JSON of an error: the status and one more digit.
 	Code int
 
-	// Msg says what happened, in words for the client. It holds no address and
-	// nothing of a request.
+	// Msg describes the failure to clients. It contains neither addresses nor parts of
+	// a request.
 	Msg string
 
-	// Err is the cause; nil if there is none but the upstream's behaviour. It tells
-	// nothing of a request or an answer either, and may be logged.
+	// Err is the underlying error, if there is one. It contains no parts of a request or
+	// an answer and may be logged.
 	Err error
 }
 
@@ -40,33 +41,33 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Causes that a context is cancelled with.
+// Causes of a canceled context.
 var (
-	errIdle = errors.New("nothing came from the upstream for too long")
-	errLong = errors.New("the upstream did not come to an end")
+	errIdle    = errors.New("upstream sent nothing within the idle timeout")
+	errMaxTime = errors.New("upstream did not finish within the maximum time")
 )
 
-// ErrTooLarge is how a stream ended whose events were not wanted to the end, since
-// there was no room for them.
+// ErrTooLarge is the failure of a stream whose consumer stopped before the end because
+// the log was full.
 var ErrTooLarge = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
 
-// ErrInternal is a bug of ours.
+// ErrInternal is the failure caused by a bug in this program.
 var ErrInternal = &Error{"internal", http.StatusInternalServerError, 5000, "internal error", nil}
 
-// openError tells why no reply came.
+// openError returns the failure of a request that got no reply.
 func openError(ctx context.Context, err error) *Error {
 	var op *net.OpError
 	var timeout net.Error
 	for u := (*url.Error)(nil); errors.As(err, &u); {
-		err = u.Err // a URL holds what the client asks
+		err = u.Err // drops the URL, which is part of the request
 	}
 	timedOut := errors.As(err, &timeout) && timeout.Timeout()
 	connecting := errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect") ||
-		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no error for it
-	err = unquoted(err)
+		strings.HasSuffix(err.Error(), "TLS handshake timeout") // net/http exports no such error
+	err = redactQuotes(err)
 	switch {
 	case ctx.Err() != nil:
-		return canceled(errors.Join(err, context.Cause(ctx)))
+		return canceledError(errors.Join(err, context.Cause(ctx)))
 	case timedOut && connecting:
 		return &Error{reasonConnectTimeout, http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
 	case timedOut:
@@ -76,22 +77,23 @@ func openError(ctx context.Context, err error) *Error {
 	}
 }
 
-// canceled is how a stream ends that was given up.
-func canceled(cause error) *Error {
-	if errors.Is(cause, errLong) {
-		return &Error{reasonLong, http.StatusGatewayTimeout, 5043, "upstream took too long for its answer", nil}
+// canceledError returns the failure of a request or stream that was abandoned.
+func canceledError(cause error) *Error {
+	if errors.Is(cause, errMaxTime) {
+		return &Error{reasonMaxTime, http.StatusGatewayTimeout, 5043, "upstream took too long for its answer", nil}
 	}
 	return &Error{reasonCanceled, http.StatusBadGateway, 5020, "request was given up", cause}
 }
 
-// cut is how a stream ends that has no end. The chat goes on without it.
-func cut(cause error) *Error {
-	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", unquoted(cause)}
+// cutError returns the failure of a stream without a final event. Its chat goes on at
+// the service.
+func cutError(cause error) *Error {
+	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", redactQuotes(cause)}
 }
 
-// unquoted returns an error without what it quotes: net/http quotes what it cannot read,
-// which may be a part of an answer.
-func unquoted(err error) error {
+// redactQuotes returns err without the text that its message quotes. net/http quotes
+// malformed input, which may be part of an answer.
+func redactQuotes(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -101,7 +103,7 @@ func unquoted(err error) error {
 	return err
 }
 
-// The reasons of failures: those of opening a stream, then those in its middle.
+// The reasons of failures: before a stream begins, then within a stream.
 const (
 	reasonCompressed     = "compressed"
 	reasonConnectTimeout = "connect_timeout"
@@ -112,34 +114,35 @@ const (
 	reasonCut       = "cut"
 	reasonEventSize = "event_too_large"
 	reasonIdle      = "idle_timeout"
-	reasonLong      = "too_long"
+	reasonMaxTime   = "too_long"
 	reasonTooLarge  = "too_large"
 )
 
-// Reasons returns why requests upstream fail, in the words of [Error]'s Reason.
+// Reasons returns all values of [Error.Reason] that this package uses.
 func Reasons() []string {
 	return []string{
 		reasonCompressed, reasonConnectTimeout, reasonHeaderTimeout, reasonUnreachable, ErrInternal.Reason,
-		reasonCanceled, reasonCut, reasonEventSize, reasonIdle, reasonLong, reasonTooLarge,
+		reasonCanceled, reasonCut, reasonEventSize, reasonIdle, reasonMaxTime, reasonTooLarge,
 	}
 }
 
-// isRecoverable reports whether it is only the stream that failed.
+// isRecoverable reports whether only the stream failed, not the chat.
 func (e *Error) isRecoverable() bool {
 	return e != nil && (e.Reason == reasonCut || e.Reason == reasonIdle)
 }
 
-// readError tells why a stream ended before its end; err is nil if it just did.
+// readError returns the failure of a stream without a final event. err is the error of
+// reading, or nil at EOF.
 func readError(ctx context.Context, err error, maxEventBytes int) *Error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errIdle):
 		return &Error{reasonIdle, http.StatusGatewayTimeout, 5042, "upstream fell silent in the middle of its answer", nil}
 	case cause != nil:
-		return canceled(cause)
+		return canceledError(cause)
 	case errors.Is(err, bufio.ErrTooLong):
 		msg := fmt.Sprintf("upstream sent an event of more than %d bytes", maxEventBytes)
 		return &Error{reasonEventSize, http.StatusBadGateway, 5022, msg, nil}
 	default:
-		return cut(err)
+		return cutError(err)
 	}
 }

@@ -17,16 +17,16 @@ import (
 
 // bareReply returns a reply whose stream is a body, without a request.
 func bareReply(body io.ReadCloser) *Reply {
-	life, cancel := context.WithCancelCause(context.Background())
-	ctx, drop := context.WithCancelCause(life)
+	life, end := context.WithCancel(context.Background())
+	conn, drop := context.WithCancelCause(life)
 	return &Reply{
 		Body:   body,
 		client: &Client{IdleTimeout: DefaultIdleTimeout, MaxEventBytes: DefaultMaxEventBytes},
-		ctx:    ctx,
-		drop:   drop,
 		life:   life,
-		cancel: cancel,
-		chat:   &atomic.Pointer[chatName]{},
+		end:    end,
+		conn:   conn,
+		drop:   drop,
+		chat:   &atomic.Pointer[chatRef]{},
 	}
 }
 
@@ -115,8 +115,8 @@ func FuzzSplice(f *testing.F) {
 		got := payload(e)
 		if e.Frame.Number > 0 {
 			got = numbered(e)
-		} else if got != portable(data) {
-			t.Errorf("got %q, want %q", got, portable(data))
+		} else if got != singleLineJSON(data) {
+			t.Errorf("got %q, want %q", got, singleLineJSON(data))
 		}
 		if strings.ContainsAny(got, "\n\u0085\u2028\u2029") && utf8.ValidString(got) {
 			t.Errorf("got %q, which holds a line's end", got)

@@ -5,20 +5,21 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 )
 
-// missing returns the events that a stream did not come to, given the chat as it ended
+// remainder returns the events that a stream did not come to, given the chat as it ended
 // and its messages: of each message what is left of its texts, and the message itself;
 // then how the chat ended, and the stream's end.
-func missing(seen *progress, chat, messages gjson.Result) iter.Seq[typewriter.Event] {
+func remainder(progress *progress, chat, messages gjson.Result) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		decoder := cozeDecoder{}
 		// If it is not known which message a text was of, none is sure to be missing.
-		withText := !seen.nameless && !hasUnlisted(seen, messages)
-		for _, m := range unseen(seen, messages) {
+		withText := !progress.unattributed && !hasUnlisted(progress, messages)
+		for _, m := range incomplete(progress, messages) {
 			if withText {
-				for _, e := range restOf(seen.messages[m.id], m, &decoder) {
+				for _, e := range remainingText(progress.messages[m.id], m, &decoder) {
 					if !yield(e) {
 						return
 					}
@@ -37,10 +38,10 @@ func missing(seen *progress, chat, messages gjson.Result) iter.Seq[typewriter.Ev
 	}
 }
 
-// unseen returns the messages that the stream has not completed. If it did not begin
+// incomplete returns the messages that the stream has not completed. If it did not begin
 // the chat but went on with it, as after a tool's call, those before its first are not
 // its own.
-func unseen(seen *progress, messages gjson.Result) []listedMessage {
+func incomplete(seen *progress, messages gjson.Result) []listedMessage {
 	var list []listedMessage
 	begun := seen.begun
 	for _, item := range messages.Array() {
@@ -56,20 +57,20 @@ func unseen(seen *progress, messages gjson.Result) []listedMessage {
 	return list
 }
 
-// restOf returns a message's texts as far as the stream has not come to them, each in
+// remainingText returns a message's texts as far as the stream has not come to them, each in
 // one delta; what is not sure to be the rest is left to the completed message to tell.
 // A message of which nothing has come is nil.
-func restOf(known *messageProgress, m listedMessage, decoder *cozeDecoder) []typewriter.Event {
+func remainingText(known *messageProgress, m listedMessage, decoder *cozeDecoder) []typewriter.Event {
 	if known == nil {
 		known = &messageProgress{}
 	}
-	if known.unsure {
+	if known.ambiguous {
 		return nil
 	}
 	var events []typewriter.Event
 	for _, field := range []textField{fieldReasoning, fieldContent} {
-		whole, high := unescape(nil, m.texts[field], 0)
-		rest, ok := known.texts[field].rest(appendHalf(whole, high))
+		whole, high := jsontext.Unescape(nil, m.texts[field], 0)
+		rest, ok := known.texts[field].Rest(jsontext.AppendSurrogate(whole, high))
 		if !ok || rest == "" {
 			continue
 		}

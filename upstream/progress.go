@@ -1,13 +1,9 @@
 package upstream
 
 import (
-	"hash/maphash"
-	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
-
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 )
 
@@ -19,29 +15,29 @@ const maxMessages = 1000
 // of its messages has come. It keeps no text. The zero value is that of a stream with
 // no events. It is not safe for concurrent use.
 type progress struct {
-	chat     chatName
+	chat     chatRef
 	messages map[string]*messageProgress // by id
 
-	begun bool // the stream has told the chat's beginning
-	ended bool // and its end
-	over  bool // nothing may follow any more
+	begun    bool // the stream has told the chat's beginning
+	ended    bool // and its end
+	finished bool // nothing may follow any more
 
-	nameless bool // text came of a message that is not known
-	lost     bool // there were too many messages to know them all
+	unattributed bool // text came of a message that is not known
+	overflowed   bool // there were too many messages to know them all
 
-	frame *typewriter.Frame // the last one that was text, and
-	tally *tally            // where its text goes; nil: nowhere
+	frame  *typewriter.Frame // the last one that was text, and
+	digest *textProgress     // where its text goes; nil: nowhere
 }
 
 // messageProgress is how far a message has come.
 type messageProgress struct {
 	completed bool
-	unsure    bool // it is not known what a client takes its texts for
-	texts     [textFields]tally
+	ambiguous bool // it is not known what a client takes its texts for
+	texts     [textFields]textProgress
 }
 
 // canRecover reports whether the rest of the stream can be asked for.
-func (p *progress) canRecover() bool { return p.chat.isKnown() && !p.lost }
+func (p *progress) canRecover() bool { return p.chat.isKnown() && !p.overflowed }
 
 // add takes the next event. It reports whether that has named the stream's chat.
 func (p *progress) add(e typewriter.Event) (named bool) {
@@ -56,31 +52,31 @@ func (p *progress) add(e typewriter.Event) (named bool) {
 
 func (p *progress) addText(e typewriter.Event) {
 	if e.Frame != p.frame {
-		p.frame, p.tally = e.Frame, nil
-		id, chat := subject(e.Frame.Name, e.Frame.Head+e.Frame.Tail)
-		p.name(chat)
+		p.frame, p.digest = e.Frame, nil
+		id, chat := parseIDs(e.Frame.Name, e.Frame.Head+e.Frame.Tail)
+		p.setChat(chat)
 		if e.Frame.Number > 0 {
 			id = "" // it is ours, and another in each event
 		}
 		if m := p.message(id); m != nil {
-			p.tally = &m.texts[fieldOf(e.Frame)]
-			p.tally.frame = e.Frame
+			p.digest = &m.texts[fieldOf(e.Frame)]
+			p.digest.frame = e.Frame
 		} else {
-			p.nameless = true
+			p.unattributed = true
 		}
 	}
-	if p.tally != nil {
-		p.tally.add(e.Text)
+	if p.digest != nil {
+		p.digest.Add(e.Text)
 	}
 }
 
 func (p *progress) addWhole(name, data string) {
 	if data == doneData || data == "[DONE]" {
-		p.over = true
+		p.finished = true
 	}
 	switch name {
 	case eventDone, eventStudioDone, eventError:
-		p.over = true
+		p.finished = true
 	case eventChatCreated:
 		p.begun = true
 	case eventChatCompleted, eventChatFailed, eventRequiresAction:
@@ -90,8 +86,8 @@ func (p *progress) addWhole(name, data string) {
 	if p.chat.isKnown() && !told || !gjson.Valid(data) {
 		return
 	}
-	id, chat := subject(name, data)
-	p.name(chat)
+	id, chat := parseIDs(name, data)
+	p.setChat(chat)
 	switch name {
 	case eventDelta:
 		p.addDelta(id, readDelta(data))
@@ -105,22 +101,22 @@ func (p *progress) addWhole(name, data string) {
 // addDelta takes a delta that passed in one piece: what a client has read of it counts
 // all the same.
 func (p *progress) addDelta(id string, f deltaFields) {
-	content, reasoning := inside(f.content), inside(f.reasoning)
+	content, reasoning := rawString(f.content), rawString(f.reasoning)
 	if content == "" && reasoning == "" && !f.repeated {
 		return
 	}
 	m := p.message(id)
 	if m == nil {
-		p.nameless = true
+		p.unattributed = true
 		return
 	}
-	m.texts[fieldContent].add(content)
-	m.texts[fieldReasoning].add(reasoning)
-	m.unsure = m.unsure || f.repeated // clients differ in which of the two they take
+	m.texts[fieldContent].Add(content)
+	m.texts[fieldReasoning].Add(reasoning)
+	m.ambiguous = m.ambiguous || f.repeated // clients differ in which of the two they take
 }
 
-// name takes a chat's name from the first event that tells all of it.
-func (p *progress) name(chat chatName) {
+// setChat takes a chat's setChat from the first event that tells all of it.
+func (p *progress) setChat(chat chatRef) {
 	if !p.chat.isKnown() && chat.isKnown() {
 		p.chat = chat
 	}
@@ -136,7 +132,7 @@ func (p *progress) message(id string) *messageProgress {
 	switch {
 	case m != nil:
 	case len(p.messages) == maxMessages:
-		p.lost = true
+		p.overflowed = true
 	default:
 		if p.messages == nil {
 			p.messages = make(map[string]*messageProgress)
@@ -147,45 +143,8 @@ func (p *progress) message(id string) *messageProgress {
 	return m
 }
 
-// tally is a text that is not kept: its size and a hash are, which tell whether it is
-// how another text begins. It must not be copied.
-type tally struct {
-	frame *typewriter.Frame // of the last delta that was text; may be nil
-
-	size int
-	hash maphash.Hash
-	high rune // the first half of a surrogate pair that it ends with, not counted; or 0
-}
-
-// add appends to the text; it stands as it does inside a JSON string.
-func (t *tally) add(text string) {
-	if t.high == 0 && strings.IndexByte(text, '\\') < 0 {
-		t.size += len(text)
-		_, _ = t.hash.WriteString(text) // it never fails
-		return
-	}
-	var b []byte
-	b, t.high = unescape(b, text, t.high)
-	t.size += len(b)
-	_, _ = t.hash.Write(b)
-}
-
-// rest returns what is left of a whole text, for the inside of a JSON string. It is
-// not ok if the tally's text is not how the whole one begins.
-func (t *tally) rest(whole []byte) (rest string, ok bool) {
-	if len(whole) < t.size || maphash.Bytes(t.hash.Seed(), whole[:t.size]) != t.hash.Sum64() {
-		return "", false
-	}
-	left := whole[t.size:]
-	if t.high == 0 {
-		return quote(left), true
-	}
-	if scanHalf(left) == t.high {
-		return quote(left[halfSize:]), true
-	}
-	r, size := utf8.DecodeRune(left)
-	if high, low := utf16.EncodeRune(r); high == t.high {
-		return string(appendEscape(nil, low)) + quote(left[size:]), true
-	}
-	return "", false
+// textProgress is how far one text of a message has come.
+type textProgress struct {
+	jsontext.Digest
+	frame *typewriter.Frame // of the last delta that was typed; may be nil
 }

@@ -25,7 +25,7 @@ func follow(events ...event) *progress {
 
 // find returns the events that are missing of a stream.
 func find(p *progress, chat, messages string) (got []event) {
-	for e := range missing(p, gjson.Parse(chat), gjson.Parse(messages)) {
+	for e := range remainder(p, gjson.Parse(chat), gjson.Parse(messages)) {
 		got = append(got, event{e.Frame.Name, payload(e)})
 	}
 	return got
@@ -174,19 +174,19 @@ func TestNaming(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		events []event
-		want   chatName
+		want   chatRef
 	}{
-		{"nothing", nil, chatName{}},
-		{"created", []event{created}, chatName{"c", "v"}},
-		{"another chat event", []event{{"conversation.chat.in_progress", created.data}}, chatName{"c", "v"}},
-		{"delta", []event{delta(`"id":"1","content":"a"`)}, chatName{"c", "v"}},
-		{"delta that is no text", []event{delta(`"id":"1","content_type":"card"`)}, chatName{"c", "v"}},
-		{"bare delta", []event{delta(`"content":"a"`)}, chatName{"c", "v"}},
-		{"completed", []event{completed(`"id":"1"`)}, chatName{"c", "v"}},
-		{"audio", []event{{"conversation.audio.delta", message(`"id":"1"`)}}, chatName{"c", "v"}},
-		{"the first one counts", []event{created, {eventDelta, `{"id":"1","content":"a","chat_id":"d","conversation_id":"w"}`}}, chatName{"c", "v"}},
-		{"half a name", []event{{eventChatCreated, `{"id":"d"}`}, {eventDelta, `{"conversation_id":"w","content":"a"}`}}, chatName{}},
-		{"no JSON", []event{{eventChatCreated, created.data[1:]}}, chatName{}},
+		{"nothing", nil, chatRef{}},
+		{"created", []event{created}, chatRef{"c", "v"}},
+		{"another chat event", []event{{"conversation.chat.in_progress", created.data}}, chatRef{"c", "v"}},
+		{"delta", []event{delta(`"id":"1","content":"a"`)}, chatRef{"c", "v"}},
+		{"delta that is no text", []event{delta(`"id":"1","content_type":"card"`)}, chatRef{"c", "v"}},
+		{"bare delta", []event{delta(`"content":"a"`)}, chatRef{"c", "v"}},
+		{"completed", []event{completed(`"id":"1"`)}, chatRef{"c", "v"}},
+		{"audio", []event{{"conversation.audio.delta", message(`"id":"1"`)}}, chatRef{"c", "v"}},
+		{"the first one counts", []event{created, {eventDelta, `{"id":"1","content":"a","chat_id":"d","conversation_id":"w"}`}}, chatRef{"c", "v"}},
+		{"half a name", []event{{eventChatCreated, `{"id":"d"}`}, {eventDelta, `{"conversation_id":"w","content":"a"}`}}, chatRef{}},
+		{"no JSON", []event{{eventChatCreated, created.data[1:]}}, chatRef{}},
 	} {
 		p := follow(test.events...)
 		if p.chat != test.want {
@@ -194,7 +194,7 @@ func TestNaming(t *testing.T) {
 		}
 	}
 	p := &progress{}
-	if e := whole(created.name, created.data); !p.add(e) || p.add(e) {
+	if e := passthrough(created.name, created.data); !p.add(e) || p.add(e) {
 		t.Error("a chat is not named once")
 	}
 }
@@ -206,11 +206,11 @@ func TestProgressIsBounded(t *testing.T) {
 		e, _ := d.event(eventDelta, fmt.Sprintf(`{"id":"char_%d","content":"a"}`, i))
 		p.add(e)
 	}
-	if len(p.messages) > 0 || !p.nameless {
+	if len(p.messages) > 0 || !p.unattributed {
 		t.Errorf("got %d messages of no chat, want none", len(p.messages))
 	}
 	p = follow(created, delta(`"content":"a"`))
-	if len(p.messages) > 0 || !p.nameless {
+	if len(p.messages) > 0 || !p.unattributed {
 		t.Errorf("got %d messages of a text without an id, want none", len(p.messages))
 	}
 	p = follow(created)
@@ -225,8 +225,9 @@ func TestProgressIsBounded(t *testing.T) {
 		t.Errorf("got %d messages and %t, want %d and false", len(p.messages), p.canRecover(), maxMessages)
 	}
 	e, _ := d.event(eventDelta, message(`"id":"0","content":"a"`))
-	if p.add(e); p.messages["0"].texts[fieldContent].size != 2 {
-		t.Error("a message that is known is no longer followed")
+	p.add(e)
+	if rest, ok := p.messages["0"].texts[fieldContent].Rest([]byte("aab")); rest != "b" || !ok {
+		t.Errorf("got rest %q, %t of a known message, want b", rest, ok)
 	}
 }
 

@@ -37,23 +37,23 @@ const maxFailures = 3
 // The sequence can be read once. It reads seen when it is begun, and it ends when ctx
 // does.
 func (c *Client) Continue(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (events iter.Seq[typewriter.Event], failure func() *Error) {
-	r := recovery{client: c, header: credentials(header), seen: &progress{}}
-	return ending(func(yield func(typewriter.Event) bool) *Error {
+	r := recovery{client: c, header: credentials(header), progress: &progress{}}
+	return withFailure(func(yield func(typewriter.Event) bool) *Error {
 		for e := range seen {
-			r.seen.add(e)
+			r.progress.add(e)
 		}
-		if r.seen.over {
+		if r.progress.finished {
 			return nil
 		}
-		return r.run(ctx, cut(nil), yield)
+		return r.run(ctx, cutError(nil), yield)
 	})
 }
 
 // ContinueChat is [Client.Continue] for a chat of which only the name is known: it yields
 // all of it but its beginning.
 func (c *Client) ContinueChat(ctx context.Context, header http.Header, chatID, conversationID string) (events iter.Seq[typewriter.Event], failure func() *Error) {
-	r := recovery{client: c, header: credentials(header), seen: &progress{chat: chatName{chatID, conversationID}}}
-	return ending(func(yield func(typewriter.Event) bool) *Error { return r.run(ctx, cut(nil), yield) })
+	r := recovery{client: c, header: credentials(header), progress: &progress{chat: chatRef{chatID, conversationID}}}
+	return withFailure(func(yield func(typewriter.Event) bool) *Error { return r.run(ctx, cutError(nil), yield) })
 }
 
 // ChatOf tells which chat events are of, as [Reply.Chat] does.
@@ -69,38 +69,38 @@ func ChatOf(events iter.Seq[typewriter.Event]) (chatID, conversationID string) {
 
 // recovery finds the rest of a stream that was cut.
 type recovery struct {
-	client *Client
-	header http.Header
-	seen   *progress
-	post   bool // the service wants POST
+	client   *Client
+	header   http.Header
+	progress *progress
+	post     bool // the service wants POST
 }
 
 // run yields the rest of the stream. If there is none to be had it returns how the
 // stream has ended without.
 func (r *recovery) run(ctx context.Context, ended *Error, yield func(typewriter.Event) bool) *Error {
 	switch {
-	case r.client.RecoveryTimeout <= 0, r.seen.over:
+	case r.client.RecoveryTimeout <= 0, r.progress.finished:
 		return ended
-	case r.seen.ended:
+	case r.progress.ended:
 		// All has been told but, it may be, audio, which cannot be fetched.
 		if !yield(DoneEvent()) {
 			return ErrTooLarge
 		}
 		return nil
-	case !r.seen.canRecover():
+	case !r.progress.canRecover():
 		return ended
 	}
-	chat, messages, err := r.wait(ctx)
+	chat, messages, err := r.awaitEnd(ctx)
 	switch {
 	case err == nil:
 	case ctx.Err() != nil:
-		return canceled(context.Cause(ctx))
+		return canceledError(context.Cause(ctx))
 	default:
 		failed := *ended
 		failed.Err = errors.Join(ended.Err, fmt.Errorf("cannot recover the answer: %w", err))
 		return &failed
 	}
-	for e := range missing(r.seen, chat, messages) {
+	for e := range remainder(r.progress, chat, messages) {
 		if !yield(e) {
 			return ErrTooLarge
 		}
@@ -108,8 +108,8 @@ func (r *recovery) run(ctx context.Context, ended *Error, yield func(typewriter.
 	return nil
 }
 
-// wait waits until the chat has ended, and returns it and its messages.
-func (r *recovery) wait(ctx context.Context) (chat, messages gjson.Result, err error) {
+// awaitEnd waits until the chat has ended, and returns it and its messages.
+func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.client.RecoveryTimeout)
 	defer cancel()
 	failures := 0
@@ -122,7 +122,7 @@ func (r *recovery) wait(ctx context.Context) (chat, messages gjson.Result, err e
 		}
 		if hasEnded(chat) {
 			messages, err = r.get(ctx, pathMessages, gjson.Result.IsArray)
-			if err == nil && chat.Get("status").Str == statusCompleted && hasUnlisted(r.seen, messages) {
+			if err == nil && chat.Get("status").Str == statusCompleted && hasUnlisted(r.progress, messages) {
 				err = errUnlisted
 			}
 			if err == nil {
@@ -133,7 +133,7 @@ func (r *recovery) wait(ctx context.Context) (chat, messages gjson.Result, err e
 			failures = 0
 			continue
 		}
-		if failures++; failures == maxFailures || !mayPass(err) {
+		if failures++; failures == maxFailures || !isRetryable(err) {
 			return chat, messages, err
 		}
 	}
@@ -165,13 +165,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 // the service does not have is not used again. What comes must be of the right kind.
 func (r *recovery) get(ctx context.Context, path string, isRight func(gjson.Result) bool) (gjson.Result, error) {
 	data, err := r.request(ctx, path)
-	var refused *refusal
+	var refused *replyError
 	if errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusMethodNotAllowed) {
 		r.post = !r.post
 		data, err = r.request(ctx, path)
 	}
 	if err == nil && !isRight(data) {
-		err = &refusal{status: http.StatusOK, what: " and no data"}
+		err = &replyError{status: http.StatusOK, what: " and no data"}
 	}
 	return data, err
 }
@@ -181,5 +181,5 @@ func (r *recovery) request(ctx context.Context, path string) (gjson.Result, erro
 	if r.post {
 		method = http.MethodPost
 	}
-	return r.client.ask(ctx, Request{Method: method, Path: path, Query: r.seen.chat.query(), Header: r.header.Clone()})
+	return r.client.callAPI(ctx, Request{Method: method, Path: path, Query: r.progress.chat.query(), Header: r.header.Clone()})
 }

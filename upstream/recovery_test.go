@@ -371,7 +371,7 @@ func TestNotRecovered(t *testing.T) {
 		}
 	})
 	t.Run("continued after the end", func(t *testing.T) {
-		for _, e := range []typewriter.Event{DoneEvent(), whole("", "[DONE]"), whole(eventError, "{}"), whole(eventStudioDone, "")} {
+		for _, e := range []typewriter.Event{DoneEvent(), passthrough("", "[DONE]"), passthrough(eventError, "{}"), passthrough(eventStudioDone, "")} {
 			events, failure := (&Client{RecoveryTimeout: time.Second}).Continue(t.Context(), nil, slices.Values([]typewriter.Event{e}))
 			for e := range events {
 				t.Errorf("got %v, want nothing", e)

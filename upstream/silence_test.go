@@ -93,8 +93,8 @@ func TestNoIdleTimeoutAfterTheEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * DefaultIdleTimeout)
-		if err := reply.ctx.Err(); err != nil {
-			t.Errorf("the request is cancelled: %v", context.Cause(reply.ctx))
+		if err := reply.conn.Err(); err != nil {
+			t.Errorf("the request is cancelled: %v", context.Cause(reply.conn))
 		}
 	})
 }

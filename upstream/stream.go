@@ -14,15 +14,14 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Events reads a reply that is a stream and yields its events, the last of which
-// is the one that ends it. If the stream ends otherwise, the rest of the answer is
-// fetched and yielded as if nothing had happened; where that fails, an error event is
-// yielded last. The returned function tells why that was, or nil; it is to be called
-// when the sequence is over.
+// Events returns the events of a stream. The last one is the stream's final event. If
+// the stream is cut before it, the rest of the answer is fetched and yielded as if it
+// had been streamed; if that fails, the last event is an error event. failure returns the
+// cause of such an error event, or nil; call it after the sequence has ended.
 //
 // The sequence can be read once. It stops when the reply is closed.
 func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Error) {
-	return ending(func(yield func(typewriter.Event) bool) *Error {
+	return withFailure(func(yield func(typewriter.Event) bool) *Error {
 		seen := &progress{}
 		err := r.read(func(e typewriter.Event) bool {
 			if seen.add(e) {
@@ -34,15 +33,15 @@ func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Err
 		if !err.isRecoverable() {
 			return err
 		}
-		_ = r.Body.Close() // nothing more is wanted of the connection
-		rec := recovery{client: r.client, header: r.credentials, seen: seen}
+		_ = r.Body.Close() // the connection is not used any more
+		rec := recovery{client: r.client, header: r.credentials, progress: seen}
 		return rec.run(r.life, err, yield)
 	})
 }
 
-// ending returns the events that run yields and, if it fails, an event that tells so;
-// and a function that returns what it returned.
-func ending(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq[typewriter.Event], failure func() *Error) {
+// withFailure returns the events that run yields, followed by an error event if run
+// fails, and a function that returns run's error.
+func withFailure(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq[typewriter.Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(typewriter.Event) bool) {
 		if failed = run(yield); failed != nil && failed != ErrTooLarge {
@@ -51,7 +50,8 @@ func ending(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq
 	}, func() *Error { return failed }
 }
 
-// read yields the events of the stream and returns why it ended, if not well.
+// read yields the events of the stream. It returns an error if the stream did not end
+// properly.
 func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	decoder := cozeDecoder{keepStudioDone: r.client.KeepStudioDone}
 	body := &endReader{r: r.Body}
@@ -59,13 +59,13 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	config := sse.ReadConfig{MaxEventSize: r.client.MaxEventBytes}
 	for e, err := range sse.Read(body, &config) {
 		if err != nil {
-			return readError(r.ctx, err, r.client.MaxEventBytes)
+			return readError(r.conn, err, r.client.MaxEventBytes)
 		}
 		if body.unfinished && e.Data != "[DONE]" && !gjson.Valid(e.Data) {
-			break // the line was cut off, and not at its end
+			break // the stream was cut within a line
 		}
 		if e.Data == "" && (e.Type == "" || body.ended && e.Type != eventStudioDone) {
-			continue // an id or a retry alone is no event, nor is one cut off before its data
+			continue // a lone id or retry is not an event, nor is an event cut before its data
 		}
 		event, phase := decoder.event(e.Type, e.Data)
 		if !yield(event) {
@@ -79,37 +79,38 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 	if reached == mayClose {
 		return nil
 	}
-	return readError(r.ctx, nil, r.client.MaxEventBytes)
+	return readError(r.conn, nil, r.client.MaxEventBytes)
 }
 
-// impatientBody is a reply's body that is dropped when it is silent for too long.
-type impatientBody struct {
+// idleTimeoutBody is the body of a reply. It drops the connection if a read takes longer
+// than the timeout.
+type idleTimeoutBody struct {
 	io.ReadCloser
 	drop    context.CancelCauseFunc
 	timeout time.Duration
-	silent  *time.Timer // runs while something is read; nil: nothing was
+	timer   *time.Timer // runs during a read; nil before the first one
 }
 
 // Read implements [io.Reader].
-func (b *impatientBody) Read(p []byte) (int, error) {
-	if b.silent == nil {
-		b.silent = time.AfterFunc(b.timeout, func() { b.drop(errIdle) })
+func (b *idleTimeoutBody) Read(p []byte) (int, error) {
+	if b.timer == nil {
+		b.timer = time.AfterFunc(b.timeout, func() { b.drop(errIdle) })
 	} else {
-		b.silent.Reset(b.timeout)
+		b.timer.Reset(b.timeout)
 	}
-	defer b.silent.Stop()
+	defer b.timer.Stop()
 	return b.ReadCloser.Read(p)
 }
 
-// endReader ends the last line and event of a stream that forgot to. It hands on
-// what came when an event has ended or its reader's buffer is full, since go-sse
-// looks through an event from its beginning each time that it gets more of it.
+// endReader appends a blank line to a stream, in case its last event lacks one. It
+// returns data only when an event is complete or the buffer is full, since go-sse scans
+// an incomplete event from its beginning after each read.
 type endReader struct {
 	r          io.Reader
 	last       byte
-	end        []byte // what is left to add
+	end        []byte // not yet appended
 	ended      bool
-	unfinished bool // the stream has ended within a line
+	unfinished bool // the stream ended within a line
 }
 
 func (e *endReader) Read(p []byte) (int, error) {
@@ -119,7 +120,7 @@ func (e *endReader) Read(p []byte) (int, error) {
 		n += read
 		switch {
 		case ends, n == len(p), n > 0 && err != nil:
-			return n, nil // an error comes again
+			return n, nil // the next read returns the error
 		case err == io.EOF:
 			e.ended = true
 			e.unfinished = e.last != '\n' && e.last != '\r'
@@ -136,11 +137,11 @@ func (e *endReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// blankLines are the ways in which a line's end follows another, but for those that
-// begin with one of these.
+// blankLines are the sequences of two line ends, except for those that begin with one
+// of these.
 var blankLines = []string{"\n\n", "\n\r", "\r\r"}
 
-// endsEvent reports whether an event ends in what was read, or with it.
+// endsEvent reports whether the data that was just read contains the end of an event.
 func (e *endReader) endsEvent(data []byte) bool {
 	if len(data) == 0 {
 		return false
@@ -152,18 +153,17 @@ func (e *endReader) endsEvent(data []byte) bool {
 	})
 }
 
-// drainTime and drainBytes bound what is read after a stream's last event, so
-// that its connection can serve again.
+// drainTime and drainBytes bound Drain.
 const (
 	drainTime  = time.Second
 	drainBytes = 4096
 )
 
-// Drain reads what follows the last event, which is nothing much, so that the
-// connection can be used again; within bounds. It closes the reply.
+// Drain reads the few bytes after the last event, so that the connection can be reused,
+// and closes the reply.
 func (r *Reply) Drain() {
 	defer r.Close()
-	stop := time.AfterFunc(drainTime, func() { r.cancel(context.Canceled) })
+	stop := time.AfterFunc(drainTime, r.end)
 	defer stop.Stop()
-	_, _ = io.CopyN(io.Discard, r.Body, drainBytes) // whatever the outcome, it is closed
+	_, _ = io.CopyN(io.Discard, r.Body, drainBytes) // the reply is closed in any case
 }

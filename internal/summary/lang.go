@@ -20,18 +20,18 @@ const (
 	Chinese
 )
 
-// spoken are the languages that readers ask for, as they ask for them.
-var spoken = []struct {
+// languages are the languages that readers ask for, as they ask for them.
+var languages = []struct {
 	tag  language.Tag
 	lang Lang
 }{{language.English, English}, {language.SimplifiedChinese, Chinese}, {language.TraditionalChinese, Chinese}}
 
-var matcher = language.NewMatcher([]language.Tag{spoken[0].tag, spoken[1].tag, spoken[2].tag})
+var matcher = language.NewMatcher([]language.Tag{languages[0].tag, languages[1].tag, languages[2].tag})
 
 // match finds the language for who asks for one of these; the first is preferred.
 func match(tags ...language.Tag) (Lang, bool) {
 	_, i, confidence := matcher.Match(tags...)
-	return spoken[i].lang, confidence != language.No
+	return languages[i].lang, confidence != language.No
 }
 
 // ParseLang reads the name of a language, as "zh" or "en-GB".

@@ -4,9 +4,7 @@
 package summary
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -15,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -23,8 +22,8 @@ import (
 // spans) is enough for a hundredth of a percent each time that progress would stand still.
 const MaxTimeout = 10 * time.Minute
 
-// stillest is how long progress may stand still. Users are promised 2 s.
-const stillest = 1500 * time.Millisecond
+// maxSilence is how long progress may stand still. Users are promised 2 s.
+const maxSilence = 1500 * time.Millisecond
 
 // maxLength bounds an answer, in characters.
 const maxLength = 1 << 20
@@ -52,7 +51,7 @@ type Job struct {
 	answer   upstream.Answer
 	failure  *upstream.Error
 	value    float64 // the progress, in percent
-	told     float64 // what was last told of it
+	reported float64 // what was last told of it
 	stage    upstream.Stage
 	timedOut bool
 
@@ -92,10 +91,10 @@ func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 		}
 		chat := make(chan typewriter.Event)
 		j.reading.Go(func() { j.read(ctx, chat) }) // until the chat has ended, or ctx has
-		still := time.NewTimer(stillest)
-		defer still.Stop()
+		idle := time.NewTimer(maxSilence)
+		defer idle.Stop()
 		for {
-			news := false
+			changed := false
 			select {
 			case e, ok := <-chat:
 				if !ok {
@@ -103,10 +102,10 @@ func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 					return
 				}
 				j.answer.Add(e)
-				news = j.advance()
-			case <-still.C:
-				j.creep(time.Until(deadline))
-				news = true
+				changed = j.advance()
+			case <-idle.C:
+				j.extrapolate(time.Until(deadline))
+				changed = true
 			case <-ctx.Done():
 				yield(j.end(ctx))
 				return
@@ -115,9 +114,9 @@ func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 				yield(j.end(ctx))
 				return
 			}
-			if news {
-				still.Reset(stillest)
-				if !yield(j.processing()) {
+			if changed {
+				idle.Reset(maxSilence)
+				if !yield(j.report()) {
 					return
 				}
 			}
@@ -190,7 +189,7 @@ const (
 // begin tells that the job has begun, or goes on.
 func (j *Job) begin() typewriter.Event {
 	j.value = max(j.value, spans[j.stage].from)
-	return j.processing()
+	return j.report()
 }
 
 // advance brings the progress to where the chat is, and reports whether that is worth
@@ -206,26 +205,26 @@ func (j *Job) advance() bool {
 		grown := 1 - math.Exp(-float64(j.answer.Length)/typicalLength)
 		j.value = max(j.value, math.Floor(from+(mostText-from)*grown))
 	}
-	return isNew || j.value >= j.told+1
+	return isNew || j.value >= j.reported+1
 }
 
-// creep moves the progress on without news: so that, if there are none until the time
+// extrapolate moves the progress on without news: so that, if there are none until the time
 // is over, it comes to the end of its stage's span then.
-func (j *Job) creep(left time.Duration) {
+func (j *Job) extrapolate(left time.Duration) {
 	to := spans[j.stage].to
-	steps := math.Ceil(float64(left)/float64(stillest)) + 1
+	steps := math.Ceil(float64(left)/float64(maxSilence)) + 1
 	const hundredths = 100
 	next := math.Round((j.value+(to-j.value)/steps)*hundredths) / hundredths
 	j.value = max(j.value, min(next, to))
 }
 
-// processing tells how far the job is.
-func (j *Job) processing() typewriter.Event {
+// report tells how far the job is.
+func (j *Job) report() typewriter.Event {
 	u := update{Status: statusProcessing, Progress: j.value, Message: j.Lang.stage(j.stage, j.answer.Length)}
 	if j.stage == upstream.Created {
 		u.ChatID, u.ConversationID = j.answer.ChatID, j.answer.ConversationID
 	}
-	j.told = j.value
+	j.reported = j.value
 	return j.event(u)
 }
 
@@ -269,9 +268,5 @@ func (j *Job) Stopped() typewriter.Event {
 }
 
 func (j *Job) event(u update) typewriter.Event {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(u) // strings and numbers always can be
-	return typewriter.Event{Frame: &typewriter.Frame{Name: j.EventName, Head: string(bytes.TrimRight(b.Bytes(), "\n"))}}
+	return typewriter.Event{Frame: &typewriter.Frame{Name: j.EventName, Head: string(jsonx.Marshal(u))}}
 }

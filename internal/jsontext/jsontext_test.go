@@ -1,4 +1,4 @@
-package upstream
+package jsontext
 
 import (
 	"encoding/json"
@@ -32,16 +32,16 @@ func TestUnescape(t *testing.T) {
 			if strings.Contains(test.text[max(0, cut-5):cut], `\`) {
 				continue // within an escape, perhaps
 			}
-			got, high := unescape(nil, test.text[:cut], 0)
-			got, high = unescape(got, test.text[cut:], high)
-			if got = appendHalf(got, high); string(got) != test.want {
+			got, high := Unescape(nil, test.text[:cut], 0)
+			got, high = Unescape(got, test.text[cut:], high)
+			if got = AppendSurrogate(got, high); string(got) != test.want {
 				t.Errorf("%s, cut at %d: got %q, want %q", test.name, cut, got, test.want)
 			}
 		}
 	}
 }
 
-func TestQuote(t *testing.T) {
+func TestEscape(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"empty", "", ``},
 		{"plain", "你好 👨‍👩‍👧 <a&b> / \u007f", "你好 👨‍👩‍👧 <a&b> / \u007f"},
@@ -52,14 +52,14 @@ func TestQuote(t *testing.T) {
 		{"halves of pairs", "\xed\xa0\xbda\xed\xb8\x80", `\ud83da\ude00`},
 		{"no UTF-8", "\xff\xed\xa0\xe4\xbd", "\xff\xed\xa0\xe4\xbd"},
 	} {
-		if got := quote([]byte(test.text)); got != test.want {
+		if got := Escape([]byte(test.text)); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
 }
 
-// spell writes text as the inside of a JSON string, each character in one of the ways
-// that there are, and cuts it in pieces. A surrogate pair may be cut in two.
+// spell encodes text as the inside of a JSON string, with random escapes, and cuts it into
+// pieces at random. A cut may split a surrogate pair.
 func spell(rng *rand.Rand, text string) []string {
 	pieces := []string{""}
 	put := func(s string) {
@@ -69,7 +69,7 @@ func spell(rng *rand.Rand, text string) []string {
 		pieces[len(pieces)-1] += s
 	}
 	for _, r := range text {
-		if short := quote([]byte(string(r))); rng.IntN(3) > 0 {
+		if short := Escape([]byte(string(r))); rng.IntN(3) > 0 {
 			put(short)
 			continue
 		}
@@ -80,14 +80,14 @@ func spell(rng *rand.Rand, text string) []string {
 	return pieces
 }
 
-// checkTally gives a text in pieces to a tally and asks for the rest of a whole.
-func checkTally(t *testing.T, pieces []string, typed, whole string) {
+// checkDigest adds a text in pieces to a digest and asks for the rest of a longer one.
+func checkDigest(t *testing.T, pieces []string, typed, whole string) {
 	t.Helper()
-	tally := &tally{}
+	digest := &Digest{}
 	for _, p := range pieces {
-		tally.add(p)
+		digest.Add(p)
 	}
-	rest, ok := tally.rest([]byte(whole))
+	rest, ok := digest.Rest([]byte(whole))
 	if want := strings.HasPrefix(whole, typed); ok != want {
 		t.Fatalf("typed %q in %q of %q: got %t, want %t", typed, pieces, whole, ok, want)
 	}
@@ -100,8 +100,8 @@ func checkTally(t *testing.T, pieces []string, typed, whole string) {
 	}
 }
 
-// A tally, which keeps no text, tells the same as the text would.
-func FuzzTally(f *testing.F) {
+// A digest, which keeps no text, finds the same rest as the text itself would.
+func FuzzDigest(f *testing.F) {
 	for _, text := range []string{"", "a", "你好，世界", "😀😃👨‍👩‍👧", "\"\\\n\x00\u2028", strings.Repeat("long 长 ", 100)} {
 		for seed := range uint64(8) {
 			f.Add(text, seed)
@@ -116,14 +116,14 @@ func FuzzTally(f *testing.F) {
 		cut := rng.IntN(len(runes) + 1)
 		typed := string(runes[:cut])
 		pieces := spell(rng, typed)
-		checkTally(t, pieces, typed, text)
-		checkTally(t, pieces, typed, typed)
-		checkTally(t, pieces, typed, text+"x")
-		checkTally(t, pieces, typed, "x"+text)
+		checkDigest(t, pieces, typed, text)
+		checkDigest(t, pieces, typed, typed)
+		checkDigest(t, pieces, typed, text+"x")
+		checkDigest(t, pieces, typed, "x"+text)
 		if other := []byte(text); len(other) > 0 {
 			i := rng.IntN(len(other))
 			if other[i] ^= 1; utf8.Valid(other) {
-				checkTally(t, pieces, typed, string(other))
+				checkDigest(t, pieces, typed, string(other))
 			}
 		}
 		if cut < len(runes) && runes[cut] > 0xFFFF {
@@ -132,26 +132,26 @@ func FuzzTally(f *testing.F) {
 	})
 }
 
-// checkHalf cuts between the halves of a surrogate pair.
+// checkHalf checks a digest that ends between the halves of a surrogate pair.
 func checkHalf(t *testing.T, pieces []string, runes []rune, cut int) {
 	t.Helper()
 	high, low := utf16.EncodeRune(runes[cut])
 	typed := append(append([]string{}, pieces...), fmt.Sprintf(`\u%04x`, high))
-	checkTally(t, typed, string(runes[:cut]), string(runes))
-	half := &tally{}
+	checkDigest(t, typed, string(runes[:cut]), string(runes))
+	half := &Digest{}
 	for _, p := range typed {
-		half.add(p)
+		half.Add(p)
 	}
-	if rest, _ := half.rest([]byte(string(runes))); !strings.HasPrefix(rest, fmt.Sprintf(`\u%04x`, low)) {
+	if rest, _ := half.Rest([]byte(string(runes))); !strings.HasPrefix(rest, fmt.Sprintf(`\u%04x`, low)) {
 		t.Errorf("got the rest %q, want it to begin with the second half %x", rest, low)
 	}
 	for _, other := range []string{"", "x", string(runes[cut] ^ 0x400)} {
-		if rest, ok := half.rest([]byte(string(runes[:cut]) + other)); ok {
+		if rest, ok := half.Rest([]byte(string(runes[:cut]) + other)); ok {
 			t.Errorf("got the rest %q of a text that goes on with %q", rest, other)
 		}
 	}
-	alone := appendUnit([]byte(string(runes[:cut])), high)
-	if rest, ok := half.rest(append(alone, "x"...)); !ok || rest != "x" {
+	alone := AppendSurrogate([]byte(string(runes[:cut])), high)
+	if rest, ok := half.Rest(append(alone, "x"...)); !ok || rest != "x" {
 		t.Errorf("got the rest %q, %t where the half stands alone, want x", rest, ok)
 	}
 }
