@@ -157,13 +157,13 @@ type viewing struct {
 // detaches it.
 func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.Stream, v viewing) {
 	defer s.Detach()
-	defer context.AfterFunc(h.ending, s.Log.Skip)() //nolint:contextcheck // the server ends: no time is left to type it
+	defer context.AfterFunc(h.ending, s.Skipping.Set)() //nolint:contextcheck // the server ends: no time is left to type it
 	seen := h.see(c, s, v)
 	err := errPanic // if it does not get further
 	defer func() { seen.end(ctx, s, err) }()
 	w := newEventWriter(c, s, v.withIDs)
 	w.seen = seen
-	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, TrimPlayed: !s.Kept()}
+	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Kept()}
 	if err = play(ctx, w, player, v.withIDs && c.IsGet()); err != nil {
 		w.body.abort(err)
 	}

@@ -56,7 +56,7 @@ func (g *Barrier) Advance(n int) {
 	defer g.log.mu.Unlock()
 	if g.shut && n > g.passed {
 		g.passed = n
-		g.log.wakeReaders()
+		g.log.readers.notify()
 	}
 }
 
@@ -74,7 +74,7 @@ func (g *Barrier) Open() {
 	defer g.log.mu.Unlock()
 	if g.shut {
 		g.shut = false
-		g.log.wakeReaders()
+		g.log.readers.notify()
 	}
 }
 
@@ -104,7 +104,7 @@ func (l *Log) HandOff() {
 	defer l.mu.Unlock()
 	if n, ended := l.shown(); !ended {
 		l.left, l.leftAt = true, n
-		l.wakeReaders()
+		l.readers.notify()
 	}
 }
 

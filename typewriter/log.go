@@ -50,12 +50,11 @@ type Log struct {
 	runs    []frameRun
 	framed  int // bytes held by their frames
 	ended   bool
-	skipped bool
 	freed   bool
 	left    bool
 	leftAt  int      // how many entries readers see of a log that was left
 	gate    *Barrier // nil: readers see everything
-	readers []*reader
+	readers listeners
 
 	// What Drop let go of: so many entries and bytes of text came before the first that
 	// is kept. The latter wrap around with entry's field.
@@ -159,15 +158,6 @@ func (l *Log) End(last ...Event) {
 	// What was left for growth, a quarter, goes back: the log may be kept for long.
 	l.entries, l.text = slices.Clone(l.entries), bytes.Clone(l.text)
 	l.wake()
-}
-
-// Skip has the players of the log type what waits at once, and what comes later as
-// it arrives.
-func (l *Log) Skip() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.skipped = true
-	l.wakeReaders()
 }
 
 // Free lets go of all the log holds. It must have ended, and nobody may read it
@@ -288,14 +278,6 @@ func (l *Log) Events(n int) iter.Seq[Event] {
 	}
 }
 
-// state is what Len returns, and whether Skip was called.
-func (l *Log) state() (n int, ended, skipped bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, ended = l.shown()
-	return n, ended, l.skipped
-}
-
 // Contains reports whether a position is one that playing this log leads to: the end of
 // an entry or of a character of its text. Entries that were dropped are not.
 func (l *Log) Contains(p Position) bool {
@@ -384,24 +366,13 @@ func (l *Log) Trim(i int) (freed bool) {
 	return true
 }
 
-// reader is one that wants to be told.
-type reader struct{ wake func() }
-
-// Subscribe has wake called whenever there is more to see in the log, or it has ended or
-// is skipped. It must not block, nor call the log. The returned function ends that.
+// Subscribe arranges for wake to be called whenever the log has more to read or has
+// ended, until unsubscribe is called. It must not block and must not call the log.
 func (l *Log) Subscribe(wake func()) (unsubscribe func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := &reader{wake}
-	l.readers = append(l.readers, r)
-	return func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.readers = slices.DeleteFunc(l.readers, func(o *reader) bool { return o == r })
-	}
+	return l.readers.add(&l.mu, wake)
 }
 
-// wake tells of what was appended: those who can see it.
+// wake notifies the barrier of a change, and the readers if they can see it.
 func (l *Log) wake() {
 	if l.gate != nil {
 		l.gate.wake()
@@ -409,22 +380,5 @@ func (l *Log) wake() {
 			return
 		}
 	}
-	l.wakeReaders()
-}
-
-func (l *Log) wakeReaders() {
-	for _, r := range l.readers {
-		r.wake()
-	}
-}
-
-// Notify returns a function for [Log.Subscribe] that has a value sent to ready, if it
-// has room.
-func Notify(ready chan<- struct{}) (wake func()) {
-	return func() {
-		select {
-		case ready <- struct{}{}:
-		default:
-		}
-	}
+	l.readers.notify()
 }

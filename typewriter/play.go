@@ -60,6 +60,9 @@ type Player struct {
 	// Heartbeat is how long nothing is written before a heartbeat is; 0: never.
 	Heartbeat time.Duration
 
+	// Skip, if not nil, ends the pacing when it is set.
+	Skip *Skip
+
 	// TrimPlayed lets go of the log's entries once they are played.
 	TrimPlayed bool
 }
@@ -75,6 +78,7 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 	waker := newWaker()
 	defer waker.timer.Stop()
 	defer p.Log.Subscribe(waker.Wake)()
+	defer p.Skip.subscribe(waker.Wake)()
 	defer context.AfterFunc(ctx, waker.Wake)()
 	s := newPlayback(p, w)
 	beat := s.now // when something was written last

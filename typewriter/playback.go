@@ -86,8 +86,8 @@ func (s *playback) step(changed bool) (over bool, err error) {
 // ingest tells the pacer of the text that came since it was last called.
 func (s *playback) ingest() {
 	s.dropCached() // the log may have a new buffer
-	var n int
-	n, s.ended, s.skipped = s.log.state()
+	n, ended := s.log.Len()
+	s.ended, s.skipped = ended, s.player.Skip.IsSet()
 	if s.player.Pace.Mode == Raw {
 		s.ingested = n
 	}

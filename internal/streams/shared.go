@@ -63,7 +63,7 @@ func (r *Registry) write(s *Stream) bool {
 func (s *Stream) asked(ask Command) {
 	switch ask {
 	case CommandSkip:
-		s.Log.Skip()
+		s.Skipping.Set()
 	case CommandStop:
 		r := s.registry
 		r.mu.Lock()
@@ -284,7 +284,7 @@ func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
 
 // Skip has the players of the stream, of all replicas, type what waits at once.
 func (s *Stream) Skip(ctx context.Context) {
-	s.Log.Skip()
+	s.Skipping.Set()
 	_ = s.ask(ctx, CommandSkip) // those of this replica have been told
 }
 

@@ -100,6 +100,9 @@ type Stream struct {
 	// Log holds the stream's events.
 	Log *typewriter.Log
 
+	// Skipping ends the pacing of the stream's players here.
+	Skipping typewriter.Skip
+
 	// LogID is the upstream's name for the request, to be quoted to its support; empty:
 	// it has none.
 	LogID string
