@@ -1,5 +1,5 @@
-// Command sse-typewriter is a reverse proxy that re-times AI streams: text arrives at
-// its reader character by character, at the rhythm of a typewriter.
+// Command sse-typewriter is a reverse proxy that re-times AI streams: text reaches the
+// client character by character, at the rhythm of a typewriter.
 package main
 
 import (
@@ -23,5 +23,5 @@ func main() {
 	}
 }
 
-// exitInterrupted is the exit code of shells for a program that SIGINT ended: 128 + 2.
+// exitInterrupted is the conventional exit code after SIGINT: 128 + 2.
 const exitInterrupted = 130

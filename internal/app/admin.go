@@ -12,8 +12,7 @@ import (
 	"sse-typewriter/internal/metrics"
 )
 
-// Bounds of the admin server. A profile takes as long as it is asked to, up to
-// adminWriteTimeout.
+// Bounds of the admin server. adminWriteTimeout also bounds the duration of a profile.
 const (
 	adminReadTimeout  = 10 * time.Second
 	adminWriteTimeout = 2 * time.Minute
@@ -21,8 +20,8 @@ const (
 	adminHeaderBytes  = 16 << 10
 )
 
-// serveAdmin serves metrics and profiles on an address of their own, if there is one,
-// until the returned function is called, which waits for its end.
+// serveAdmin starts the admin server, which serves metrics and profiles, unless address is
+// empty. The returned function stops the server and waits for its goroutine.
 func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, logger *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
@@ -39,10 +38,10 @@ func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, lo
 			return
 		}
 		w.Header().Set("Content-Type", metrics.ContentType)
-		_, _ = w.Write(text) // an error: the client has gone
+		_, _ = w.Write(text) // fails only if the client has disconnected
 	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	// Without its cmdline, which may hold a token.
+	// /debug/pprof/cmdline is left out: a flag may contain a token.
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -54,14 +53,14 @@ func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, lo
 		MaxHeaderBytes: adminHeaderBytes,
 		ErrorLog:       slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-	logger.Info("serving metrics and profiles", "address", "http://"+visible(listener.Addr()))
+	logger.Info("admin server started", "address", "http://"+displayAddr(listener.Addr()))
 	ended := make(chan struct{})
-	go func() { // ends when the server is closed
+	go func() { // returns when the server is closed
 		defer close(ended)
-		_ = server.Serve(listener) // it was closed; or nobody can be served, which a scrape shows
+		_ = server.Serve(listener) // closed, or failing, as scrapes then show
 	}()
 	return func() {
-		_ = server.Close() // the process ends
+		_ = server.Close() // the process exits
 		<-ended
 	}, nil
 }

@@ -1,4 +1,5 @@
-// Package app assembles the program and runs it.
+// Package app builds the server and the chat command from their configuration, and runs
+// them.
 package app
 
 import (
@@ -18,17 +19,17 @@ import (
 	"sse-typewriter/web"
 )
 
-// hello tells a newcomer what to do.
-const hello = `Serving on %[1]s. Open it in a browser, or try:
+// banner is printed to stdout when the server has started, with its address.
+const banner = `Serving on %[1]s. Open it in a browser, or try:
 
   curl -N '%[1]s/v3/chat?message=hello'
   curl -N -X POST %[1]s/v3/chat
 
 `
 
-// Run runs the command that args name, "serve" by default, and returns when it is done:
-// a server serves until ctx is done or the process receives SIGINT or SIGTERM. Run
-// returns [terminal.ErrInterrupted] when Ctrl-C stopped the chat command.
+// Run runs the command named in args, by default "serve". The server runs until ctx is
+// done or the process receives SIGINT or SIGTERM, and then shuts down gracefully. Run
+// returns [terminal.ErrInterrupted] if a signal stopped the chat command.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command, err := config.Parse(args, stdout)
 	switch {
@@ -45,30 +46,30 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return serve(ctx, command.Serve, stdout, stderr)
 }
 
-// serve serves until ctx is done or a signal asks it to end.
+// serve runs the server until ctx is done or the process receives a signal.
 func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) error {
 	logger, err := newLogger(conf, stderr)
 	if err != nil {
 		return err
 	}
-	log.SetOutput(io.Discard) // net/http quotes there what an upstream sends after its answer
-	collectSooner()
+	log.SetOutput(io.Discard) // net/http logs unexpected bytes from the upstream there
+	tuneGC()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	listener, err := listen(ctx, conf, logger)
 	if err != nil {
 		return err
 	}
-	address := "http://" + visible(listener.Addr())
+	address := "http://" + displayAddr(listener.Addr())
 	if conf.Upstream != "" {
-		if err := reachable(ctx, conf); err != nil {
+		if err := checkUpstream(ctx, conf); err != nil {
 			return err
 		}
 	}
 
 	engine := newEngine(listener, conf)
 	client := newClient(conf, address)
-	defer client.Close() //nolint:errcheck // the process ends
+	defer client.Close() //nolint:errcheck // the process exits
 	state, err := openState(ctx, conf, logger)
 	if err != nil {
 		return err
@@ -85,7 +86,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 		standIn := mock.New(conf.Seed)
 		standIn.Watch = handler.CancelOnDisconnect
 		standIn.Register(engine.Engine, standInPath)
-		source = "the stand-in at " + address + standInPath + ", since none is configured"
+		source = "built-in mock at " + address + standInPath
 	}
 
 	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, h.Metrics, logger)
@@ -95,21 +96,21 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	defer stopAdmin()
 
 	failed := make(chan error, 1)
-	go func() { failed <- engine.Run() }() // ends with the process
+	go func() { failed <- engine.Run() }() // returns when the process exits
 	logger.Info("serving", "address", address, "upstream", source)
 	checkDescriptors(conf.MaxConnections, logger)
-	_, _ = fmt.Fprintf(stdout, hello, address) // served all the same
+	_, _ = fmt.Fprintf(stdout, banner, address) // the server runs even if stdout is closed
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends the process at once, as it does by default
+	stop() // restores the default: a second signal kills the process
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
 	defer cancel()
-	logger.Info("ending", "timeout", conf.DrainTimeout)
-	h.Shutdown(drain)    // still listening: who balances the load asks whether to
-	_ = listener.Close() // nobody new
+	logger.Info("shutting down", "timeout", conf.DrainTimeout)
+	h.Shutdown(drain) // the listener stays open for readiness checks of load balancers
+	_ = listener.Close()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	listener.WaitFlushed(flush)

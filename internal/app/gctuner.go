@@ -15,8 +15,8 @@ const (
 	gcLeast   = 8 << 20 // bytes
 )
 
-// collectSooner has garbage be collected so, unless the environment says otherwise.
-func collectSooner() {
+// tuneGC has garbage be collected so, unless the environment says otherwise.
+func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		adjustCollector(0)
 	}

@@ -27,16 +27,16 @@ func TestPercentFor(t *testing.T) {
 }
 
 // The percentage follows the heap's size, unless the environment has set it.
-func TestCollectSooner(t *testing.T) {
+func TestTuneGC(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	t.Setenv("GOGC", "100")
-	collectSooner()
+	tuneGC()
 	if got := debug.SetGCPercent(100); got != 100 {
 		t.Errorf("the percentage is %d where the environment says 100", got)
 	}
 	t.Setenv("GOGC", "")
 	held := make([]byte, 64<<20)
-	collectSooner()
+	tuneGC()
 	testenv.Eventually(t, "the collector is adjusted to a large heap", func() bool {
 		runtime.GC()
 		return debug.SetGCPercent(gcPercent+1) == gcPercent

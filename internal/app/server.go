@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,15 +31,14 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// standInPath is where the stand-in is served.
+// standInPath is the path of the built-in mock.
 const standInPath = "/upstream"
 
-// sendBuffer is the size of the kernel's buffer for each client, in bytes. With its
-// default of megabytes a client that does not read would not be noticed for the
-// length of an answer.
+// sendBuffer is the size of the kernel's send buffer of a client connection, in bytes. The
+// default of megabytes would hide a stalled client for the length of an answer.
 const sendBuffer = 32 << 10
 
-// listen serves on the configuration's address.
+// listen opens the listener on the configured address.
 func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*hertzio.Listener, error) {
 	address := conf.Addr
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
@@ -50,7 +50,7 @@ func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*her
 	}}
 	listener, err := config.Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("cannot serve on %s: another program uses that port; choose one with --addr", address)
+		return nil, fmt.Errorf("cannot serve on %s: the port is in use; choose another with --addr", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve on %s: %w", address, err)
@@ -64,22 +64,22 @@ func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*her
 	}, nil
 }
 
-// checkDescriptors warns when there are less descriptors than so many connections of
-// clients, each with one to the upstream, may take.
+// checkDescriptors warns if the limit of file descriptors is too low for the maximum
+// number of client connections, each with a connection to the upstream.
 func checkDescriptors(connections int64, logger *slog.Logger) {
-	const others = 64 // files, and connections to Redis
+	const others = 64 // open files, and connections to Redis
 	limit, ok := maxDescriptors()
 	if !ok {
 		return
 	}
 	if need := uint64(2*connections + others); limit < need {
-		logger.Warn("there are too few file descriptors for --max-connections",
+		logger.Warn("file descriptor limit is too low for --max-connections",
 			"max_connections", connections, "descriptors", limit, "needed", need)
 	}
 }
 
-// visible returns an address that a client on this machine can use.
-func visible(addr net.Addr) string {
+// displayAddr returns addr in a form that clients on this machine can connect to.
+func displayAddr(addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
 		return net.JoinHostPort("localhost", port)
@@ -87,9 +87,9 @@ func visible(addr net.Addr) string {
 	return addr.String()
 }
 
-// reachable returns an error when nobody listens at the upstream's address, so that
-// a typing error shows at the start and not at the first chat.
-func reachable(ctx context.Context, conf *config.Config) error {
+// checkUpstream connects to the upstream's address, or the proxy's, so that a wrong URL is
+// reported at startup and not by the first chat.
+func checkUpstream(ctx context.Context, conf *config.Config) error {
 	u, err := url.Parse(conf.Upstream)
 	if err != nil {
 		return err
@@ -97,12 +97,8 @@ func reachable(ctx context.Context, conf *config.Config) error {
 	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
 		u = proxy
 	}
-	port := u.Port()
-	if port == "" {
-		port = u.Scheme
-	}
 	dialer := net.Dialer{Timeout: conf.UpstreamConnectTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), u.Scheme)))
 	if err != nil {
 		return fmt.Errorf("cannot reach upstream %s: %w", conf.Upstream, err)
 	}
@@ -110,11 +106,11 @@ func reachable(ctx context.Context, conf *config.Config) error {
 }
 
 func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
-	hlog.SetOutput(io.Discard) // what matters of Hertz's reaches us as errors
+	hlog.SetOutput(io.Discard) // relevant errors are returned as well
 	return server.New(
 		server.WithListener(listener),
-		// One goroutine for each connection, which reads only when the handler does:
-		// netpoll reads all that a client sends, as fast as it comes, into memory.
+		// The standard transport reads a connection only when the handler does. The
+		// default, netpoll, reads everything a client sends into memory.
 		server.WithTransport(standard.NewTransporter),
 		server.WithDisablePrintRoute(true),
 		server.WithStreamBody(true),
@@ -128,27 +124,24 @@ func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
 		server.WithIdleTimeout(conf.IdleTimeout),
 		server.WithOnAccept(hertzio.NewContext),
 		server.WithOnConnect(func(ctx context.Context, conn network.Conn) context.Context {
-			// Hertz does so from the second request on.
-			_ = conn.SetReadTimeout(conf.ReadTimeout) // an error shows when it is read
+			// Hertz sets the timeout itself from the second request on.
+			_ = conn.SetReadTimeout(conf.ReadTimeout) // the next read reports an error
 			return ctx
 		}),
 		server.WithExitWaitTime(0),
-		hertz.Option{F: func(o *hertz.Options) { o.NoDefaultServerHeader = true }}, // it is nobody's business
+		hertz.Option{F: func(o *hertz.Options) { o.NoDefaultServerHeader = true }}, // do not reveal the server
 	)
 }
 
-// bodyBuffer is how much of a request's body Hertz reads before the handler does.
+// bodyBuffer is the size of the part of a request body that Hertz reads before calling
+// the handler, in bytes.
 const bodyBuffer = 64 << 10
 
-// maxHeader is the size of the largest header of a request, with its target, in bytes.
+// maxHeader is the maximum size of a request header with its request line, in bytes.
 const maxHeader = 64 << 10
 
 func newClient(conf *config.Config, address string) *upstream.Client {
-	base := conf.Upstream
-	if base == "" {
-		base = address + standInPath
-	}
-	c := upstream.NewClient(base, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
+	c := upstream.NewClient(cmp.Or(conf.Upstream, address+standInPath), upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
 	c.IdleTimeout = conf.UpstreamIdleTimeout
 	c.MaxTime = conf.UpstreamMaxTime
 	c.MaxEventBytes = int(conf.MaxEventBytes)
@@ -225,7 +218,7 @@ func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (s
 	return state{registry, limiter, func() {
 		limiter.Close()
 		registry.Close()
-		_ = store.Close() // the process ends
+		_ = store.Close() // the process exits
 		_ = client.Close()
 	}}, nil
 }

@@ -4,11 +4,10 @@ package app
 
 import "syscall"
 
-// socket is what the system calls of this system take for one.
+// socket is the type of a socket descriptor in package syscall.
 type socket = int
 
-// maxDescriptors is how many files and connections the process may have open. It is not
-// ok if that cannot be told.
+// maxDescriptors returns the process's limit of file descriptors, if known.
 func maxDescriptors() (n uint64, ok bool) {
 	var limit syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit)

@@ -2,9 +2,8 @@ package app
 
 import "syscall"
 
-// socket is what the system calls of this system take for one.
+// socket is the type of a socket descriptor in package syscall.
 type socket = syscall.Handle
 
-// maxDescriptors is how many files and connections the process may have open. It is not
-// ok if that cannot be told, as here.
+// maxDescriptors reports that the limit is not known.
 func maxDescriptors() (n uint64, ok bool) { return 0, false }

@@ -2,11 +2,11 @@ package app
 
 import "runtime/debug"
 
-// version is set by the linker in what "make dist" and the Dockerfile build.
+// version is set by the linker in builds of "make dist" and the Dockerfile.
 var version string
 
-// Version is the version of this binary: the linker's, or else what go knows of
-// the commit that it was built from.
+// Version returns the version of this binary: the version set by the linker, else the
+// module version that Go derives from the commit, else "unknown".
 func Version() string {
 	if version != "" {
 		return version

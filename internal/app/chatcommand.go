@@ -12,18 +12,19 @@ import (
 	"sse-typewriter/internal/terminal"
 )
 
-// chat asks a server and types its answer to stdout.
+// chat runs the chat command, which types the answer to stdout.
 func chat(ctx context.Context, options terminal.Options, stdout io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop)   // a second signal ends the process at once
-	signal.Ignore(syscall.SIGPIPE) // the write fails, and the chat can be stopped
+	context.AfterFunc(ctx, stop)   // a second signal kills the process
+	signal.Ignore(syscall.SIGPIPE) // writes fail with EPIPE instead, so that the chat is stopped at the server
 	transport := terminal.NewTransport()
 	defer transport.CloseIdleConnections()
 	return terminal.Run(ctx, options, newTerminal(stdout), transport)
 }
 
-// newTerminal describes the streams of the process.
+// newTerminal returns the terminal of the process. Input is read from stdin only if stdin
+// is not a terminal; reasoning and suggestions are shown only if stdout is a terminal.
 func newTerminal(stdout io.Writer) terminal.Terminal {
 	t := terminal.Terminal{Out: stdout}
 	if !isTerminal(os.Stdin) {
