@@ -7,35 +7,39 @@ import (
 	"runtime/metrics"
 )
 
-// How much garbage is let be: gcPercent of what lives, since a stream's memory is mostly
-// what it holds for minutes, and sending allocates nothing; but not less than gcLeast, or
-// a process with few streams would collect all the time. See docs/performance.md.
+// The heap may contain garbage up to gcPercent of its live size, but at least minGarbage.
+// Streams hold most of their memory for minutes, and sending allocates nothing, so that
+// frequent collections are cheap. Compared with GOGC=100, 1,500 streams of 12 s take 90
+// instead of 119 KB each, at the same CPU time. Without minGarbage, a process with few
+// streams would collect all the time: raw mode takes 1.4 µs of CPU per event then, not
+// 1.0.
 const (
-	gcPercent = 25
-	gcLeast   = 8 << 20 // bytes
+	gcPercent  = 25
+	minGarbage = 8 << 20 // bytes
 )
 
-// tuneGC has garbage be collected so, unless the environment says otherwise.
+// tuneGC adjusts the garbage collector from now on, unless GOGC is set.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
-		adjustCollector(0)
+		adjustGC(0)
 	}
 }
 
-// adjustCollector is called after each collection, with the percentage that was set last.
-func adjustCollector(set int) {
+// adjustGC sets the percentage for the size of the heap, and runs again after each garbage
+// collection. current is the percentage set before.
+func adjustGC(current int) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	if percent := percentFor(live[0].Value.Uint64()); percent != set {
-		debug.SetGCPercent(percent) // stops the world for a moment
-		set = percent
+	if percent := percentFor(live[0].Value.Uint64()); percent != current {
+		debug.SetGCPercent(percent) // stops the world briefly
+		current = percent
 	}
-	// What nobody holds is gone after the next collection.
-	runtime.AddCleanup(&struct{ next *byte }{}, adjustCollector, set)
+	// The cleanup of an unreachable object runs after the next collection.
+	runtime.AddCleanup(&struct{ next *byte }{}, adjustGC, current)
 }
 
-// percentFor returns how much garbage is let be where so many bytes live.
+// percentFor returns the percentage of garbage for a heap with live bytes.
 func percentFor(live uint64) int {
-	const step = 25 // in steps, so that it is seldom set
-	return max(gcPercent, int(gcLeast*100/max(live, 1<<20))/step*step)
+	const step = 25 // few distinct values, since each change stops the world
+	return max(gcPercent, int(minGarbage*100/max(live, 1<<20))/step*step)
 }

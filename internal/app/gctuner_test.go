@@ -8,7 +8,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// A small heap may hold some garbage, a large one a share.
+// A small heap may hold a fixed amount of garbage, a large heap a share.
 func TestPercentFor(t *testing.T) {
 	for _, test := range []struct {
 		live uint64
@@ -26,13 +26,13 @@ func TestPercentFor(t *testing.T) {
 	}
 }
 
-// The percentage follows the heap's size, unless the environment has set it.
+// The percentage follows the size of the heap, unless GOGC is set.
 func TestTuneGC(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
 	t.Setenv("GOGC", "100")
 	tuneGC()
 	if got := debug.SetGCPercent(100); got != 100 {
-		t.Errorf("the percentage is %d where the environment says 100", got)
+		t.Errorf("the percentage is %d, want the 100 of GOGC", got)
 	}
 	t.Setenv("GOGC", "")
 	held := make([]byte, 64<<20)

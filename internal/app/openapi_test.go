@@ -38,7 +38,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 	h.Register(engine.Engine)
 	var served []string
 	for _, r := range engine.Routes() {
-		if r.Method != http.MethodHead { // served as GET is
+		if r.Method != http.MethodHead { // registered with GET
 			served = append(served, r.Method+" "+regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}"))
 		}
 	}

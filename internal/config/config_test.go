@@ -15,7 +15,7 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// parse reads a configuration of flags.
+// parse parses the flags of the server.
 func parse(args ...string) (*Config, error) {
 	command, err := Parse(args, &bytes.Buffer{})
 	if err != nil {
@@ -34,7 +34,7 @@ func file(t *testing.T, text string) string {
 	return "--config=" + name
 }
 
-// defaults is the configuration without any setting.
+// defaults is the configuration without flags.
 var defaults = Config{
 	Addr:                   "127.0.0.1:8380",
 	UserID:                 "sse-typewriter",
@@ -97,7 +97,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// setting is a flag with a value that is not its default.
+// setting is a flag with a value other than its default.
 type setting struct {
 	flag, value string
 	get         func(*Config) any
@@ -155,9 +155,9 @@ func env(flag string) string {
 	return "TYPEWRITER_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Each setting can be given in each way, and the ways mean the same.
+// Each setting is accepted as a flag, in the file and in the environment.
 func TestEverySetting(t *testing.T) {
-	if n := reflect.TypeFor[Config]().NumField() - 2; n != len(settings) { // but for the file and its pauses
+	if n := reflect.TypeFor[Config]().NumField() - 2; n != len(settings) { // without config and pauses
 		t.Errorf("%d settings are tested, but there are %d", len(settings), n)
 	}
 	for _, test := range settings {

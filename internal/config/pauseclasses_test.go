@@ -8,7 +8,7 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// changed is the default classes with one of them changed.
+// changed changes one of the default classes.
 func changed(name string, change func(*typewriter.Class)) func(map[string]typewriter.Class) {
 	return func(classes map[string]typewriter.Class) {
 		class := classes[name]
@@ -22,7 +22,7 @@ func TestPauses(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		file string
-		want func(map[string]typewriter.Class) // changes the default ones
+		want func(map[string]typewriter.Class) // changes the default classes
 	}{
 		{"none", "seed: 1", func(map[string]typewriter.Class) {}},
 		{"empty", "pauses: {}", func(map[string]typewriter.Class) {}},

@@ -1,3 +1,4 @@
-// Package terminal asks a chat from the terminal: the answer is typed there as it comes.
-// It knows a server by its address alone, and never paces: what comes is written at once.
+// Package terminal implements the chat command: it sends a message to a server over HTTP
+// and writes the answer to the terminal. The server does the pacing; the client writes
+// each event immediately.
 package terminal

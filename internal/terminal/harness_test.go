@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// answering is how a request is answered.
+// answering answers a request.
 type answering func(*http.Request) (*http.Response, error)
 
-// server is one of a test: a transport that answers each request in turn.
+// server is a transport that answers each request in turn.
 type server struct {
 	replies []answering
 	seen    []seenRequest
 	begun   time.Time
 }
 
-// seenRequest is a request as it came.
+// seenRequest is a received request.
 type seenRequest struct {
 	at     time.Duration
 	line   string
@@ -45,7 +45,7 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 	return next(r)
 }
 
-// lines are the requests that came.
+// lines returns the request lines received so far.
 func (s *server) lines() []string {
 	lines := []string{}
 	for _, seen := range s.seen {
@@ -54,12 +54,12 @@ func (s *server) lines() []string {
 	return lines
 }
 
-// newServer answers with these, in turn, and then with nothing.
+// newServer returns a server with these replies.
 func newServer(replies ...answering) *server {
 	return &server{replies: replies, begun: time.Now()}
 }
 
-// reply is an answer with a body; of an error in it, nil is its end.
+// reply answers with a body that ends in err; nil is a regular end.
 func reply(status int, body string, err error, header ...string) answering {
 	return func(r *http.Request) (*http.Response, error) {
 		res := &http.Response{
@@ -73,10 +73,10 @@ func reply(status int, body string, err error, header ...string) answering {
 	}
 }
 
-// errWait is the end of a body that does not end by itself.
+// errWait makes a body block until its context is done.
 var errWait = errors.New("never")
 
-// ending is how a body ends.
+// ending is the end of a body.
 type ending struct {
 	ctx context.Context
 	err error
@@ -93,22 +93,22 @@ func (e *ending) Read([]byte) (int, error) {
 	return 0, e.err
 }
 
-// stream is an answer that is a stream.
+// stream answers with an event stream.
 func stream(events string, err error) answering {
 	return reply(http.StatusOK, events, err, "Content-Type", "text/event-stream; charset=utf-8", "Typewriter-Stream", "stream", "X-Tt-Logid", "log")
 }
 
-// refuse has no connection come about.
+// refuse fails to connect.
 func refuse(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }
 
-// delta is an event with a text.
+// delta is a delta event with text.
 func delta(id int, text string) string {
 	return fmt.Sprintf("id:stream:%d\nevent:conversation.message.delta\ndata:{\"type\":\"answer\",\"content_type\":\"text\",\"content\":\"%s\"}\n\n", id, text)
 }
 
 const done = "id:stream:99\nevent:done\ndata:\"[DONE]\"\n\n"
 
-// run asks "hi" and returns what is shown.
+// run sends "hi" and returns the output.
 func run(ctx context.Context, t *testing.T, s *server, terminal Terminal) (string, error) {
 	t.Helper()
 	var out strings.Builder

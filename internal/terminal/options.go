@@ -8,42 +8,42 @@ import (
 	"strings"
 )
 
-// Options say what is asked, and of whom. The tags are what --help prints.
+// Options configures a chat. The struct tags are the text of "chat --help".
 type Options struct {
-	Message []string `arg:"" optional:"" help:"What to ask; - or nothing: what is piped in."`
+	Message []string `arg:"" optional:"" help:"Message to send; without one, or with -, read from a pipe."`
 
-	URL            string `default:"http://127.0.0.1:8380" help:"Address of the server." placeholder:"URL"`
-	Mode           string `env:"-" help:"typewriter, smooth or raw. Without this and the next two: as the server has it." placeholder:"MODE"`
-	Speed          string `env:"-" help:"0.1 to 100; 2 types twice as fast." placeholder:"N"`
-	MaxLag         string `env:"-" help:"How long after its arrival text is typed at the latest, as 3s; 0: never catch up." placeholder:"TIME"`
-	Token          string `help:"Token for the server or the AI service behind it. Better set by the environment." placeholder:"TOKEN"`
-	BotID          string `env:"-" help:"Bot that is asked. Without: the server's." placeholder:"ID"`
-	UserID         string `env:"-" help:"User who asks. Without: the server's." placeholder:"ID"`
-	ConversationID string `env:"-" help:"Conversation to go on with. Without: a new one." placeholder:"ID"`
+	URL            string `default:"http://127.0.0.1:8380" help:"Base URL of the server." placeholder:"URL"`
+	Mode           string `env:"-" help:"typewriter, smooth or raw. Mode, speed and maximum delay default to those of the server." placeholder:"MODE"`
+	Speed          string `env:"-" help:"Typing speed, 0.1 to 100." placeholder:"N"`
+	MaxLag         string `env:"-" help:"Maximum delay of text, such as 3s; 0 disables catching up." placeholder:"TIME"`
+	Token          string `help:"Token for the server or the AI service behind it. Prefer the environment variable." placeholder:"TOKEN"`
+	BotID          string `env:"-" help:"Bot to chat with. Defaults to that of the server." placeholder:"ID"`
+	UserID         string `env:"-" help:"User id of the request. Defaults to that of the server." placeholder:"ID"`
+	ConversationID string `env:"-" help:"Conversation to continue. By default, a new one starts." placeholder:"ID"`
 }
 
-// defaultUserID stands in a request whose body we write, for which the server sets none.
+// defaultUserID is the user id of requests with a JSON body, which the server forwards
+// unchanged.
 const defaultUserID = "sse-typewriter"
 
-// maxMessage is the longest message that is read, in bytes: what a server takes by
-// default.
+// maxMessage is the maximum size of a message in bytes. Servers have the same default.
 const maxMessage = 4 << 20
 
-// validate returns an error that names what is wrong.
+// validate checks the URL. The other options are validated by the server.
 func (o *Options) validate() error {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(o.URL, "?#") {
-		return fmt.Errorf("--url %q: want a URL as http://127.0.0.1:8380", o.URL)
+		return fmt.Errorf("--url %q: want a URL such as http://127.0.0.1:8380", o.URL)
 	}
 	return nil
 }
 
-// message returns what is asked. in is what is piped in, or nil.
+// message returns the message from the arguments or from in, which is nil without a pipe.
 func (o *Options) message(in io.Reader) (string, error) {
 	message := strings.Join(o.Message, " ")
 	if message == "" || message == "-" {
 		if in == nil {
-			return "", errors.New(`nothing is asked: say what, as in sse-typewriter chat "hello"`)
+			return "", errors.New(`no message: pass one as an argument, as in sse-typewriter chat "hello", or through a pipe`)
 		}
 		piped, err := io.ReadAll(io.LimitReader(in, maxMessage+1))
 		if err != nil {

@@ -6,24 +6,24 @@ import (
 	"unicode"
 )
 
-// Terminal is where a chat takes place.
+// Terminal is the input and output of a chat.
 type Terminal struct {
-	In  io.Reader // what is piped in; nil: nothing
-	Out io.Writer // gets the text as it comes
+	In  io.Reader // piped message; nil without a pipe
+	Out io.Writer // receives the text immediately
 
-	// Rich is for people: reasoning and follow-up questions are shown, too.
+	// Rich shows reasoning and follow-up questions in addition to the answer.
 	Rich bool
-	// Faint has those dimmed, with escape sequences.
+	// Faint dims reasoning and follow-up questions with escape sequences.
 	Faint bool
 }
 
-// How a terminal dims text (ECMA-48, SGR 2 and 22).
+// Escape sequences for dimmed text (ECMA-48, SGR 2 and 22).
 const (
 	faintOn  = "\x1b[2m"
 	faintOff = "\x1b[22m"
 )
 
-// part is a part of what is shown. A blank line stands between two.
+// part is a kind of output. A blank line separates two parts.
 type part int
 
 const (
@@ -33,27 +33,27 @@ const (
 	suggestions
 )
 
-// screen shows a chat. What the model says comes through without control characters.
+// screen writes a chat to a terminal, without the control characters of the model.
 type screen struct {
 	Terminal
-	err error // of the first write that failed; then nothing is written any more
+	err error // of the first failed write; later writes are dropped
 
 	shown    part
-	apart    bool // a blank line stands before what comes next
-	newlines int  // at the end of what was written
+	gap      bool // a blank line must precede the next text
+	newlines int  // at the end of the output
 }
 
-// show writes text of a part at once.
+// show writes text as part of p.
 func (s *screen) show(p part, text string) {
 	text = clean(text)
 	if text == "" || p != answer && !s.Rich {
 		return
 	}
-	gap := ""
-	if s.shown != nothing && (s.apart || s.shown != p) {
-		gap = strings.Repeat("\n", max(0, 2-s.newlines))
+	blank := ""
+	if s.shown != nothing && (s.gap || s.shown != p) {
+		blank = strings.Repeat("\n", max(0, 2-s.newlines))
 	}
-	s.shown, s.apart = p, false
+	s.shown, s.gap = p, false
 	rest := strings.TrimRight(text, "\n")
 	if rest != "" {
 		s.newlines = 0
@@ -62,18 +62,18 @@ func (s *screen) show(p part, text string) {
 	if s.Faint && p != answer {
 		text = faintOn + text + faintOff
 	}
-	s.write(gap + text)
+	s.write(blank + text)
 }
 
-// suggest offers a question that may follow.
+// suggest shows a follow-up question.
 func (s *screen) suggest(question string) {
 	s.show(suggestions, "→ "+oneLine(question)+"\n")
 }
 
-// endMessage has a blank line stand before what comes next, if anything does.
-func (s *screen) endMessage() { s.apart = true }
+// endMessage separates the message from further output by a blank line.
+func (s *screen) endMessage() { s.gap = true }
 
-// endLine ends the last line, so that what others write stands below.
+// endLine terminates the last line, so that a shell prompt starts on a new one.
 func (s *screen) endLine() {
 	if s.shown != nothing && s.newlines == 0 {
 		s.newlines++
@@ -87,9 +87,9 @@ func (s *screen) write(text string) {
 	}
 }
 
-// clean returns text without control characters but for line ends and tabs: with those,
-// a model could rename the window, write elsewhere on the screen, or to the clipboard
-// (ECMA-48, C0 and C1).
+// clean removes control characters other than newlines and tabs (ECMA-48, C0 and C1).
+// Escape sequences of a model could rename the window, move the cursor or write to the
+// clipboard.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
@@ -99,5 +99,5 @@ func clean(text string) string {
 	}, text)
 }
 
-// oneLine returns clean text in one line.
+// oneLine cleans text and joins its lines.
 func oneLine(text string) string { return strings.Join(strings.Fields(clean(text)), " ") }

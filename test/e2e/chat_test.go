@@ -346,7 +346,7 @@ func TestChatOnTerminal(t *testing.T) {
 			t.Errorf("with %s got %q, want %q", env, got, plain)
 		}
 	}
-	if got := onTerminal(t, base, nil, ""); !strings.Contains(got, "nothing is asked") {
+	if got := onTerminal(t, base, nil, ""); !strings.Contains(got, "no message") {
 		t.Errorf("asked nothing, got %q", got)
 	}
 }

@@ -332,7 +332,7 @@ func TestProcess(t *testing.T) {
 	}
 	log := bufio.NewReader(stderr)
 	line, err := log.ReadString('\n')
-	if err != nil || !strings.Contains(line, "the stand-in at http://127.0.0.1:") {
+	if err != nil || !strings.Contains(line, "built-in mock at http://127.0.0.1:") {
 		t.Errorf("first line of the log: %q, %v", line, err)
 	}
 	base := regexp.MustCompile(`http://127[0-9.:]+`).FindString(line)

@@ -17,7 +17,7 @@ const (
 func TestText(t *testing.T) {
 	for _, test := range []struct {
 		name, events string
-		plain, rich  string // what is shown without a terminal, and on one
+		plain, rich  string // output without and with a terminal
 	}{
 		{"text", delta(1, "a") + delta(2, "b\\nc") + ends + done, "ab\nc\n", "ab\nc\n"},
 		{"nothing", done, "", ""},
@@ -67,7 +67,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// What is written is an event's text, whole and at once.
+// Each event's text is one write.
 func TestWritesAtOnce(t *testing.T) {
 	var writes []string
 	note := writerFunc(func(p []byte) (int, error) {
@@ -101,13 +101,13 @@ func TestFailures(t *testing.T) {
 		{"refused with a status", json(404, `{"code":4200,"msg":"gone"}`, "X-Tt-Logid", "H"), "", "gone (code 4200, logid H)"},
 		{"nothing said", json(500, `{"code":1}`), "", "the chat failed (code 1)"},
 		{"control characters", json(200, `{"code":1,"msg":"a\u001b[2Jb\nc\u009b","detail":{"logid":"\u001bL"}}`), "", "a[2Jb c (code 1, logid L)"},
-		{"page", reply(200, "<html>", nil, "Content-Type", "text/html\x1b"), "", `h answered 200 OK, of type "text/html", which is no chat`},
-		{"JSON of another kind", json(200, `{"data":1}`), "", `h answered 200 OK, of type "application/json", which is no chat`},
+		{"page", reply(200, "<html>", nil, "Content-Type", "text/html\x1b"), "", `h answered 200 OK with content type "text/html" instead of a chat stream`},
+		{"JSON of another kind", json(200, `{"data":1}`), "", `h answered 200 OK with content type "application/json" instead of a chat stream`},
 		{"status of a stream", reply(500, "", nil, "Content-Type", "text/event-stream"), "", "h answered 500 Internal Server Error"},
 		{"redirect", reply(301, "", nil, "Location", "http://other/v3/chat"), "", "h answered 301 Moved Permanently"},
 		{"too long an address", reply(431, "", nil), "", "--bot-id"},
 		{"too long an address for nginx", reply(414, "", nil), "", "--bot-id"},
-		{"no answer", func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, "", "no answer from http://h: unexpected EOF"},
+		{"no answer", func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, "", "no response from http://h: unexpected EOF"},
 
 		{"error event", stream(delta(1, "a")+"event:error\ndata:{\"code\":5,\"msg\":\"bad\\u001b\"}\n\n", nil), "a\n", "bad (code 5, logid log)"},
 		{"error event and done", stream("event:error\ndata:{\"code\":5,\"msg\":\"bad\"}\n\n"+done, nil), "", "bad (code 5, logid log)"},

@@ -73,8 +73,8 @@ func TestMessage(t *testing.T) {
 		{"dash", []string{"-"}, strings.NewReader(" a"), " a", ""},
 		{"longest", nil, strings.NewReader(strings.Repeat("a", maxMessage)), strings.Repeat("a", maxMessage), ""},
 		{"too long", nil, strings.NewReader(strings.Repeat("a", maxMessage+1)), "", "too long"},
-		{"nothing", nil, nil, "", "nothing is asked"},
-		{"dash without a pipe", []string{"-"}, nil, "", "nothing is asked"},
+		{"nothing", nil, nil, "", "no message"},
+		{"dash without a pipe", []string{"-"}, nil, "", "no message"},
 		{"empty pipe", nil, strings.NewReader(" \n"), "", "empty"},
 		{"blank word", []string{" "}, nil, "", "empty"},
 		{"pipe that breaks", nil, &ending{err: io.ErrUnexpectedEOF}, "", "cannot read the message"},
@@ -99,8 +99,7 @@ func TestBadURL(t *testing.T) {
 	}
 }
 
-// Wherever the connection breaks, the text goes on where it was, and no second chat is
-// begun.
+// Wherever the connection is cut, the text continues without a gap or a second chat.
 func TestResume(t *testing.T) {
 	const get = "GET http://h/typewriter/streams/stream"
 	unavailable := reply(http.StatusServiceUnavailable, "", nil)
@@ -108,7 +107,7 @@ func TestResume(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		replies []answering
-		last    []string // ids that are sent, of each request but the first
+		last    []string // Last-Event-ID of each request but the first
 	}{
 		{"cut between events", []answering{stream(first, io.ErrUnexpectedEOF), stream(second, nil)}, []string{"stream:1"}},
 		{"cut before the first", []answering{stream("id:stream:0\n\n", io.ErrUnexpectedEOF), stream(first+second, nil)}, []string{""}},
@@ -145,11 +144,11 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// The tries are further and further apart, and bounded; an event starts them anew.
+// Retries back off exponentially and are bounded; an event resets the backoff.
 func TestResumeGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		replies := []answering{stream(delta(1, "a"), io.ErrUnexpectedEOF), refuse, stream(delta(2, "b"), io.ErrUnexpectedEOF)}
-		for range maxTries {
+		for range maxAttempts {
 			replies = append(replies, refuse)
 		}
 		s := newServer(replies...)
@@ -196,7 +195,7 @@ func TestNothingToResume(t *testing.T) {
 
 const deleted = "DELETE http://h/typewriter/streams/stream"
 
-// An interrupted chat is stopped at the server, and that takes 2 s at most.
+// An interrupted chat is stopped at the server within 2 s.
 func TestInterrupt(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -239,7 +238,7 @@ func hang(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// When nobody reads any more, the chat is stopped. That a pipe was closed is no error.
+// A failed write stops the chat. A closed pipe is not an error.
 func TestWriteFails(t *testing.T) {
 	for _, test := range []struct {
 		name string

@@ -14,17 +14,17 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// stopTimeout is how long stopping a chat may take.
+// stopTimeout bounds the request that stops a chat.
 const stopTimeout = 2 * time.Second
 
-// maxEvent is the largest event that is read, in bytes.
+// maxEvent is the maximum size of an event in bytes.
 const maxEvent = 64 << 20
 
-// Run asks and types the answer until it has ended. When ctx is done or nobody reads
-// any more, the chat is stopped at the server, too: the former is [ErrInterrupted], the
-// latter no error if it was a pipe that was closed.
+// Run sends the message and writes the answer to t until the answer ends. Lost connections
+// are resumed. If ctx is done or t.Out fails, Run also stops the chat at the server; the
+// error is then [ErrInterrupted] or the write error. A closed pipe is not an error.
 //
-// transport is how the server is reached; see [NewTransport].
+// See [NewTransport] for a suitable transport.
 func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper) error {
 	if err := o.validate(); err != nil {
 		return err
@@ -33,7 +33,7 @@ func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper
 	if err != nil {
 		return err
 	}
-	c := &chat{link: newLink(o, transport), screen: screen{Terminal: t}}
+	c := &chat{client: newClient(o, transport), screen: screen{Terminal: t}}
 	err = c.run(ctx, message)
 	c.screen.endLine()
 	if ctx.Err() != nil {
@@ -44,7 +44,7 @@ func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper
 	if errors.Is(err, ErrInterrupted) || c.screen.err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		c.link.stop(stopping)
+		c.client.stop(stopping)
 	}
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -52,27 +52,27 @@ func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper
 	return err
 }
 
-// chat is one question and what is shown of its answer.
+// chat displays the answer to one message.
 type chat struct {
-	link   *link
+	client *client
 	screen screen
 
-	typed     bool     // the message has come in deltas
-	followUps []string // offered so far
-	over      bool     // the stream may end without more
-	failed    error    // what the stream told went wrong
+	typed     bool     // the current message arrived in deltas
+	followUps []string // suggested questions
+	complete  bool     // the end of the connection is the end of the stream
+	failed    error    // first error reported in the stream
 }
 
-// run reads the stream, over as many connections as it takes.
+// run displays the stream to its end, resuming lost connections.
 func (c *chat) run(ctx context.Context, message string) error {
-	body, err := c.link.ask(ctx, message)
+	body, err := c.client.start(ctx, message)
 	for err == nil {
 		err = c.read(body)
-		_ = body.Close() // it has been read as far as it is wanted
+		_ = body.Close() // nothing more to read
 		if !errors.Is(err, errCut) {
 			break
 		}
-		body, err = c.link.resume(ctx)
+		body, err = c.client.resume(ctx)
 	}
 	if err != nil && !errors.Is(err, errFinished) {
 		return err
@@ -85,16 +85,16 @@ func (c *chat) run(ctx context.Context, message string) error {
 	return c.failed
 }
 
-// errEnd is returned by show for the event that ends a stream.
-var errEnd = errors.New("the stream has ended")
+// errEnd is returned by show for the last event of a stream.
+var errEnd = errors.New("end of stream")
 
-// read shows what one connection brings. It returns nil when the stream has ended, and
-// errCut when only the connection has.
+// read displays the events of one connection. It returns nil at the end of the stream, and
+// errCut if the connection ends before.
 func (c *chat) read(body io.Reader) error {
 	for e, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
 		switch {
 		case errors.Is(err, bufio.ErrTooLong):
-			return fmt.Errorf("the server sent an event of more than %d bytes", maxEvent)
+			return fmt.Errorf("event of the server exceeds %d bytes", maxEvent)
 		case err != nil:
 			return errCut
 		}
@@ -106,14 +106,14 @@ func (c *chat) read(body io.Reader) error {
 			return nil
 		}
 	}
-	if c.over {
+	if c.complete {
 		return nil
 	}
 	return errCut
 }
 
-// show shows an event. Of one that was cut off, the data is not JSON: it has not been
-// seen.
+// show displays an event. Events with invalid JSON were cut off by a lost connection, and
+// are ignored: they arrive again after resuming.
 func (c *chat) show(e sse.Event) error {
 	if e.Type == "done" || e.Data == "[DONE]" || e.Data == `"[DONE]"` {
 		return errEnd
@@ -121,35 +121,35 @@ func (c *chat) show(e sse.Event) error {
 	if !gjson.Valid(e.Data) {
 		return nil
 	}
-	c.link.seen(e.LastEventID)
-	about := gjson.Parse(e.Data)
+	c.client.received(e.LastEventID)
+	data := gjson.Parse(e.Data)
 	switch e.Type {
 	case "conversation.message.delta":
-		c.showDelta(about)
+		c.showDelta(data)
 	case "conversation.message.completed":
-		c.showCompleted(about)
+		c.showCompleted(data)
 	case "conversation.chat.completed":
-		c.over = true
+		c.complete = true
 	case "conversation.chat.failed":
-		c.fail(newFailure(about.Get("last_error"), c.link.logID))
+		c.fail(newServerError(data.Get("last_error"), c.client.logID))
 	case "conversation.chat.requires_action":
-		c.fail(errors.New("the bot asks for the result of a tool, which cannot be given from a terminal"))
+		c.fail(errors.New("the bot requires the result of a tool, which this client cannot provide"))
 	case "error":
-		c.fail(newFailure(about, c.link.logID))
+		c.fail(newServerError(data, c.client.logID))
 	}
 	return nil
 }
 
-// fail notes why there is no more of the answer.
+// fail records the first error of the stream.
 func (c *chat) fail(err error) {
-	c.over = true
+	c.complete = true
 	if c.failed == nil {
 		c.failed = err
 	}
 }
 
-// showDelta types a part of a message: its reasoning, or an answer's text. A card, and
-// the like, is not for a terminal.
+// showDelta displays reasoning or the text of an answer. Cards and other content types
+// are skipped.
 func (c *chat) showDelta(delta gjson.Result) {
 	c.screen.show(reasoning, delta.Get("reasoning_content").String())
 	if text := delta.Get("content").String(); text != "" && isText(delta) {
@@ -158,7 +158,7 @@ func (c *chat) showDelta(delta gjson.Result) {
 	}
 }
 
-// showCompleted ends a message. One that did not come in deltas is shown now.
+// showCompleted ends a message. A message without deltas is displayed as a whole.
 func (c *chat) showCompleted(message gjson.Result) {
 	switch {
 	case message.Get("type").String() == "follow_up":
@@ -172,7 +172,7 @@ func (c *chat) showCompleted(message gjson.Result) {
 	}
 }
 
-// isText reports whether a message is an answer in words. What does not say is.
+// isText reports whether a message is an answer in text, the default of both fields.
 func isText(message gjson.Result) bool {
 	kind, contentType := message.Get("type"), message.Get("content_type")
 	return (!kind.Exists() || kind.String() == "answer") && (!contentType.Exists() || contentType.String() == "text")
