@@ -75,32 +75,44 @@ type Player struct {
 // It returns nil at the log's end, ctx's error when that is done, or the
 // writer's. It starts no goroutine, but for a moment when ctx ends.
 func (p *Player) Play(ctx context.Context, w Writer) error {
-	waker := newWaker()
-	defer waker.timer.Stop()
-	defer p.Log.Subscribe(waker.Wake)()
-	defer p.Skip.subscribe(waker.Wake)()
-	defer context.AfterFunc(ctx, waker.Wake)()
+	signal := make(chan struct{}, 1)
+	wake := Notify(signal)
+	defer p.Log.Subscribe(wake)()
+	defer p.Skip.subscribe(wake)()
+	defer context.AfterFunc(ctx, wake)()
+	timer := time.NewTimer(never)
+	defer timer.Stop()
 	s := newPlayback(p, w)
-	beat := s.now // when something was written last
+	lastWrite := s.now // of an event or a heartbeat
 	for changed := true; ; {
-		over, err := s.step(changed)
-		if over || err != nil {
+		done, err := s.step(changed)
+		if done || err != nil {
 			return err
 		}
-		wake := s.wakeAt
+		wakeAt := s.wakeAt
 		if p.Heartbeat > 0 {
 			if s.wrote {
-				beat = s.now
-			} else if s.now >= beat+p.Heartbeat {
+				lastWrite = s.now
+			} else if s.now >= lastWrite+p.Heartbeat {
 				if err := w.Heartbeat(); err != nil {
 					return err
 				}
-				beat = s.now
+				lastWrite = s.now
 			}
-			wake = min(wake, beat+p.Heartbeat)
+			wakeAt = min(wakeAt, lastWrite+p.Heartbeat)
 		}
-		if changed = waker.wait(wake-s.time(), s.ended); changed && ctx.Err() != nil {
-			return ctx.Err()
+		timer.Reset(wakeAt - s.time())
+		select {
+		case <-signal:
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			changed = true
+		case <-timer.C:
+			changed = false
 		}
 	}
 }
+
+// never is a time that does not come.
+const never = time.Duration(1<<63 - 1)
