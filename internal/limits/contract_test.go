@@ -14,13 +14,13 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// limiter is what both kinds are.
+// limiter is the contract of both implementations.
 type limiter interface {
 	Allow(ctx context.Context, client string) time.Duration
-	Open(ctx context.Context, client, stream string) (leave func(), ok bool)
+	Open(ctx context.Context, client, stream string) (done func(), ok bool)
 }
 
-// replicas are two limiters that have the same clients.
+// replicas are two limiters with common clients.
 type replicas struct{ here, there limiter }
 
 func inMemory(_ *testing.T, bounds limits.Bounds) replicas {
@@ -45,7 +45,7 @@ func inRedis(t *testing.T, bounds limits.Bounds) replicas {
 	return replicas{replica(), replica()}
 }
 
-// What holds for one replica holds for several.
+// Local and redislimits enforce the same bounds.
 func TestContract(t *testing.T) {
 	for _, kind := range []struct {
 		name string
@@ -113,10 +113,10 @@ func testStreams(t *testing.T, r replicas) {
 	leaveTwo := opened(r.there, "a", "2")
 	refused(r.here, "a", "3")
 	refused(r.there, "a", "3")
-	opened(r.there, "b", "3") // another client's is not its business
+	opened(r.there, "b", "3") // clients do not affect each other
 	leaveAgain := opened(r.here, "a", "1")
 	leaveOne()
-	refused(r.there, "a", "3") // it is still open
+	refused(r.there, "a", "3") // still open once
 	leaveAgain()
 	leaveThree := opened(r.there, "a", "3")
 	refused(r.here, "a", "1")
@@ -138,7 +138,7 @@ func testViews(t *testing.T, r replicas) {
 	}
 }
 
-// Of what is asked at once just so much is allowed as may be.
+// Concurrent requests do not exceed the bounds.
 func testAtOnce(t *testing.T, r replicas) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup

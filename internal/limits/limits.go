@@ -1,6 +1,6 @@
-// Package limits says how much each client may have: how many requests in a time, and
-// how many streams at a time. It never knows what a client is, speaks HTTP, or makes
-// anybody wait.
+// Package limits bounds the request rate and the concurrent streams of each client.
+// Clients and streams are opaque strings. The package never blocks a caller, and knows
+// nothing about HTTP.
 package limits
 
 import (
@@ -14,35 +14,36 @@ import (
 	"time"
 )
 
-// MaxViews is how many times one stream of a client may be read, or recorded, at a time
-// when its streams are bounded.
+// MaxViews bounds the concurrent readers and recorders of one stream of a client when
+// [Bounds.Streams] is set.
 const MaxViews = 16
 
-// Bounds are what each client may have. The zero value has none.
+// Bounds apply to each client. The zero value bounds nothing.
 type Bounds struct {
 	// Rate bounds requests.
 	Rate Rate
 
-	// Streams is how many there may be at a time; 0: any number.
+	// Streams bounds concurrent streams; 0 means unlimited.
 	Streams int
 }
 
-// Rate is so many requests in a time, evenly; as many may come at once after a pause. The
-// zero value is no bound.
+// Rate is a number of requests per period. After an idle period, that number may arrive
+// at once. The zero value means unlimited.
 type Rate struct {
 	Requests int
 	Per      time.Duration
 }
 
-// Interval is the time for which one request counts.
+// Interval is the mean time between requests at the full rate.
 func (r Rate) Interval() time.Duration { return r.Per / time.Duration(r.Requests) }
 
-// Burst is the time for which all requests but one count that may come at once.
+// Burst is the tolerance of the rate limit: the intervals of all requests that may arrive
+// at once, except for the first.
 func (r Rate) Burst() time.Duration { return r.Interval() * time.Duration(r.Requests-1) }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]: 5/s or 100/m.
+// UnmarshalText implements [encoding.TextUnmarshaler] for forms like 5/s or 100/m.
 func (r *Rate) UnmarshalText(text []byte) error {
-	const most = 1_000_000 // a microsecond for each
+	const most = 1_000_000 // one per microsecond, the resolution of the limits
 	number, unit, _ := strings.Cut(string(text), "/")
 	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute}[unit]
 	n, err := strconv.Atoi(number)
@@ -53,29 +54,27 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// maxClients is how many clients are remembered that have asked of late.
+// maxClients bounds the clients whose recent requests are remembered.
 const maxClients = 1 << 16
 
-// Local holds the clients of this process to their bounds. It is safe for concurrent
-// use.
+// Local enforces bounds within this process. It is safe for concurrent use.
 type Local struct {
 	bounds Bounds
 
 	mu      sync.Mutex
-	free    map[string]time.Time      // by client: when none of its requests counts any more
-	streams map[string]map[string]int // by client and stream: how many times it is open
+	full    map[string]time.Time      // by client: when its whole burst is available again
+	streams map[string]map[string]int // open count by client and stream
 }
 
-// NewLocal returns a Local.
+// NewLocal returns a Local without clients.
 func NewLocal(bounds Bounds) *Local {
-	return &Local{bounds: bounds, free: map[string]time.Time{}, streams: map[string]map[string]int{}}
+	return &Local{bounds: bounds, full: map[string]time.Time{}, streams: map[string]map[string]int{}}
 }
 
-// Allow takes a request from what a client may ask. If it may not ask now it returns how
-// long until it may.
+// Allow counts a request of a client. If the rate is exceeded, Allow does not count the
+// request and returns the time until the next one is allowed.
 //
-// The law is that of the leaky bucket as a meter (ITU-T I.371, GCRA): one time for each
-// client says all.
+// The algorithm is GCRA (ITU-T I.371), a leaky bucket that needs one timestamp per client.
 func (l *Local) Allow(_ context.Context, client string) (wait time.Duration) {
 	rate := l.bounds.Rate
 	if rate.Requests == 0 {
@@ -84,31 +83,31 @@ func (l *Local) Allow(_ context.Context, client string) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	free := l.free[client]
-	if free.Before(now) {
-		free = now
+	full := l.full[client]
+	if full.Before(now) {
+		full = now
 	}
-	if wait := free.Sub(now) - rate.Burst(); wait > 0 {
+	if wait := full.Sub(now) - rate.Burst(); wait > 0 {
 		return wait
 	}
-	if len(l.free) >= maxClients {
-		l.forget(now)
+	if len(l.full) >= maxClients {
+		l.evict(now)
 	}
-	l.free[client] = free.Add(rate.Interval())
+	l.full[client] = full.Add(rate.Interval())
 	return 0
 }
 
-// forget makes room: clients that have asked nothing of late are not missed; if that is
-// not enough, others are let go of, too.
-func (l *Local) forget(now time.Time) {
-	maps.DeleteFunc(l.free, func(_ string, free time.Time) bool { return free.Before(now) })
-	maps.DeleteFunc(l.free, func(string, time.Time) bool { return len(l.free) > maxClients*3/4 })
+// evict makes room for other clients. It removes clients whose requests do not count any
+// more, and then arbitrary clients down to three quarters of the bound.
+func (l *Local) evict(now time.Time) {
+	maps.DeleteFunc(l.full, func(_ string, full time.Time) bool { return full.Before(now) })
+	maps.DeleteFunc(l.full, func(string, time.Time) bool { return len(l.full) > maxClients*3/4 })
 }
 
-// Open counts a stream as one that a client has, until leave is called, once. A stream
-// that it has already counts once, and may be opened [MaxViews] times. It reports false
-// if the client may not.
-func (l *Local) Open(_ context.Context, client, stream string) (leave func(), ok bool) {
+// Open adds a stream to the client's concurrent streams until done is called, once. A
+// stream may be opened [MaxViews] times and counts once. Open reports false if the bound
+// is reached.
+func (l *Local) Open(_ context.Context, client, stream string) (done func(), ok bool) {
 	if l.bounds.Streams == 0 {
 		return func() {}, true
 	}
@@ -123,10 +122,10 @@ func (l *Local) Open(_ context.Context, client, stream string) (leave func(), ok
 		l.streams[client] = has
 	}
 	has[stream]++
-	return func() { l.leave(client, stream) }, true
+	return func() { l.close(client, stream) }, true
 }
 
-func (l *Local) leave(client, stream string) {
+func (l *Local) close(client, stream string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	has := l.streams[client]
@@ -138,14 +137,14 @@ func (l *Local) leave(client, stream string) {
 	}
 }
 
-// Views returns how many times a client has a stream open.
+// Views returns the number of times that a client has a stream open.
 func (l *Local) Views(client, stream string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.streams[client][stream]
 }
 
-// Streams returns the streams of all clients.
+// Streams returns the open streams of all clients.
 func (l *Local) Streams() map[string][]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -34,8 +34,8 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// A client may ask as often as its rate says, all at once after a pause, and is told
-// exactly how long to wait.
+// A client may use its whole rate at once after an idle period. Further requests get the
+// exact waiting time.
 func TestAllow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLocal(Bounds{Rate: Rate{3, time.Minute}})
@@ -51,21 +51,21 @@ func TestAllow(t *testing.T) {
 		ask("a", 20*time.Second)
 		ask("b", 0)
 		time.Sleep(15 * time.Second)
-		ask("a", 5*time.Second) // what was refused does not count
+		ask("a", 5*time.Second) // refused requests do not count
 		time.Sleep(5 * time.Second)
 		ask("a", 0)
 		ask("a", 20*time.Second)
 		time.Sleep(time.Hour)
-		for range 3 { // and no more than that
+		for range 3 { // the burst does not grow further
 			ask("a", 0)
 		}
 		ask("a", 20*time.Second)
 	})
 }
 
-// However many clients there are, not all are remembered; those that still count are
-// forgotten last.
-func TestClientsAreForgotten(t *testing.T) {
+// The number of remembered clients is bounded, and clients whose requests still count are
+// evicted last.
+func TestEvictClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLocal(Bounds{Rate: Rate{1, time.Minute}})
 		for i := range maxClients / 2 {
@@ -75,29 +75,29 @@ func TestClientsAreForgotten(t *testing.T) {
 		for i := range maxClients/2 + 1 {
 			l.Allow(t.Context(), fmt.Sprint("new ", i))
 		}
-		if n := len(l.free); n != maxClients/2+1 {
+		if n := len(l.full); n != maxClients/2+1 {
 			t.Errorf("%d clients are remembered", n)
 		}
 		for i := range 3 * maxClients {
 			l.Allow(t.Context(), fmt.Sprint("more ", i))
 		}
-		if n := len(l.free); n > maxClients {
+		if n := len(l.full); n > maxClients {
 			t.Errorf("%d clients are remembered", n)
 		}
 	})
 }
 
-// Clients that have nothing open leave nothing behind.
-func TestNothingIsLeft(t *testing.T) {
+// A client without an open stream takes no memory.
+func TestCloseStream(t *testing.T) {
 	l := NewLocal(Bounds{Streams: 2})
 	one, _ := l.Open(t.Context(), "a", "1")
 	two, _ := l.Open(t.Context(), "a", "1")
 	one()
 	if got := l.Streams(); len(got) != 1 || l.Views("a", "1") != 1 {
-		t.Errorf("there is %v", got)
+		t.Errorf("open streams: %v", got)
 	}
 	two()
 	if len(l.streams) != 0 {
-		t.Errorf("there is %v", l.streams)
+		t.Errorf("open streams: %v", l.streams)
 	}
 }

@@ -1,6 +1,5 @@
-// Package redislimits holds the clients of several replicas to their bounds together,
-// over Redis. While Redis cannot be reached it never refuses for that reason: each
-// replica then counts alone.
+// Package redislimits enforces the bounds of clients across replicas, over Redis. It never
+// refuses a request because Redis is lost; each replica then enforces the bounds alone.
 package redislimits
 
 import (
@@ -16,58 +15,57 @@ import (
 	"sse-typewriter/internal/redisconn"
 )
 
-// The streams of a replica that is lost count for life. All replicas of a Redis must have
-// the same.
+// An open stream is a lease that its replica renews, so that the streams of a lost replica
+// expire. The times must be the same at all replicas of a Redis.
 const (
-	life       = 10 * time.Second
+	leaseTime  = 10 * time.Second
 	renewEvery = 3 * time.Second
 )
 
-// batch is how many clients' streams are renewed at once.
+// batch is the number of clients whose streams are renewed in one pipeline.
 const batch = 200
 
-// Options say where the limits are kept.
+// Options configure a [Limiter].
 type Options struct {
 	Bounds limits.Bounds
 
-	// Client is the connection to Redis. It is closed after the limiter.
+	// Client is the connection to Redis. The caller closes it after the limiter.
 	Client *redisconn.Client
 
-	// Prefix begins the name of each key.
+	// Prefix is the beginning of all key names.
 	Prefix string
 }
 
-// Limiter is as a [limits.Local], for all replicas together. While Redis cannot be
-// reached each replica has its own limits. It must be closed. It is safe for concurrent
-// use.
+// Limiter is a [limits.Local] for all replicas together. While Redis is lost each replica
+// enforces the bounds alone. A Limiter must be closed, and is safe for concurrent use.
 type Limiter struct {
 	Options
 	local *limits.Local
 
-	end     context.CancelFunc
+	cancel  context.CancelFunc
 	renewer sync.WaitGroup
 }
 
-// New returns a limiter. It has one goroutine, which ends with Close.
+// New returns a limiter. Its goroutine ends with [Limiter.Close].
 func New(ctx context.Context, options Options) *Limiter {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Limiter{Options: options, local: limits.NewLocal(options.Bounds), end: cancel}
+	l := &Limiter{Options: options, local: limits.NewLocal(options.Bounds), cancel: cancel}
 	if options.Bounds.Streams > 0 {
-		l.renewer.Go(func() { l.renewing(ctx) })
+		l.renewer.Go(func() { l.renewLoop(ctx) })
 	}
 	return l
 }
 
-// Close ends what New has begun. Nobody may use the limiter any more.
+// Close ends the limiter's goroutine. The limiter must not be used any more.
 func (l *Limiter) Close() {
-	l.end()
+	l.cancel()
 	l.renewer.Wait()
 }
 
 func (l *Limiter) rateKey(client string) string    { return l.Prefix + "rate:" + client }
 func (l *Limiter) streamsKey(client string) string { return l.Prefix + "streams:" + client }
 
-// Allow is as [limits.Local.Allow].
+// Allow is [limits.Local.Allow] for all replicas.
 func (l *Limiter) Allow(ctx context.Context, client string) (wait time.Duration) {
 	rate := l.Bounds.Rate
 	if rate.Requests == 0 {
@@ -85,36 +83,37 @@ func (l *Limiter) Allow(ctx context.Context, client string) (wait time.Duration)
 	return time.Duration(micros) * time.Microsecond
 }
 
-// Open is as [limits.Local.Open]. A stream that replicas have in common counts once; when
-// one of them leaves it, it does not count until another renews it.
-func (l *Limiter) Open(ctx context.Context, client, stream string) (leave func(), ok bool) {
-	leaveHere, ok := l.local.Open(ctx, client, stream)
+// Open is [limits.Local.Open] for all replicas. A stream that is open at several replicas
+// counts once. After one of them has closed it, the stream does not count until another
+// replica renews it.
+func (l *Limiter) Open(ctx context.Context, client, stream string) (done func(), ok bool) {
+	doneHere, ok := l.local.Open(ctx, client, stream)
 	if !ok || l.Bounds.Streams == 0 {
-		return leaveHere, ok
+		return doneHere, ok
 	}
-	var may bool
+	var allowed bool
 	err := l.Client.Do(ctx, func(ctx context.Context) (err error) {
-		may, err = openScript.Run(ctx, l.Client.Redis, []string{l.streamsKey(client)},
-			stream, l.Bounds.Streams, life.Microseconds()).Bool()
+		allowed, err = openScript.Run(ctx, l.Client.Redis, []string{l.streamsKey(client)},
+			stream, l.Bounds.Streams, leaseTime.Microseconds()).Bool()
 		return err
 	})
-	if err == nil && !may { // if Redis cannot be asked it is told when it is back
-		leaveHere()
+	if err == nil && !allowed { // after an error the next renewal adds the stream
+		doneHere()
 		return nil, false
 	}
-	ctx = context.WithoutCancel(ctx) // the client may be gone
+	ctx = context.WithoutCancel(ctx) // the client may have disconnected
 	return func() {
-		leaveHere()
+		doneHere()
 		if l.local.Views(client, stream) == 0 {
-			_ = l.Client.Do(ctx, func(ctx context.Context) error { // or it ends by itself
+			_ = l.Client.Do(ctx, func(ctx context.Context) error { // after an error the stream expires
 				return l.Client.Redis.ZRem(ctx, l.streamsKey(client), stream).Err()
 			})
 		}
 	}, true
 }
 
-// renewing renews the streams of this replica now and then.
-func (l *Limiter) renewing(ctx context.Context) {
+// renewLoop renews the streams of this replica until ctx is done.
+func (l *Limiter) renewLoop(ctx context.Context) {
 	ticker := time.NewTicker(renewEvery)
 	defer ticker.Stop()
 	for {
@@ -132,7 +131,7 @@ func (l *Limiter) renew(ctx context.Context) {
 	for clients := range slices.Chunk(slices.Collect(maps.Keys(all)), batch) {
 		l.pipe(ctx, func(ctx context.Context, pipe redis.Pipeliner) {
 			for _, client := range clients {
-				args := []any{life.Microseconds()}
+				args := []any{leaseTime.Microseconds()}
 				for _, stream := range all[client] {
 					args = append(args, stream)
 				}
@@ -142,7 +141,7 @@ func (l *Limiter) renew(ctx context.Context) {
 		l.pipe(ctx, func(ctx context.Context, pipe redis.Pipeliner) {
 			for _, client := range clients {
 				for _, stream := range all[client] {
-					if l.local.Views(client, stream) == 0 { // it was left meanwhile
+					if l.local.Views(client, stream) == 0 { // closed meanwhile
 						pipe.ZRem(ctx, l.streamsKey(client), stream)
 					}
 				}
@@ -151,7 +150,8 @@ func (l *Limiter) renew(ctx context.Context) {
 	}
 }
 
-// pipe sends commands. What fails is done the next time, or ends by itself.
+// pipe sends commands in one pipeline. After an error the next renewal repeats them, or
+// the streams expire.
 func (l *Limiter) pipe(ctx context.Context, queue func(context.Context, redis.Pipeliner)) {
 	_ = l.Client.Do(ctx, func(ctx context.Context) error {
 		_, err := l.Client.Redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {

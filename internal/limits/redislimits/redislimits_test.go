@@ -12,8 +12,6 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// patience bounds waits for what must happen.
-
 func open(t *testing.T, server *testenv.Redis, bounds limits.Bounds) (*Limiter, *testenv.Output) {
 	t.Helper()
 	log := &testenv.Output{}
@@ -29,8 +27,8 @@ func open(t *testing.T, server *testenv.Redis, bounds limits.Bounds) (*Limiter, 
 	return l, log
 }
 
-// A replica that is lost has its streams count for a while only, and one that lives for
-// as long as it has them.
+// The streams of a lost replica stop counting after a while, those of a running one do
+// not.
 func TestLostReplica(t *testing.T) {
 	server := testenv.StartRedis(t)
 	bounds := limits.Bounds{Streams: 2}
@@ -42,22 +40,22 @@ func TestLostReplica(t *testing.T) {
 	if _, ok := lives.Open(t.Context(), "a", "kept"); !ok {
 		t.Fatal("refused")
 	}
-	lost.Close() // it renews nothing any more
+	lost.Close() // ends its renewals
 	if _, ok := lives.Open(t.Context(), "a", "other"); ok {
-		t.Error("the stream of a replica that was lost does not count at all")
+		t.Error("the stream of the lost replica does not count")
 	}
-	testenv.Eventually(t, "a place of the lost replica's", func() bool {
+	testenv.Eventually(t, "the lost replica's stream to expire", func() bool {
 		_, ok := lives.Open(t.Context(), "a", "other")
 		return ok
 	})
 	third, _ := open(t, server, bounds)
 	if _, ok := third.Open(t.Context(), "a", "one more"); ok {
-		t.Error("the streams of the replica that lives do not count any more")
+		t.Error("the streams of the running replica do not count any more")
 	}
 }
 
-// While Redis is lost each replica has its own limits, and says so once; Redis learns of
-// its streams when it is back, empty as it is.
+// While Redis is lost each replica enforces the bounds alone, and logs the loss once. The
+// open streams are added again when Redis returns without data.
 func TestRedisIsLost(t *testing.T) {
 	server := testenv.StartRedis(t)
 	bounds := limits.Bounds{Streams: 2, Rate: limits.Rate{Requests: 2, Per: time.Hour}}
@@ -81,21 +79,21 @@ func TestRedisIsLost(t *testing.T) {
 	if _, ok := here.Open(t.Context(), "a", "3"); ok {
 		t.Error("there is no bound without Redis")
 	}
-	time.Sleep(2 * redisconn.RetryEvery) // so that it is tried again
+	time.Sleep(2 * redisconn.RetryEvery) // so that the next call reaches for Redis
 	here.Allow(t.Context(), "b")
 	if n := strings.Count(log.String(), "redis is lost"); n != 1 {
-		t.Errorf("it is said %d times that Redis is lost: %s", n, log.String())
+		t.Errorf("the loss of Redis is logged %d times: %s", n, log.String())
 	}
 	server.Start()
 	testenv.Eventually(t, "Redis knows the streams", func() bool {
 		return there.Client.Redis.ZCard(context.WithoutCancel(t.Context()), there.streamsKey("a")).Val() == 2
 	})
 	if _, ok := there.Open(t.Context(), "a", "3"); ok {
-		t.Error("another replica knows nothing of the streams")
+		t.Error("the streams do not count at another replica")
 	}
 }
 
-// Every name of a key begins with the prefix, and nothing stays for ever.
+// Every key has the prefix and expires.
 func TestKeys(t *testing.T) {
 	l, _ := open(t, testenv.StartRedis(t), limits.Bounds{Streams: 2, Rate: limits.Rate{Requests: 2, Per: time.Hour}})
 	l.Allow(t.Context(), "a")
@@ -106,10 +104,10 @@ func TestKeys(t *testing.T) {
 	for _, name := range names {
 		left := l.Client.Redis.PTTL(t.Context(), name).Val()
 		if !strings.HasPrefix(name, "test:") || left <= 0 || left > time.Hour {
-			t.Errorf("%s stays for %v", name, left)
+			t.Errorf("key %s has a TTL of %v", name, left)
 		}
 	}
 	if len(names) != 2 {
-		t.Errorf("there are %q", names)
+		t.Errorf("keys: %q", names)
 	}
 }
