@@ -1,5 +1,5 @@
-// Package redisconn is the connection to Redis of all that is shared between replicas,
-// and what becomes of calls while it is lost. It never knows what is kept there.
+// Package redisconn is the process's connection to Redis. It bounds the duration of calls
+// and fails fast while Redis is lost. It knows no keys.
 package redisconn
 
 import (
@@ -16,48 +16,48 @@ import (
 )
 
 const (
-	// MaxWait is how long a call may take that reaches nobody.
+	// MaxWait bounds the duration of a call.
 	MaxWait = 2 * timeout
 
-	// RetryEvery is how often Redis is tried, when it is lost.
+	// RetryEvery is the interval of calls that reach for a lost Redis.
 	RetryEvery = 250 * time.Millisecond
 
-	timeout = time.Second // of one command, and of a connection
+	timeout = time.Second // of a command, and of opening a connection
 )
 
 // ErrLost is returned when Redis cannot be reached.
 var ErrLost = errors.New("redis cannot be reached")
 
-// Client is a connection to Redis. It must be closed, after all that use it. It is safe
-// for concurrent use.
+// Client is a connection to Redis. It must be closed after its users, and is safe for
+// concurrent use.
 type Client struct {
-	// Redis is for what may take long, and must be inside of Do otherwise.
+	// Redis must be used within [Client.Do], except for subscriptions.
 	Redis *redis.Client
 
 	logger *slog.Logger
 
 	mu       sync.Mutex
 	lost     bool
-	tried    time.Time // when it was last, if it is lost
-	answered time.Time // when it did last
+	tried    time.Time // last attempt
+	answered time.Time // last successful call
 }
 
-// Open connects to Redis at a URL as redis://[user:password@]host:port/db, or rediss://
-// for TLS. The logger gets a line when Redis is lost, and when it is back. The error is
-// fit for a person, and holds no password.
+// Open connects to Redis at a URL of the form redis://[user:password@]host:port/db, or
+// rediss:// for TLS. The logger receives a line when Redis is lost, and when it is back.
+// The error never contains the password.
 func Open(ctx context.Context, url string, logger *slog.Logger) (*Client, error) {
-	redis.SetLogger(&logging.VoidLogger{}) // we say ourselves what matters
+	redis.SetLogger(&logging.VoidLogger{}) // Client logs losses itself
 	o, err := redis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("cannot read the Redis URL: want redis://user:password@host:port/db") // err may hold the password
+		return nil, errors.New("cannot read the Redis URL: want redis://user:password@host:port/db") // err may contain the password
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = timeout, timeout, timeout, timeout
-	o.DialerRetries, o.MaxRetries = 1, -1 // we try again ourselves
+	o.DialerRetries, o.MaxRetries = 1, -1 // callers retry
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	c := &Client{Redis: redis.NewClient(o), logger: logger}
 	if err := c.Redis.Ping(ctx).Err(); err != nil {
-		_ = c.Redis.Close() // it never worked
+		_ = c.Redis.Close() // err is the cause
 		return nil, fmt.Errorf("cannot use Redis at %s: %w", o.Addr, err)
 	}
 	return c, nil
@@ -66,11 +66,11 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (*Client, error)
 // Close closes the connections.
 func (c *Client) Close() error { return c.Redis.Close() }
 
-// Do calls Redis. When that is lost, it is tried now and then, for no longer than
-// [MaxWait]; in between the error is [ErrLost] at once. A call that fails while others are
-// answered fails alone: Redis, or this machine, is only slow.
+// Do runs a call with a deadline of [MaxWait]. A failed call returns [ErrLost] and marks
+// Redis as lost, unless other calls succeeded meanwhile: Redis or this machine is just slow
+// then. While Redis is lost one call in [RetryEvery] is run; all others fail at once.
 func (c *Client) Do(ctx context.Context, call func(context.Context) error) error {
-	if !c.mayTry() {
+	if !c.allow() {
 		return ErrLost
 	}
 	began := time.Now()
@@ -81,10 +81,10 @@ func (c *Client) Do(ctx context.Context, call func(context.Context) error) error
 		err = nil
 	}
 	if err != nil && ctx.Err() != nil {
-		return ctx.Err() // it is not Redis's fault
+		return ctx.Err() // the caller gave up
 	}
-	if !errors.Is(err, redis.ErrClosed) { // a request that comes as the process ends
-		c.note(began, err)
+	if !errors.Is(err, redis.ErrClosed) { // a request during shutdown
+		c.record(began, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLost, err)
@@ -92,7 +92,8 @@ func (c *Client) Do(ctx context.Context, call func(context.Context) error) error
 	return nil
 }
 
-func (c *Client) mayTry() bool {
+// allow reports whether a call may be run now.
+func (c *Client) allow() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost && time.Since(c.tried) < RetryEvery {
@@ -102,8 +103,8 @@ func (c *Client) mayTry() bool {
 	return true
 }
 
-// note keeps what became of a call.
-func (c *Client) note(began time.Time, err error) {
+// record updates the state after a call.
+func (c *Client) record(began time.Time, err error) {
 	c.mu.Lock()
 	if err == nil {
 		c.answered = time.Now()
@@ -116,7 +117,7 @@ func (c *Client) note(began time.Time, err error) {
 	c.mu.Unlock()
 	switch {
 	case changed && err != nil:
-		c.logger.Warn("redis is lost: streams and limits are this replica's own", "error", err)
+		c.logger.Warn("redis is lost; this replica keeps its streams and limits to itself", "error", err)
 	case changed:
 		c.logger.Info("redis is back")
 	}

@@ -14,7 +14,7 @@ import (
 
 var errLate = errors.New("late")
 
-// call is one that takes a while, and ends with an error.
+// call returns a call of a given duration and result.
 func call(d time.Duration, err error) func(context.Context) error {
 	return func(context.Context) error {
 		time.Sleep(d)
@@ -22,7 +22,7 @@ func call(d time.Duration, err error) func(context.Context) error {
 	}
 }
 
-// Redis is lost when it answers nobody, and is then tried now and then.
+// A failed call marks Redis as lost. Only one call in RetryEvery is run then.
 func TestLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &Client{logger: slog.New(slog.DiscardHandler)}
@@ -30,22 +30,22 @@ func TestLost(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		never := func(context.Context) error {
-			t.Error("it is tried at once")
+			t.Error("the call is run at once")
 			return nil
 		}
 		if err := c.Do(t.Context(), never); !errors.Is(err, ErrLost) {
-			t.Errorf("in between: %v", err)
+			t.Errorf("while Redis is lost: %v", err)
 		}
 		time.Sleep(RetryEvery)
 		for range 2 {
 			if err := c.Do(t.Context(), call(0, nil)); err != nil {
-				t.Errorf("it is back: %v", err)
+				t.Errorf("after RetryEvery: %v", err)
 			}
 		}
 	})
 }
 
-// A call that fails while others are answered fails alone.
+// A failed call does not mark Redis as lost while other calls succeed.
 func TestSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &Client{logger: slog.New(slog.DiscardHandler)}
@@ -64,8 +64,8 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// Who gives up a call does not lose Redis for others.
-func TestGivenUp(t *testing.T) {
+// A call whose context is cancelled does not mark Redis as lost.
+func TestCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &Client{logger: slog.New(slog.DiscardHandler)}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -82,7 +82,7 @@ func TestGivenUp(t *testing.T) {
 	})
 }
 
-// A connection that was closed is not a Redis that is lost: the log has no line of it.
+// A call after Close does not log that Redis is lost.
 func TestClosed(t *testing.T) {
 	var log strings.Builder
 	c := &Client{Redis: redis.NewClient(&redis.Options{}), logger: slog.New(slog.NewTextHandler(&log, nil))}
