@@ -1,5 +1,5 @@
-// Package inflight counts what is going on and waits until nothing is. It never ends
-// anything itself.
+// Package inflight counts operations in flight and waits for them. It never cancels an
+// operation.
 package inflight
 
 import (
@@ -7,63 +7,61 @@ import (
 	"sync"
 )
 
-// Group is a count that can be waited for while it goes up and down: unlike a
-// sync.WaitGroup, it may leave zero while somebody waits. The zero value is ready; it
-// is safe for concurrent use.
+// Group counts operations in flight. Unlike a [sync.WaitGroup], the count may rise from
+// zero during a Wait. The zero value is ready to use. A Group is safe for concurrent use.
 type Group struct {
 	mu   sync.Mutex
 	n    int
-	zero []chan struct{} // closed when n comes to 0
+	zero []chan struct{} // closed when n reaches 0
 }
 
-// Add counts one more.
-func (t *Group) Add() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n++
+// Add increments the count.
+func (g *Group) Add() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n++
 }
 
-// Done counts one less.
-func (t *Group) Done() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n--
-	if t.n > 0 {
+// Done decrements the count.
+func (g *Group) Done() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n--
+	if g.n > 0 {
 		return
 	}
-	for _, c := range t.zero {
+	for _, c := range g.zero {
 		close(c)
 	}
-	t.zero = nil
+	g.zero = nil
 }
 
-// Go runs f, which is counted, in a goroutine. It ends with f.
-func (t *Group) Go(f func()) {
-	t.Add()
+// Go counts f while f runs in a new goroutine.
+func (g *Group) Go(f func()) {
+	g.Add()
 	go func() {
-		defer t.Done()
+		defer g.Done()
 		f()
 	}()
 }
 
-// Len returns the count.
-func (t *Group) Len() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.n
+// Len returns the current count.
+func (g *Group) Len() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.n
 }
 
-// Wait waits until the count has been zero at one moment, or until ctx is done, whose
-// error it then returns.
-func (t *Group) Wait(ctx context.Context) error {
-	t.mu.Lock()
-	if t.n == 0 {
-		t.mu.Unlock()
+// Wait blocks until the count has been zero at some moment, or returns the error of ctx.
+func (g *Group) Wait(ctx context.Context) error {
+	g.mu.Lock()
+	if g.n == 0 {
+		g.mu.Unlock()
 		return nil
 	}
 	zero := make(chan struct{})
-	t.zero = append(t.zero, zero)
-	t.mu.Unlock()
+	g.zero = append(g.zero, zero)
+	g.mu.Unlock()
 	select {
 	case <-zero:
 		return nil

@@ -8,43 +8,43 @@ import (
 	"time"
 )
 
-// Whoever waits is told when the count has come to zero, although it goes up again.
+// Wait returns once the count has been zero, even if it rises again at once.
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var tally Group
-		if err := tally.Wait(t.Context()); err != nil {
-			t.Errorf("nothing is going on, and got %v", err)
+		var group Group
+		if err := group.Wait(t.Context()); err != nil {
+			t.Errorf("an empty group: %v", err)
 		}
 		end := make(chan struct{})
-		tally.Add()
-		tally.Go(func() { <-end })
-		if n := tally.Len(); n != 2 {
-			t.Errorf("%d are counted, want 2", n)
+		group.Add()
+		group.Go(func() { <-end })
+		if n := group.Len(); n != 2 {
+			t.Errorf("the count is %d, want 2", n)
 		}
 		waited := make(chan error, 2)
 		for range 2 {
-			go func() { waited <- tally.Wait(t.Context()) }()
+			go func() { waited <- group.Wait(t.Context()) }()
 		}
 		synctest.Wait()
-		tally.Done()
+		group.Done()
 		synctest.Wait()
 		if len(waited) != 0 {
-			t.Error("one is still going on, and nobody waits")
+			t.Error("Wait returned while the count was 1")
 		}
 		close(end)
 		synctest.Wait()
-		tally.Add()
+		group.Add()
 		if len(waited) != 2 || <-waited != nil || <-waited != nil {
-			t.Error("not all were told")
+			t.Error("not all calls of Wait returned")
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := tally.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if err := group.Wait(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want the context's error", err)
 		}
-		tally.Done()
-		if err := tally.Wait(t.Context()); err != nil || tally.Len() != 0 {
-			t.Errorf("got %v, and %d are counted", err, tally.Len())
+		group.Done()
+		if err := group.Wait(t.Context()); err != nil || group.Len() != 0 {
+			t.Errorf("got %v and a count of %d", err, group.Len())
 		}
 	})
 }
