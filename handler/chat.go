@@ -163,7 +163,7 @@ func (h *Handler) view(ctx context.Context, c *app.RequestContext, s *streams.St
 	defer func() { seen.end(ctx, s, err) }()
 	w := newEventWriter(c, s, v.withIDs)
 	w.seen = seen
-	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Kept()}
+	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
 	if err = play(ctx, w, player, v.withIDs && c.IsGet()); err != nil {
 		w.body.abort(err)
 	}

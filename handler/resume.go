@@ -92,7 +92,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	case err != nil:
 		h.nothingToResume(c, resumeGone)
 		return
-	case !s.Kept():
+	case !s.Resumable():
 		s.Detach()
 		h.nothingToResume(c, resumeGone)
 		return

@@ -365,8 +365,8 @@ type slowStore struct {
 	ending, end, orphaned chan struct{}
 }
 
-func (s *slowStore) Write(ctx context.Context, id string, feed streams.Feed) error {
-	err := s.Store.Write(ctx, id, feed)
+func (s *slowStore) Write(ctx context.Context, id string, out streams.Outbound) error {
+	err := s.Store.Write(ctx, id, out)
 	if ctx.Err() != nil {
 		s.ending <- struct{}{}
 		<-s.end
@@ -374,11 +374,11 @@ func (s *slowStore) Write(ctx context.Context, id string, feed streams.Feed) err
 	return err
 }
 
-func (s *slowStore) Read(_ context.Context, _ string, feed streams.Feed) error {
-	if err := feed.Log.Append(event(0)); err != nil {
+func (s *slowStore) Read(_ context.Context, _ string, in streams.Inbound) error {
+	if err := in.Log.Append(event(0)); err != nil {
 		return err
 	}
-	feed.OnLoaded()
+	in.OnLoaded()
 	<-s.orphaned
 	return streams.ErrOrphaned
 }
@@ -426,10 +426,10 @@ type lostStore struct {
 	lost   chan struct{}
 }
 
-func (s *lostStore) Write(ctx context.Context, id string, feed streams.Feed) error {
+func (s *lostStore) Write(ctx context.Context, id string, out streams.Outbound) error {
 	s.server.Pause()
 	close(s.lost)
-	return s.Store.Write(ctx, id, feed)
+	return s.Store.Write(ctx, id, out)
 }
 
 // A stream that was taken over is known to others as far as it was: also if nothing can

@@ -10,58 +10,58 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Continue goes on with a stream whose replica is gone, given the events that were
-// recorded of it. It returns those that follow, up to an end, and their source. They end
-// when ctx does.
-type Continue func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
+// Continue completes a stream whose writer is lost. Given the recorded events, it returns
+// the events that follow, up to an end, and their source. The events end when ctx is done.
+type Continue func(ctx context.Context, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
 
-// catchUp is how long a viewer waits for a stream of another replica to come to where
-// the viewer was.
+// catchUp bounds the wait of a viewer for a stream of another replica to reach the
+// viewer's position.
 const catchUp = 3 * time.Second
 
-// share has a new stream written to the store.
+// share starts to copy a new stream to the store.
 func (r *Registry) share(s *Stream) {
-	if r.options.Store == nil || !s.kept {
+	if r.options.Store == nil || !s.resumable {
 		return
 	}
 	s.shared = true
-	s.LocalOnly = r.options.Store.Create(r.writing, s.ID, s.about()) != nil
+	s.LocalOnly = r.options.Store.Create(r.writing, s.ID, s.metadata()) != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.write(s)
+	r.startWriter(s)
 }
 
-func (s *Stream) about() Metadata {
+func (s *Stream) metadata() Metadata {
 	return Metadata{OwnerHash: s.owner, LogID: s.LogID, Started: s.Log.Started()}
 }
 
-// feed is the stream for the store to write. What is in its log by now came from there.
-func (s *Stream) feed() Feed {
+// outbound returns the stream for [Store.Write]. The entries that the log already holds
+// came from the store.
+func (s *Stream) outbound() Outbound {
 	barrier := s.Log.Barrier()
-	return Feed{Metadata: s.about(), Barrier: barrier, Written: barrier.Committed(), OnCommand: s.asked}
+	return Outbound{Metadata: s.metadata(), Barrier: barrier, Written: barrier.Committed(), OnCommand: s.onCommand}
 }
 
-// write starts to write a stream to the store; with the lock held. It ends when the log
-// has ended and is written, at the latest with the registry. It does not when that has
-// stopped already, and reports so.
-func (r *Registry) write(s *Stream) bool {
+// startWriter copies a stream to the store in a goroutine that ends when the whole log is
+// stored, or with the registry; with the lock held. It reports false if the registry has
+// stopped already.
+func (r *Registry) startWriter(s *Stream) bool {
 	if r.writing.Err() != nil {
 		return false
 	}
-	feed := s.feed()
+	out := s.outbound()
 	if s.LocalOnly {
-		feed.Barrier.Open() // the store is out of reach already
+		out.Barrier.Open() // the store is known to be unavailable
 	}
 	r.writers.Go(func() {
-		_ = r.options.Store.Write(r.writing, s.ID, feed) // the store tells of its troubles itself
-		s.Ended()                                // which could not be seen before
+		_ = r.options.Store.Write(r.writing, s.ID, out) // the store logs its errors
+		s.Ended()                                       // the barrier has hidden the end until now
 	})
 	return true
 }
 
-// asked does what another replica asks.
-func (s *Stream) asked(ask Command) {
-	switch ask {
+// onCommand executes a command of another replica.
+func (s *Stream) onCommand(command Command) {
+	switch command {
 	case CommandSkip:
 		s.Skipping.Set()
 	case CommandStop:
@@ -69,20 +69,20 @@ func (s *Stream) asked(ask Command) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if !s.stopping && !s.remote && r.sharing.Err() == nil {
-			// It may take as long as the upstream takes.
+			// The upstream may take long to reply.
 			r.work.Go(func() { s.Cancel(r.sharing) })
 		}
 		s.stopping = true
 	case CommandView:
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
-		s.settle() // the grace begins again
+		s.updateLifecycle() // restarts the grace
 	}
 }
 
-// Find is [Registry.Attach] for the streams of all replicas: the error is [ErrGone], or
-// [ErrUnavailable] when it cannot be told now. If the replica that has the stream is
-// lost, proceed is called to go on with it here.
+// Find adds a viewer to a stream of any replica. The error is [ErrGone] or
+// [ErrUnavailable]. If the stream's writer is lost, Find's replica may become the writer
+// and complete the stream with proceed.
 func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue) (*Stream, error) {
 	if s, ok := r.Attach(id, owner); ok {
 		return s, s.awaitLoad(ctx)
@@ -90,32 +90,32 @@ func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue)
 	if r.options.Store == nil {
 		return nil, ErrGone
 	}
-	about, err := r.options.Store.Find(ctx, id)
+	metadata, err := r.options.Store.Find(ctx, id)
 	if err != nil && !errors.Is(err, ErrGone) {
 		return nil, ErrUnavailable
 	}
-	sealed := seal(id, owner)
+	hash := hashOwner(id, owner)
 	if err != nil {
-		about.OwnerHash = make([]byte, len(sealed))
+		metadata.OwnerHash = make([]byte, len(hash))
 	}
-	if subtle.ConstantTimeCompare(about.OwnerHash, sealed) != 1 {
+	if subtle.ConstantTimeCompare(metadata.OwnerHash, hash) != 1 {
 		return nil, ErrGone
 	}
-	s, err := r.adopt(id, about, proceed) //nolint:contextcheck // the stream outlives its first viewer
+	s, err := r.addRemote(id, metadata, proceed) //nolint:contextcheck // the stream outlives its first viewer
 	if err != nil {
 		return nil, err
 	}
 	return s, s.awaitLoad(ctx)
 }
 
-// adopt adds a stream of another replica, with a viewer, and starts to read it. It ends
-// with the stream, or when nobody looks on any more.
-func (r *Registry) adopt(id string, about Metadata, proceed Continue) (*Stream, error) {
+// addRemote adds a stream of another replica with one viewer, and starts to read it until
+// its end, or until a grace after its last viewer.
+func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*Stream, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.streams[id]; ok { // another viewer was faster
+	if s, ok := r.streams[id]; ok { // added by another viewer meanwhile
 		s.viewers++
-		s.settle()
+		s.updateLifecycle()
 		return s, nil
 	}
 	if r.draining.Load() {
@@ -123,21 +123,21 @@ func (r *Registry) adopt(id string, about Metadata, proceed Continue) (*Stream, 
 	}
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
-		ID: id, LogID: about.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: about.Started, Budget: r.budget, Overhead: streamBytes}),
-		registry: r, owner: about.OwnerHash, kept: true, shared: true, remote: true,
+		ID: id, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
+		registry: r, owner: metadata.OwnerHash, resumable: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
-	s.source = s.borrowed(cancel)
+	s.source = s.remoteSource(cancel)
 	r.streams[id] = s
 	r.work.Go(func() {
 		defer cancel()
-		r.follow(ctx, s, proceed)
+		r.replicate(ctx, s, proceed)
 	})
 	return s, nil
 }
 
-// awaitLoad waits until what the store holds of the stream is in its log; if that takes
-// too long it detaches the viewer.
+// awaitLoad waits until the log holds the stored entries. If loading takes too long,
+// awaitLoad detaches the viewer.
 func (s *Stream) awaitLoad(ctx context.Context) error {
 	if s.loaded == nil {
 		return nil
@@ -154,11 +154,12 @@ func (s *Stream) awaitLoad(ctx context.Context) error {
 	return ErrUnavailable
 }
 
-// follow reads a stream of another replica and, if that is lost, goes on with it.
-func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
+// replicate reads a stream of another replica. If the writer is lost, replicate takes the
+// stream over.
+func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 	loaded := false
-	err := r.options.Store.Read(ctx, s.ID, Feed{
-		Metadata: s.about(), Log: s.Log, OnCommand: s.asked,
+	err := r.options.Store.Read(ctx, s.ID, Inbound{
+		Metadata: s.metadata(), Log: s.Log, OnCommand: s.onCommand,
 		OnLoaded: func() {
 			if !loaded {
 				loaded = true
@@ -177,39 +178,39 @@ func (r *Registry) follow(ctx context.Context, s *Stream, proceed Continue) {
 		r.takeOver(ctx, s, proceed)
 		return
 	case errors.Is(err, typewriter.ErrFull):
-		s.forget()
+		s.unlist()
 		s.Log.End(r.options.Full)
 	default:
-		s.leave() // nobody looks on, or the process ends
+		s.handOff() // the last viewer has left, or the registry stops
 		return
 	}
 	s.release(failure{})
 	s.Ended()
 }
 
-// leave ends a stream here that is kept elsewhere, where those who look on find it.
-func (s *Stream) leave() {
-	s.forget()
+// handOff ends a stream at this replica. Its viewers can resume at another one.
+func (s *Stream) handOff() {
+	s.unlist()
 	s.Log.HandOff()
 	s.Log.End()
 	s.release(failure{})
 	s.Ended()
 }
 
-// takeOver goes on with a stream that this replica has become the writer of. That proceed
-// may panic is the recording's business: replicas that take it over next would do no better.
+// takeOver completes a stream as its new writer. [Stream.Record] handles a panic of
+// proceed, which would repeat at any other replica.
 func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	n, _ := s.Log.Len()
 	r.mu.Lock()
 	s.remote = false
-	writing := r.write(s)
+	writing := r.startWriter(s)
 	r.mu.Unlock()
 	if !writing {
-		_ = r.options.Store.Write(r.writing, s.ID, s.feed()) //nolint:contextcheck // done as it is, it hands the stream on
-		s.leave()
+		_ = r.options.Store.Write(r.writing, s.ID, s.outbound()) //nolint:contextcheck // the cancelled context makes Write hand the stream off
+		s.handOff()
 		return
 	}
-	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log tells
+	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log holds the error
 		events, source := proceed(ctx, s.Log.Events(n))
 		r.mu.Lock()
 		s.taken = source
@@ -222,8 +223,9 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	})
 }
 
-// borrowed is the source of a stream that another replica has, or had.
-func (s *Stream) borrowed(stop func()) Source {
+// remoteSource returns the source of a stream that another replica writes. After a
+// takeover it delegates to the source that completes the stream.
+func (s *Stream) remoteSource(stop func()) Source {
 	taken := func() Source {
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
@@ -239,7 +241,7 @@ func (s *Stream) borrowed(stop func()) Source {
 			s.registry.mu.Lock()
 			s.stopping = true
 			s.registry.mu.Unlock()
-			_ = s.ask(ctx, CommandStop) // if it fails, the viewers go on
+			_ = s.send(ctx, CommandStop) // after an error the stream just goes on
 		},
 		Failure: func() (reason string, cause error) {
 			if own := taken(); own.Failure != nil {
@@ -250,18 +252,18 @@ func (s *Stream) borrowed(stop func()) Source {
 	}
 }
 
-// forget has nobody find the stream here any more.
-func (s *Stream) forget() {
+// unlist removes the stream from the registry. Its viewers stay.
+func (s *Stream) unlist() {
 	s.registry.mu.Lock()
 	defer s.registry.mu.Unlock()
 	if s.registry.streams[s.ID] == s {
 		delete(s.registry.streams, s.ID)
 	}
-	s.forgotten = true
+	s.unlisted = true
 }
 
-// Await waits until the stream has come to a position where a viewer was, which another
-// replica may have shown it, but not for long. It reports whether it has, or has ended.
+// Await waits a few seconds for the stream to reach a position that another replica may
+// have sent to the viewer. It reports whether the stream has reached it, or has ended.
 func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
 	ready := make(chan struct{}, 1)
 	defer s.Log.Subscribe(typewriter.Notify(ready))()
@@ -282,14 +284,14 @@ func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
 	}
 }
 
-// Skip has the players of the stream, of all replicas, type what waits at once.
+// Skip makes the players of the stream play the backlog at once, at all replicas.
 func (s *Stream) Skip(ctx context.Context) {
 	s.Skipping.Set()
-	_ = s.ask(ctx, CommandSkip) // those of this replica have been told
+	_ = s.send(ctx, CommandSkip) // local players have skipped already
 }
 
-// Cancel has the upstream stop the answer, whichever replica has it, and the players
-// type what waits.
+// Cancel asks the upstream to stop the answer, at whichever replica is the writer, and
+// skips the backlog.
 func (s *Stream) Cancel(ctx context.Context) {
 	s.registry.mu.Lock()
 	cancel := s.source.Cancel
@@ -297,35 +299,13 @@ func (s *Stream) Cancel(ctx context.Context) {
 	if cancel != nil {
 		cancel(ctx)
 	}
-	s.Skip(ctx) // nobody wants to wait for what is left
+	s.Skip(ctx)
 }
 
-// ask asks those that have the stream elsewhere.
-func (s *Stream) ask(ctx context.Context, ask Command) error {
+// send sends a command to the other replicas that hold the stream.
+func (s *Stream) send(ctx context.Context, command Command) error {
 	if !s.shared {
 		return nil
 	}
-	return s.registry.options.Store.Send(ctx, s.ID, ask)
-}
-
-// Drain has no more streams of other replicas read here.
-func (r *Registry) Drain() { r.draining.Store(true) }
-
-// Stop leaves what is shared to the other replicas: streams that run here go on there,
-// and viewers of theirs can go on there, too. It takes [HandOver] at most.
-func (r *Registry) Stop() {
-	r.Drain()
-	r.mu.Lock()
-	r.endWriting()
-	r.mu.Unlock()
-	r.writers.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.endSharing()
-}
-
-// Close is Stop, and waits for all that the registry has begun.
-func (r *Registry) Close() {
-	r.Stop()
-	r.work.Wait()
+	return s.registry.options.Store.Send(ctx, s.ID, command)
 }

@@ -8,100 +8,110 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Store shares streams between replicas. Of each stream one replica at a time is the
-// writer; any number read. It is safe for concurrent use.
+// Store shares streams between replicas. Each stream has one writer at a time and any
+// number of readers. A Store is safe for concurrent use.
 //
-// The methods return [ErrUnavailable] when the store cannot be reached. Create, Find and
-// Ask then do so within a second or two; Write and Read wait until it is back.
+// Methods return [ErrUnavailable] when the store cannot be reached: Create, Find, Ping
+// and Send within two seconds, while Write and Read retry until the store is back.
 type Store interface {
-	// Create makes a stream known, and this replica its writer.
-	Create(ctx context.Context, id string, about Metadata) error
+	// Create adds a stream with this replica as its writer.
+	Create(ctx context.Context, id string, metadata Metadata) error
 
-	// Find returns what Create was given, for a stream that is running or was within
-	// the retention; else [ErrGone].
+	// Find returns the metadata of a stream that is running, or that ended within the
+	// retention, and [ErrGone] for any other id.
 	Find(ctx context.Context, id string) (Metadata, error)
 
-	// Write writes a stream's log as it grows, and has entries pass the gate once they
-	// are in the store. When that cannot be reached for a while the gate is opened, and
-	// what comes meanwhile is written when it is back, also if the store has lost everything.
-	// It returns when the log has ended and all is written, or is freed, or when another
-	// replica has become the writer; the gate is then open. When ctx is done it writes
-	// what there is, which takes no longer than [HandOver], and leaves the log: readers
-	// here see what another replica, which can then become the writer, goes on from. It
-	// does not leave what no other could go on with.
-	Write(ctx context.Context, id string, feed Feed) error
+	// Write copies the log to the store as the log grows, and advances the barrier over
+	// the stored entries. After an outage of some seconds Write opens the barrier; the
+	// entries are stored once the store is back, all of them if the store lost its data.
+	//
+	// Write returns when the whole log is stored, when the log is freed, or when another
+	// replica has become the writer. The barrier is open then. When ctx is done, Write
+	// stores the rest within [HandOver] and hands the log off, so that another replica
+	// can become the writer and local readers see exactly the stored entries. A log
+	// that no other replica could continue is not handed off.
+	Write(ctx context.Context, id string, out Outbound) error
 
-	// Read appends a stream to the feed's log as it grows, and ends the log when the
-	// stream has. It returns nil then; ctx's error when that is done; [ErrOrphaned] when
-	// the writer is gone without an end, all that it wrote is in the log, and this
-	// replica is the writer now; and [typewriter.ErrFull].
-	Read(ctx context.Context, id string, feed Feed) error
+	// Read copies the stored entries to a log as they arrive, and ends the log at the
+	// end of the stream. Read then returns nil; otherwise the error of ctx,
+	// [typewriter.ErrFull], or [ErrOrphaned] when the writer is lost. In the last case
+	// the log holds all stored entries, and this replica is the writer.
+	Read(ctx context.Context, id string, in Inbound) error
 
-	// Ping returns an error when the store cannot be reached. It returns at the latest
-	// when ctx is done.
+	// Ping reports whether the store can be reached. It returns when ctx is done at the
+	// latest.
 	Ping(ctx context.Context) error
 
-	// Send has all replicas that write or read the stream do something, within a
-	// second or two.
-	Send(ctx context.Context, id string, ask Command) error
+	// Send delivers a command to all replicas that write or read the stream, within two
+	// seconds.
+	Send(ctx context.Context, id string, command Command) error
 }
 
-// HandOver is how long a store may try, when the process ends, to take what there is of
-// the streams, so that other replicas can go on with them. It is longer than a store that
-// is only slow takes, and short beside the grace that deployments give a process to end.
+// HandOver bounds the time that a store takes to hand its streams over at shutdown. The
+// bound exceeds the delays of a slow store, and fits into the grace periods of common
+// deployments.
 const HandOver = 5 * time.Second
 
-// Errors of a [Store] and of [Registry.Find].
+// Errors of [Store] and [Registry.Find].
 var (
 	ErrGone        = errors.New("no such stream")
 	ErrUnavailable = errors.New("streams of other replicas cannot be reached")
-	ErrOrphaned    = errors.New("the stream's writer is gone")
+	ErrOrphaned    = errors.New("the writer of the stream is lost")
 )
 
-// Metadata is what a store knows of a stream besides its events.
+// Metadata describes a stream in a store, besides its entries.
 type Metadata struct {
-	// OwnerHash is the owner's credential, as a hash that is another for each stream.
+	// OwnerHash identifies the owner's credential. Its salt is the stream's id.
 	OwnerHash []byte
 
 	// LogID is [Source.LogID].
 	LogID string
 
-	// Started is when the log was begun.
+	// Started is the start time of the log.
 	Started time.Time
 }
 
-// Feed is a stream on its way to or from a store. The functions must not block.
-type Feed struct {
+// Outbound is a stream that [Store.Write] copies to the store. OnCommand must not block.
+type Outbound struct {
 	Metadata Metadata
 
-	// Log is what Read fills.
-	Log *typewriter.Log
-
-	// Barrier is the gate of the log that Write reads.
+	// Barrier belongs to the log.
 	Barrier *typewriter.Barrier
 
-	// Written is how many entries of that log the store has when Write begins; it may
-	// have lost them.
+	// Written is the number of entries that the store already holds, unless it lost its
+	// data.
 	Written int
 
-	// OnCommand is called with what [Store.Ask] asks, here or elsewhere; more than once, it
-	// may be.
+	// OnCommand handles the commands of all replicas. Commands may be repeated.
+	OnCommand func(Command)
+}
+
+// Inbound is a stream that [Store.Read] copies from the store. The functions must not
+// block.
+type Inbound struct {
+	Metadata Metadata
+
+	// Log receives the entries.
+	Log *typewriter.Log
+
+	// OnCommand handles the commands of all replicas. Commands may be repeated.
 	OnCommand func(Command)
 
-	// OnLoaded is called when all that the store held at the beginning of Read is in
-	// the log; more than once, it may be.
+	// OnLoaded is called once the log holds the entries that were stored when Read began.
+	// It may be called again later.
 	OnLoaded func()
 
-	// HasViewers tells Read whether somebody looks on. It tells the writer so.
+	// HasViewers reports whether a local client reads the stream. Read informs the
+	// writer about them.
 	HasViewers func() bool
 }
 
-// Command is what replicas ask of those that have the same stream.
+// Command is a request to all replicas that hold a stream.
 type Command string
 
-// What can be asked.
+// The commands.
 const (
-	CommandSkip Command = "skip" // have the players type what waits
-	CommandStop Command = "stop" // have the upstream stop; for the writer
-	CommandView Command = "view" // somebody looks on elsewhere; for the writer
+	CommandSkip Command = "skip" // play the backlog at once
+	CommandStop Command = "stop" // cancel the upstream's answer; for the writer
+	CommandView Command = "view" // restart the grace, a client reads elsewhere; for the writer
 )

@@ -93,7 +93,7 @@ func TestNotKept(t *testing.T) {
 	r := newRegistry(1 << 20)
 	var stopped atomic.Int32
 	s := open(r, false, &stopped)
-	if s.Kept() {
+	if s.Resumable() {
 		t.Error("it is kept")
 	}
 	if !r.has(s) || stopped.Load() != 0 {
@@ -117,7 +117,7 @@ func TestNotKept(t *testing.T) {
 // runs does not.
 func TestEviction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const bytes = 960_000 + 5*streamBytes
+		const bytes = 960_000 + 5*streamOverhead
 		r := newRegistry(bytes)
 		big := event(strings.Repeat("x", 200_000))
 		finished := make([]*Stream, 4)

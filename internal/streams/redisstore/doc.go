@@ -1,4 +1,3 @@
-// Package redisstore shares streams between replicas over Redis: the store of package
-// streams. docs/redis.md has the keys. It never knows who may see a stream, or what an
-// event says.
+// Package redisstore implements [streams.Store] over Redis. docs/redis.md describes the
+// keys. The package neither checks access nor interprets events.
 package redisstore

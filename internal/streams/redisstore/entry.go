@@ -7,34 +7,67 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 )
 
-// Fields of an entry. Entry i of a log is i+1 in Redis, whose ids begin at 1, so that
-// nothing can be written twice. An entry without a frame has that of the one before.
+// Fields of an entry. Entry i of a log has the Redis id i+1, so that a repeated write adds
+// nothing. An entry without a frame has the frame of its predecessor.
 const (
 	fieldText    = "t"
-	fieldArrived = "a" // milliseconds since the log was begun
+	fieldArrived = "a" // milliseconds since the start of the log
 	fieldName    = "n"
 	fieldHead    = "h"
 	fieldTail    = "l"
 	fieldChannel = "c"
 	fieldNumber  = "i"
-	fieldEnd     = "e" // the log's end; nothing else is in that entry
+	fieldEnd     = "e" // marks the end of the log; the entry has no other field
 )
 
-// Fields of what is known about a stream; besides, one for each Ask.
+// Fields of a stream's metadata. There is one more for each command that was sent.
 const (
-	fieldSeal    = "seal"
-	fieldStarted = "started" // in milliseconds since 1970
+	fieldSchema  = "schema"
+	fieldOwner   = "owner"
+	fieldStarted = "started" // Unix time in milliseconds
 	fieldLogID   = "logid"
 	fieldWriter  = "writer" // the replica that may write
 )
 
-// encode returns the fields of an entry, given the frame of the one before.
-func encode(e typewriter.Event, at time.Duration, before *typewriter.Frame) []any {
+// schemaVersion identifies the fields above. Replicas treat a stream of another version
+// as unavailable.
+const schemaVersion = "1"
+
+// encodeMetadata returns fields and values, without the writer.
+func encodeMetadata(m streams.Metadata) []any {
+	return []any{
+		fieldSchema, schemaVersion, fieldOwner, m.OwnerHash,
+		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID,
+	}
+}
+
+// decodeMetadata is the inverse of encodeMetadata. Its errors are those of
+// [streams.Store.Find].
+func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
+	switch schema, ok := fields[fieldSchema]; {
+	case !ok:
+		return streams.Metadata{}, streams.ErrGone
+	case schema != schemaVersion:
+		return streams.Metadata{}, streams.ErrUnavailable
+	}
+	started, err := strconv.ParseInt(fields[fieldStarted], 10, 64)
+	if err != nil {
+		return streams.Metadata{}, streams.ErrGone // written by another program
+	}
+	return streams.Metadata{
+		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
+	}, nil
+}
+
+// encode returns fields and values of an entry. The frame is omitted if previous is the
+// same.
+func encode(e typewriter.Event, at time.Duration, previous *typewriter.Frame) []any {
 	fields := []any{fieldText, e.Text, fieldArrived, at.Milliseconds()}
-	if f := e.Frame; f != before {
+	if f := e.Frame; f != previous {
 		fields = append(fields, fieldName, f.Name, fieldHead, f.Head)
 		if f.IsText() {
 			fields = append(fields, fieldTail, f.Tail, fieldChannel, f.Channel)
@@ -46,7 +79,7 @@ func encode(e typewriter.Event, at time.Duration, before *typewriter.Frame) []an
 	return fields
 }
 
-// size is about what fields take in Redis.
+// size returns the approximate size of fields in Redis.
 func size(fields []any) (n int) {
 	for _, f := range fields {
 		n += 4
@@ -57,13 +90,14 @@ func size(fields []any) (n int) {
 	return n
 }
 
-// decoder reads entries in their order.
+// decoder decodes consecutive entries.
 type decoder struct {
 	frame *typewriter.Frame
-	n     int // entries read so far
+	n     int // number of decoded entries
 }
 
-// decode reads an entry; ok is false if it is not the one that follows.
+// decode decodes the next entry, which may be the end of the log. It reports false for a
+// malformed entry and for any other than the next.
 func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration, ended, ok bool) {
 	number, _, _ := strings.Cut(m.ID, "-")
 	if number != strconv.Itoa(d.n+1) {

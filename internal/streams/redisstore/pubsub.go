@@ -6,34 +6,35 @@ import (
 	"sse-typewriter/internal/streams"
 )
 
-// A replica has one connection on which it is told of all its streams: readers are told
-// that a stream has grown, and all what is asked. What is missed, while the connection
-// is lost, is found by looking now and then.
+// A replica receives the notifications for all its streams on one connection: readers
+// learn about new entries, readers and writers about commands. Polling finds whatever is
+// published while the connection is lost.
 
-// listener is told what comes on a channel. It must not block.
-type listener struct{ hear func(message string) }
+// listener receives the messages of a channel. It must not block.
+type listener struct{ receive func(message string) }
 
-func newsChannel(k keys) string { return k.events + ":news" }
-func askChannel(k keys) string  { return k.events + ":ask" }
+func entriesChannel(k keys) string { return k.entries + ":news" }
+func commandChannel(k keys) string { return k.entries + ":ask" }
 
-// listen opens the connection. Its goroutines end when it is closed.
-func (s *Store) listen(ctx context.Context) {
-	// With a channel that nothing is sent on it is always in use, and is looked after.
-	s.asks = s.client.Subscribe(ctx, s.Prefix+"replicas")
-	messages := s.asks.Channel()
-	s.pump.Go(func() {
+// startPubSub opens the connection and starts two goroutines that end when it is closed.
+func (s *Store) startPubSub(ctx context.Context) {
+	// go-redis checks and reopens only connections with a subscription. Nothing is ever
+	// published on this channel.
+	s.pubsub = s.client.Subscribe(ctx, s.Prefix+"replicas")
+	messages := s.pubsub.Channel()
+	s.goroutines.Go(func() {
 		defer close(s.closed)
 		for m := range messages {
-			for _, l := range s.listeners(m.Channel) {
-				l.hear(m.Payload)
+			for _, l := range s.listenersOf(m.Channel) {
+				l.receive(m.Payload)
 			}
 		}
 	})
-	s.pump.Go(func() {
+	s.goroutines.Go(func() {
 		for {
 			select {
 			case <-s.changed:
-				s.subscribe(ctx)
+				s.updateSubscriptions(ctx)
 			case <-s.closed:
 				return
 			}
@@ -41,72 +42,72 @@ func (s *Store) listen(ctx context.Context) {
 	})
 }
 
-func (s *Store) listeners(channel string) (all []*listener) {
+func (s *Store) listenersOf(channel string) (all []*listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for l := range s.hearing[channel] {
+	for l := range s.listeners[channel] {
 		all = append(all, l)
 	}
 	return all
 }
 
-// subscribe asks Redis for the channels that there are listeners of, and no others. It
-// may take a while if that is lost, so nobody waits for it.
-func (s *Store) subscribe(ctx context.Context) {
-	var more, fewer []string
+// updateSubscriptions subscribes to exactly the channels that have listeners. It blocks
+// while Redis is lost, and therefore has its own goroutine.
+func (s *Store) updateSubscriptions(ctx context.Context) {
+	var added, removed []string
 	s.mu.Lock()
-	for channel := range s.hearing {
+	for channel := range s.listeners {
 		if !s.subscribed[channel] {
-			more = append(more, channel)
+			added = append(added, channel)
 			s.subscribed[channel] = true
 		}
 	}
 	for channel := range s.subscribed {
-		if s.hearing[channel] == nil {
-			fewer = append(fewer, channel)
+		if s.listeners[channel] == nil {
+			removed = append(removed, channel)
 			delete(s.subscribed, channel)
 		}
 	}
 	s.mu.Unlock()
-	// What fails is done when the connection is back.
-	if len(more) > 0 {
-		_ = s.asks.Subscribe(ctx, more...)
+	// After an error go-redis repeats the command on the next connection.
+	if len(added) > 0 {
+		_ = s.pubsub.Subscribe(ctx, added...)
 	}
-	if len(fewer) > 0 {
-		_ = s.asks.Unsubscribe(ctx, fewer...)
+	if len(removed) > 0 {
+		_ = s.pubsub.Unsubscribe(ctx, removed...)
 	}
 }
 
-// hear has what comes on a channel told, until stop is called.
-func (s *Store) hear(channel string, hear func(string)) (stop func()) {
-	l := &listener{hear}
+// listen passes the messages of a channel to receive until stop is called.
+func (s *Store) listen(channel string, receive func(string)) (stop func()) {
+	l := &listener{receive}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.hearing[channel] == nil {
-		s.hearing[channel] = map[*listener]bool{}
-		s.change()
+	if s.listeners[channel] == nil {
+		s.listeners[channel] = map[*listener]bool{}
+		s.signalChange()
 	}
-	s.hearing[channel][l] = true
+	s.listeners[channel][l] = true
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.hearing[channel], l)
-		if len(s.hearing[channel]) == 0 {
-			delete(s.hearing, channel)
-			s.change()
+		delete(s.listeners[channel], l)
+		if len(s.listeners[channel]) == 0 {
+			delete(s.listeners, channel)
+			s.signalChange()
 		}
 	}
 }
 
-// change has the channels looked through.
-func (s *Store) change() {
+// signalChange triggers updateSubscriptions.
+func (s *Store) signalChange() {
 	select {
 	case s.changed <- struct{}{}:
 	default:
 	}
 }
 
-// hearAsks has a feed told what is asked of its stream.
-func (s *Store) hearAsks(id string, feed streams.Feed) (stop func()) {
-	return s.hear(askChannel(s.keys(id)), func(m string) { feed.OnCommand(streams.Command(m)) })
+// listenCommands passes the commands for a stream to onCommand until stop is called.
+func (s *Store) listenCommands(id string, onCommand func(streams.Command)) (stop func()) {
+	return s.listen(commandChannel(s.keys(id)), func(m string) { onCommand(streams.Command(m)) })
 }

@@ -13,13 +13,13 @@ import (
 )
 
 // Read implements [streams.Store].
-func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
-	r := reader{store: s, id: id, feed: feed}
-	defer s.hearAsks(id, feed)()
-	news := make(chan struct{}, 1)
-	defer s.hear(newsChannel(s.keys(id)), func(string) {
+func (s *Store) Read(ctx context.Context, id string, in streams.Inbound) error {
+	r := reader{store: s, id: id, in: in}
+	defer s.listenCommands(id, in.OnCommand)()
+	grown := make(chan struct{}, 1)
+	defer s.listen(entriesChannel(s.keys(id)), func(string) {
 		select {
-		case news <- struct{}{}:
+		case grown <- struct{}{}:
 		default:
 		}
 	})()
@@ -28,19 +28,19 @@ func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
 	viewed := time.Time{}
 	for {
 		select {
-		case <-news:
+		case <-grown:
 		case <-timer.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		err := r.read(ctx)
-		if err == nil && time.Since(viewed) >= readEvery && feed.HasViewers() {
+		if err == nil && time.Since(viewed) >= pollInterval && in.HasViewers() {
 			viewed = time.Now()
 			err = s.Send(ctx, id, streams.CommandView)
 		}
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
-			r.absent = time.Time{} // it cannot be told
+			r.absent = time.Time{} // the lease is unknown
 			timer.Reset(redisconn.RetryEvery)
 			continue
 		case errors.Is(err, errEnd):
@@ -48,7 +48,7 @@ func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
 		case err != nil:
 			return err
 		}
-		timer.Reset(readEvery)
+		timer.Reset(pollInterval)
 	}
 }
 
@@ -56,21 +56,22 @@ func (s *Store) Read(ctx context.Context, id string, feed streams.Feed) error {
 type reader struct {
 	store   *Store
 	id      string
-	feed    streams.Feed
+	in      streams.Inbound
 	decoder decoder
-	absent  time.Time // since when no writer is heard of; zero: one is
+	absent  time.Time // when the lease was first missing; zero: there is one
 }
 
-// errEnd says that the stream has ended.
+// errEnd reports the end of the stream.
 var errEnd = errors.New("end of stream")
 
-// read appends what is new. If the writer is gone, it takes its place.
+// read appends new entries to the log. If the writer is lost, read makes this replica the
+// writer and returns [streams.ErrOrphaned].
 func (r *reader) read(ctx context.Context) error {
 	leased, err := r.readNew(ctx)
 	if err != nil {
 		return err
 	}
-	r.feed.OnLoaded()
+	r.in.OnLoaded()
 	switch {
 	case leased:
 		r.absent = time.Time{}
@@ -81,13 +82,13 @@ func (r *reader) read(ctx context.Context) error {
 	case time.Since(r.absent) < orphanTime:
 		return nil
 	case r.decoder.n == 0:
-		return streams.ErrGone // nobody knows what it was, or Redis has let it go
+		return streams.ErrGone // no replica could continue an empty stream
 	}
-	taken, err := r.store.take(ctx, r.id)
-	if err != nil || !taken {
+	acquired, err := r.store.acquire(ctx, r.id)
+	if err != nil || !acquired {
 		return err
 	}
-	// It may have written something at the last moment.
+	// The former writer may have appended entries just before.
 	for {
 		_, err := r.readNew(ctx)
 		if err == nil {
@@ -104,7 +105,7 @@ func (r *reader) read(ctx context.Context) error {
 	}
 }
 
-// readNew appends what is new, and reports whether the stream has a writer.
+// readNew appends new entries to the log. It reports whether the stream has a writer.
 func (r *reader) readNew(ctx context.Context) (leased bool, err error) {
 	k := r.store.keys(r.id)
 	for {
@@ -113,7 +114,7 @@ func (r *reader) readNew(ctx context.Context) (leased bool, err error) {
 		err := r.store.do(ctx, func(ctx context.Context) error {
 			_, err := r.store.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 				lease = p.Exists(ctx, k.lease)
-				messages = p.XRangeN(ctx, k.events, strconv.Itoa(r.decoder.n+1)+"-0", "+", maxBatch)
+				messages = p.XRangeN(ctx, k.entries, strconv.Itoa(r.decoder.n+1)+"-0", "+", maxBatch)
 				return nil
 			})
 			return err
@@ -132,16 +133,16 @@ func (r *reader) readNew(ctx context.Context) (leased bool, err error) {
 	}
 }
 
-// append appends an entry.
+// append decodes an entry and appends it to the log.
 func (r *reader) append(m redis.XMessage) error {
 	e, at, ended, ok := r.decoder.decode(m)
 	switch {
 	case !ok:
 		return streams.ErrGone
 	case ended:
-		r.feed.Log.End()
-		r.feed.OnLoaded()
+		r.in.Log.End()
+		r.in.OnLoaded()
 		return errEnd
 	}
-	return r.feed.Log.AppendAt(e, r.feed.Metadata.Started.Add(at))
+	return r.in.Log.AppendAt(e, r.in.Metadata.Started.Add(at))
 }

@@ -38,7 +38,7 @@ func open(t testing.TB, server *testenv.Redis) *Store {
 
 var frame = &typewriter.Frame{Name: "conversation.message.delta", Head: `{"id":"1","content":"`, Tail: `"}`, Channel: "1"}
 
-var about = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LogID: "log", Started: time.UnixMilli(1)}
+var metadata = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LogID: "log", Started: time.UnixMilli(1)}
 
 // texts returns fields of entries.
 func texts(n int, text string) (entries [][]any) {
@@ -95,30 +95,30 @@ func TestAppend(t *testing.T) {
 			t.Errorf("got %+v, %v; want last %d", p, err, last)
 		}
 	}
-	p, err := a.append(ctx, "id", about, batch{entries: texts(3, "x")})
+	p, err := a.append(ctx, "id", metadata, batch{entries: texts(3, "x")})
 	want(p, err, 3)
-	p, err = a.append(ctx, "id", about, batch{entries: texts(5, "x")}) // the first three again
+	p, err = a.append(ctx, "id", metadata, batch{entries: texts(5, "x")}) // the first three again
 	want(p, err, 5)
-	p, err = a.append(ctx, "id", about, batch{before: 7, entries: texts(1, "x")}) // a gap
+	p, err = a.append(ctx, "id", metadata, batch{before: 7, entries: texts(1, "x")}) // a gap
 	want(p, err, 5)
-	if got, err := b.Find(ctx, "id"); err != nil || !reflect.DeepEqual(got, about) {
+	if got, err := b.Find(ctx, "id"); err != nil || !reflect.DeepEqual(got, metadata) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if taken, err := b.take(ctx, "id"); taken || err != nil {
+	if taken, err := b.acquire(ctx, "id"); taken || err != nil {
 		t.Errorf("taken from a writer that is there: %v", err)
 	}
 	if err := a.client.Del(ctx, a.keys("id").lease).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if taken, err := b.take(ctx, "id"); !taken || err != nil {
+	if taken, err := b.acquire(ctx, "id"); !taken || err != nil {
 		t.Errorf("not taken: %v", err)
 	}
-	if _, err := a.append(ctx, "id", about, batch{before: 5, entries: texts(1, "x")}); !errors.Is(err, errFenced) {
+	if _, err := a.append(ctx, "id", metadata, batch{before: 5, entries: texts(1, "x")}); !errors.Is(err, errFenced) {
 		t.Errorf("a writer that was replaced: %v", err)
 	}
-	p, err = b.append(ctx, "id", about, batch{before: 5, entries: texts(1, "x")})
+	p, err = b.append(ctx, "id", metadata, batch{before: 5, entries: texts(1, "x")})
 	want(p, err, 6)
-	if _, err := b.take(ctx, "other"); !errors.Is(err, streams.ErrGone) {
+	if _, err := b.acquire(ctx, "other"); !errors.Is(err, streams.ErrGone) {
 		t.Errorf("an unknown stream: %v", err)
 	}
 }
@@ -136,14 +136,14 @@ func TestLives(t *testing.T) {
 		}
 	}
 	k := s.keys("id")
-	if _, err := s.append(t.Context(), "id", about, batch{entries: texts(1, "x")}); err != nil {
+	if _, err := s.append(t.Context(), "id", metadata, batch{entries: texts(1, "x")}); err != nil {
 		t.Fatal(err)
 	}
-	check("running", map[string]time.Duration{k.events: 67 * time.Second, k.about: 67 * time.Second, k.lease: 5 * time.Second})
-	if _, err := s.append(t.Context(), "id", about, batch{before: 1, entries: [][]any{{fieldEnd, "1"}}, ended: true}); err != nil {
+	check("running", map[string]time.Duration{k.entries: 67 * time.Second, k.metadata: 67 * time.Second, k.lease: 5 * time.Second})
+	if _, err := s.append(t.Context(), "id", metadata, batch{before: 1, entries: [][]any{{fieldEnd, "1"}}, ended: true}); err != nil {
 		t.Fatal(err)
 	}
-	check("ended", map[string]time.Duration{k.events: 5 * time.Minute, k.about: 5 * time.Minute, k.lease: 0})
+	check("ended", map[string]time.Duration{k.entries: 5 * time.Minute, k.metadata: 5 * time.Minute, k.lease: 0})
 }
 
 // A stream that outgrows its bound leaves Redis, and goes on here.
@@ -158,7 +158,7 @@ func TestTooLarge(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := s.Write(ctx, "id", streams.Feed{Metadata: about, Barrier: gate, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
+	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Barrier: gate, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
 		t.Errorf("got %v", err)
 	}
 	if n, _ := log.Len(); n != 3 {
@@ -186,12 +186,12 @@ func TestMemory(t *testing.T) {
 				before = frame
 			}
 			for i := 0; i < len(entries); i += maxBatch {
-				if _, err := s.append(t.Context(), id, about, batch{before: i, entries: entries[i:min(i+maxBatch, len(entries))]}); err != nil {
+				if _, err := s.append(t.Context(), id, metadata, batch{before: i, entries: entries[i:min(i+maxBatch, len(entries))]}); err != nil {
 					t.Fatal(err)
 				}
 			}
 			k := s.keys(id)
-			bytes := s.client.MemoryUsage(t.Context(), k.events, 0).Val() + s.client.MemoryUsage(t.Context(), k.about).Val() +
+			bytes := s.client.MemoryUsage(t.Context(), k.entries, 0).Val() + s.client.MemoryUsage(t.Context(), k.metadata).Val() +
 				s.client.MemoryUsage(t.Context(), k.lease).Val()
 			t.Logf("%s, %d characters: %d bytes, %.1f a character", text.name, length, bytes, float64(bytes)/float64(length))
 			if bytes > int64(6000+13*length) {
@@ -205,9 +205,9 @@ func TestMemory(t *testing.T) {
 func TestShownIsWritten(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
-	feed := streams.Feed{Metadata: about, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
+	out := streams.Outbound{Metadata: metadata, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 	written := make(chan error)
-	go func() { written <- s.Write(t.Context(), "id", feed) }()
+	go func() { written <- s.Write(t.Context(), "id", out) }()
 	ready := make(chan struct{}, 1)
 	defer log.Subscribe(typewriter.Notify(ready))()
 	timer := time.NewTimer(patience)
@@ -224,7 +224,7 @@ func TestShownIsWritten(t *testing.T) {
 			t.Fatalf("only %d are shown", shown)
 		}
 		shown, _ = log.Len()
-		if there := s.client.XLen(t.Context(), s.keys("id").events).Val(); int(there) < shown {
+		if there := s.client.XLen(t.Context(), s.keys("id").entries).Val(); int(there) < shown {
 			t.Fatalf("%d are shown, but only %d are written", shown, there)
 		}
 	}
@@ -239,12 +239,12 @@ func TestShownIsWritten(t *testing.T) {
 func TestNothingToLeave(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
-	if err := s.Create(t.Context(), "id", about); err != nil {
+	if err := s.Create(t.Context(), "id", metadata); err != nil {
 		t.Fatal(err)
 	}
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	if err := s.Write(ctx, "id", streams.Feed{Metadata: about, Barrier: log.Barrier()}); err != nil || log.HandedOff() {
+	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Barrier: log.Barrier()}); err != nil || log.HandedOff() {
 		t.Errorf("%v; left: %v", err, log.HandedOff())
 	}
 	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
@@ -261,7 +261,7 @@ func TestRestartedRedis(t *testing.T) {
 	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
 		t.Errorf("before: %v", err)
 	}
-	if err := s.Create(t.Context(), "id", about); err != nil {
+	if err := s.Create(t.Context(), "id", metadata); err != nil {
 		t.Fatal(err)
 	}
 	server.Kill()
@@ -309,9 +309,9 @@ func TestLateRedis(t *testing.T) {
 				}
 			}
 			ctx, end := context.WithCancel(t.Context())
-			feed := streams.Feed{Metadata: about, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
+			out := streams.Outbound{Metadata: metadata, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 			written := make(chan error)
-			go func() { written <- s.Write(ctx, "id", feed) }()
+			go func() { written <- s.Write(ctx, "id", out) }()
 			grow(1)
 			server.Pause()
 			began := time.Now()
@@ -330,7 +330,7 @@ func TestLateRedis(t *testing.T) {
 			n, ended := log.Len()
 			switch {
 			case test.back:
-				there := s.client.XLen(t.Context(), s.keys("id").events).Val()
+				there := s.client.XLen(t.Context(), s.keys("id").entries).Val()
 				if err != nil || n != 2 || !ended || !log.HandedOff() || there != 2 {
 					t.Errorf("%v, readers see %d entries, ended: %v, left: %v, %d are written", err, n, ended, log.HandedOff(), there)
 				}

@@ -17,96 +17,95 @@ import (
 	"sse-typewriter/internal/streams"
 )
 
-// Times of the protocol. All replicas of a Redis must have the same.
+// Times of the protocol. They must be the same at all replicas of a Redis.
 const (
-	leaseTime    = 5 * time.Second         // a writer not heard of for so long is lost
-	leaseRefresh = 1500 * time.Millisecond // how often it is heard of
-	orphanTime   = 2 * time.Second         // for a writer to come back, after Redis has
-	readEvery    = time.Second             // a reader looks, if it is told nothing
+	leaseTime    = 5 * time.Second         // lifetime of a writer's lease
+	leaseRefresh = 1500 * time.Millisecond // interval of its refresh
+	orphanTime   = 2 * time.Second         // time for a writer to refresh an expired lease after an outage of Redis
+	pollInterval = time.Second             // interval of a reader's polls between notifications
 )
 
 // Bounds.
 const (
-	maxStreamBytes = 16 << 20  // of a stream in Redis; a larger one leaves it
-	maxBatchBytes  = 256 << 10 // of what is written at once, or one event
-	maxBatch       = 500       // entries read or written at once
+	maxStreamBytes = 16 << 20  // a larger stream is removed from Redis
+	maxBatchBytes  = 256 << 10 // of one write, unless a single event is larger
+	maxBatch       = 500       // entries of one write or read
 )
 
-// Options say how streams are kept.
+// Options configure a [Store].
 type Options struct {
-	// Client is the connection to Redis. It is closed after the store.
+	// Client is the connection to Redis. The caller closes it after the store.
 	Client *redisconn.Client
 
-	// Prefix begins the name of each key.
+	// Prefix is the beginning of all key names.
 	Prefix string
 
-	// Grace is how long a stream that has lost its writer can be found, and Retention
-	// how long one that has ended.
+	// Grace is the time that a stream without a writer can be found, and Retention the
+	// time that a finished stream can be found.
 	Grace, Retention time.Duration
 
-	// Logger gets a line when a stream could not be written.
+	// Logger receives a line for each stream that could not be stored.
 	Logger *slog.Logger
 }
 
-// Store is a [streams.Store]. It must be closed.
+// Store is a [streams.Store] over Redis. It must be closed.
 type Store struct {
 	Options
 	client  *redis.Client
-	replica string // names this process
-	run     string // names Redis's process, as it was found; empty: it does not say
+	replica string // a random name of this process
+	run     string // run id of the Redis process at the start; empty if unknown
 
-	mu      sync.Mutex
-	asks    *redis.PubSub
-	hearing map[string]map[*listener]bool // by channel
+	pubsub    *redis.PubSub
+	mu        sync.Mutex
+	listeners map[string]map[*listener]bool // by channel
 
-	subscribed map[string]bool // channels, of the goroutine that does so
-	changed    chan struct{}   // hearing has other channels
+	subscribed map[string]bool // channels; owned by the goroutine that subscribes
+	changed    chan struct{}   // signals new or removed channels in listeners
 	closed     chan struct{}
-	pump       sync.WaitGroup
+	goroutines sync.WaitGroup
 }
 
-// Open starts to keep streams in Redis.
+// Open returns a store. Its two goroutines end with [Store.Close].
 func Open(ctx context.Context, options Options) *Store {
 	s := &Store{
-		Options: options,
-		client:  options.Client.Redis,
-		replica: strings.ToLower(rand.Text()),
-		hearing: map[string]map[*listener]bool{},
+		Options:   options,
+		client:    options.Client.Redis,
+		replica:   strings.ToLower(rand.Text()),
+		listeners: map[string]map[*listener]bool{},
 
 		subscribed: map[string]bool{},
 		changed:    make(chan struct{}, 1),
 		closed:     make(chan struct{}),
 	}
-	_ = s.do(ctx, func(ctx context.Context) error { // or it does not say
+	_ = s.do(ctx, func(ctx context.Context) error { // the run id stays unknown
 		s.run = infoField(s.client.Info(ctx, infoServer).Val(), "run_id")
 		return nil
 	})
-	s.listen(context.WithoutCancel(ctx))
+	s.startPubSub(context.WithoutCancel(ctx))
 	return s
 }
 
-// Close ends what Open has begun. Nobody may use the store any more.
+// Close ends the goroutines of the store, which must not be used any more.
 func (s *Store) Close() error {
-	err := s.asks.Close()
-	s.pump.Wait()
+	err := s.pubsub.Close()
+	s.goroutines.Wait()
 	return err
 }
 
-// keys are the names of what is kept of a stream. The braces put them on one node of a
-// cluster.
-type keys struct{ events, about, lease string }
+// keys are the key names of one stream. The braces place them in one slot of a cluster.
+type keys struct{ entries, metadata, lease string }
 
 func (s *Store) keys(id string) keys {
 	name := s.Prefix + "{" + id + "}"
-	return keys{events: name, about: name + ":about", lease: name + ":lease"}
+	return keys{entries: name, metadata: name + ":about", lease: name + ":lease"}
 }
 
-func (k keys) all() []string { return []string{k.events, k.about, k.lease} }
+func (k keys) all() []string { return []string{k.entries, k.metadata, k.lease} }
 
-// runningTTL is how long a stream can be found whose writer is not heard of.
+// runningTTL is the lifetime of a running stream's keys after its writer's last refresh.
 func (s *Store) runningTTL() time.Duration { return leaseTime + orphanTime + s.Grace }
 
-// do calls Redis.
+// do calls Redis and converts [redisconn.ErrLost].
 func (s *Store) do(ctx context.Context, call func(context.Context) error) error {
 	err := s.Client.Do(ctx, call)
 	if errors.Is(err, redisconn.ErrLost) {
@@ -116,53 +115,44 @@ func (s *Store) do(ctx context.Context, call func(context.Context) error) error 
 }
 
 // Create implements [streams.Store].
-func (s *Store) Create(ctx context.Context, id string, about streams.Metadata) error {
-	_, err := s.append(ctx, id, about, batch{})
+func (s *Store) Create(ctx context.Context, id string, metadata streams.Metadata) error {
+	_, err := s.append(ctx, id, metadata, batch{})
 	return err
 }
 
 // Find implements [streams.Store].
-func (s *Store) Find(ctx context.Context, id string) (about streams.Metadata, err error) {
-	var all *redis.MapStringStringCmd
+func (s *Store) Find(ctx context.Context, id string) (streams.Metadata, error) {
+	var fields *redis.MapStringStringCmd
 	var info *redis.StringCmd
-	err = s.do(ctx, func(ctx context.Context) error {
-		_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its error
-			all = p.HGetAll(ctx, s.keys(id).about)
-			info = p.Info(ctx, infoServer) // also if it is not needed: the time it takes tells nothing
+	err := s.do(ctx, func(ctx context.Context) error {
+		_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its own error
+			fields = p.HGetAll(ctx, s.keys(id).metadata)
+			info = p.Info(ctx, infoServer) // always, so that the duration reveals nothing
 			return nil
 		})
-		return all.Err()
+		return fields.Err()
 	})
 	if err != nil {
-		return about, err
+		return streams.Metadata{}, err
 	}
-	values := all.Val()
-	switch {
-	case values[fieldSeal] != "":
-	case s.restarted(info.Val()):
-		return about, streams.ErrUnavailable
-	default:
-		return about, streams.ErrGone
+	if len(fields.Val()) == 0 && s.restarted(info.Val()) {
+		return streams.Metadata{}, streams.ErrUnavailable
 	}
-	started, err := strconv.ParseInt(values[fieldStarted], 10, 64)
-	if err != nil {
-		return about, streams.ErrGone // it is not one of ours
-	}
-	return streams.Metadata{OwnerHash: []byte(values[fieldSeal]), LogID: values[fieldLogID], Started: time.UnixMilli(started)}, nil
+	return decodeMetadata(fields.Val())
 }
 
-// infoServer is the part of what Redis says of itself that we ask for.
+// infoServer is the section of INFO about the Redis process.
 const infoServer = "server"
 
-// infoField returns a field of what Redis says of itself; empty: it does not say.
+// infoField returns a field of a reply to INFO, or an empty string.
 func infoField(info, name string) string {
 	_, after, _ := strings.Cut(info, "\n"+name+":")
 	value, _, _ := strings.Cut(after, "\r\n")
 	return value
 }
 
-// restarted reports whether Redis was started so short ago that writers may not have
-// written yet what it has lost.
+// restarted reports whether Redis started so recently that writers may not have stored
+// its lost entries again.
 func (s *Store) restarted(info string) bool {
 	uptime, err := strconv.Atoi(infoField(info, "uptime_in_seconds"))
 	return err == nil && infoField(info, "run_id") != s.run && uptime <= int(orphanTime/time.Second)
@@ -173,10 +163,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.do(ctx, func(ctx context.Context) error { return s.client.Ping(ctx).Err() })
 }
 
-// Ask implements [streams.Store].
+// Send implements [streams.Store].
 func (s *Store) Send(ctx context.Context, id string, command streams.Command) error {
 	k := s.keys(id)
 	return s.do(ctx, func(ctx context.Context) error {
-		return askScript.Run(ctx, s.client, k.all(), askChannel(k), string(command)).Err()
+		return commandScript.Run(ctx, s.client, k.all(), commandChannel(k), string(command)).Err()
 	})
 }

@@ -10,33 +10,33 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// errTooLarge is returned for a stream that has outgrown its bound in Redis.
-var errTooLarge = errors.New("the stream is larger than one may be in Redis")
+// errTooLarge is returned for a stream that exceeds maxStreamBytes.
+var errTooLarge = errors.New("stream is too large for Redis")
 
-// openAfter is how long readers wait for what cannot be written before they see it all
-// the same. It is more than one command may take that Redis is only late with: what they
-// see unwritten, no other replica can go on from.
+// openAfter is the outage after which local readers see entries that are not stored. Other
+// replicas cannot continue after such entries, so the delay exceeds that of one slow
+// command.
 const openAfter = redisconn.MaxWait
 
 // Write implements [streams.Store].
-func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
-	defer feed.Barrier.Open()
-	defer s.hearAsks(id, feed)()
-	w := writer{store: s, id: id, feed: feed, next: feed.Written}
+func (s *Store) Write(ctx context.Context, id string, out streams.Outbound) error {
+	defer out.Barrier.Open()
+	defer s.listenCommands(id, out.OnCommand)()
+	w := writer{store: s, id: id, out: out, next: out.Written}
 	refresh := time.NewTicker(leaseRefresh)
 	defer refresh.Stop()
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
 		select {
-		case <-feed.Barrier.Ready():
+		case <-out.Barrier.Ready():
 		case <-refresh.C:
 		case <-retry.C:
 		case <-ctx.Done():
 			return w.finish(context.WithoutCancel(ctx))
 		}
 		began := time.Now()
-		over, err := w.write(ctx)
+		done, err := w.write(ctx)
 		if !errors.Is(err, streams.ErrUnavailable) {
 			w.failing = time.Time{}
 		}
@@ -46,7 +46,7 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 				w.failing = began
 			}
 			if time.Since(w.failing) >= openAfter {
-				feed.Barrier.Open()
+				out.Barrier.Open()
 			}
 			retry.Reset(redisconn.RetryEvery)
 		case err != nil && ctx.Err() == nil:
@@ -55,10 +55,10 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 			}
 			s.Logger.Warn("stream is not shared any more", "stream", id, "error", err)
 			return err
-		case over:
+		case done:
 			return nil
 		}
-		if feed.Barrier.Freed() {
+		if out.Barrier.Freed() {
 			return streams.ErrGone
 		}
 	}
@@ -68,65 +68,65 @@ func (s *Store) Write(ctx context.Context, id string, feed streams.Feed) error {
 type writer struct {
 	store *Store
 	id    string
-	feed  streams.Feed
-	next  int // the entry to be written next
-	bytes int // that took, about
+	out   streams.Outbound
+	next  int // index of the first entry that is not stored
+	bytes int // approximate size of the stored entries
 
-	failing time.Time // since when nothing can be written; zero: it can
+	failing time.Time // start of the current outage; zero: none
 }
 
-// write writes all that is there, and reports whether nothing can follow.
-func (w *writer) write(ctx context.Context) (over bool, err error) {
+// write stores all entries of the log. It reports whether the log has ended.
+func (w *writer) write(ctx context.Context) (done bool, err error) {
 	for {
 		b, err := w.batch()
 		if err != nil {
 			return false, err
 		}
-		p, err := w.store.append(ctx, w.id, w.feed.Metadata, b)
+		p, err := w.store.append(ctx, w.id, w.out.Metadata, b)
 		if err != nil {
 			return false, err
 		}
 		if p.skip {
-			w.feed.OnCommand(streams.CommandSkip)
+			w.out.OnCommand(streams.CommandSkip)
 		}
 		if p.stop {
-			w.feed.OnCommand(streams.CommandStop)
+			w.out.OnCommand(streams.CommandStop)
 		}
-		n, ended := w.feed.Barrier.Len()
+		n, ended := w.out.Barrier.Len()
 		switch {
 		case b.ended && p.last == n+1:
 			return true, nil
 		case p.last < b.before:
-			w.next, w.bytes = p.last, 0 // Redis has lost what it had
+			w.next, w.bytes = p.last, 0 // Redis has lost entries
 			continue
 		}
 		w.next, w.bytes = min(p.last, n), b.bytes
 		if w.next == n && !ended {
-			w.feed.Barrier.Shut()
+			w.out.Barrier.Shut()
 		}
-		w.feed.Barrier.Advance(w.next)
+		w.out.Barrier.Advance(w.next)
 		if w.next == n && !ended {
 			return false, nil
 		}
 	}
 }
 
-// batch returns what follows, as much as may be written at once.
+// batch returns the next entries, up to the bounds of one write.
 func (w *writer) batch() (batch, error) {
 	b := batch{before: w.next}
 	var frame *typewriter.Frame
 	if w.next > 0 {
-		before, _, ok := w.feed.Barrier.Read(w.next - 1)
+		previous, _, ok := w.out.Barrier.Read(w.next - 1)
 		if !ok {
 			return b, streams.ErrGone
 		}
-		frame = before.Frame
+		frame = previous.Frame
 	}
-	n, ended := w.feed.Barrier.Len()
+	n, ended := w.out.Barrier.Len()
 	bytes := 0
 	i := w.next
 	for ; i < n && len(b.entries) < maxBatch && bytes < maxBatchBytes; i++ {
-		e, at, ok := w.feed.Barrier.Read(i)
+		e, at, ok := w.out.Barrier.Read(i)
 		if !ok {
 			return b, streams.ErrGone
 		}
@@ -145,29 +145,29 @@ func (w *writer) batch() (batch, error) {
 	return b, nil
 }
 
-// finish writes what is there when the process ends, and leaves the rest to another. If
-// readers have seen what Redis cannot be told of, or nobody could tell what to go on with,
-// the stream stays here, and ends with the process.
+// finish stores the rest at shutdown and hands the stream off. The stream stays at this
+// replica, and ends with the process, if local readers have seen entries that Redis does
+// not hold, or if Redis holds none from which another replica could continue.
 func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streams.HandOver)
 	defer cancel()
-	w.feed.Barrier.Shut()
-	over, err := w.write(ctx)
+	w.out.Barrier.Shut()
+	done, err := w.write(ctx)
 	for errors.Is(err, streams.ErrUnavailable) && ctx.Err() == nil {
-		time.Sleep(redisconn.RetryEvery) // it may be back before the time is over
-		over, err = w.write(ctx)
+		time.Sleep(redisconn.RetryEvery)
+		done, err = w.write(ctx)
 	}
 	switch {
-	case over, err != nil && w.next < w.feed.Barrier.Committed():
+	case done, err != nil && w.next < w.out.Barrier.Committed():
 		return err
 	case w.next == 0:
 		w.store.remove(ctx, w.id)
 		return err
 	}
-	w.feed.Barrier.HandOff() // before anybody else goes on
+	w.out.Barrier.HandOff() // before another replica continues
 	if err != nil {
-		return err // another goes on when the lease is over
+		return err // another replica continues when the lease expires
 	}
-	_, err = w.store.append(ctx, w.id, w.feed.Metadata, batch{before: w.next, leave: true})
+	_, err = w.store.append(ctx, w.id, w.out.Metadata, batch{before: w.next, release: true})
 	return err
 }

@@ -1,0 +1,209 @@
+package streams
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"iter"
+	"runtime/debug"
+	"time"
+
+	"sse-typewriter/typewriter"
+)
+
+// Stream is an answer whose log is growing or has ended.
+type Stream struct {
+	// ID identifies the stream at all replicas.
+	ID string
+
+	// Log holds the stream's events.
+	Log *typewriter.Log
+
+	// Skipping ends the pacing of the stream's local players.
+	Skipping typewriter.Skip
+
+	// LogID is the upstream's id of the request, for its support; it may be empty.
+	LogID string
+
+	// LocalOnly reports that the store was unavailable when the stream was opened.
+	LocalOnly bool
+
+	registry  *Registry
+	owner     []byte
+	resumable bool
+	shared    bool          // the store holds the stream, or will
+	loaded    chan struct{} // closed when the log holds the stored entries; nil: opened here
+
+	// registry.mu guards the fields below.
+	source   Source // the zero value after the end
+	failed   failure
+	remote   bool   // another replica is the writer
+	stopping bool   // a stop command was received
+	taken    Source // replaces the source of a remote stream after its takeover
+
+	unlisted bool // the registry does not find the stream any more
+	viewers  int
+	timer    *time.Timer   // of the grace or the retention
+	expires  time.Time     // when the timer fires
+	evicting *list.Element // the position in registry.finished
+}
+
+// Source is the origin of a stream's events. Its functions are safe for concurrent use;
+// nil functions are not called.
+type Source struct {
+	// LogID is [Stream.LogID].
+	LogID string
+
+	// Stop abandons a running source. It must not block.
+	Stop func()
+
+	// Cancel asks the upstream to stop the answer. The stream then ends in order.
+	Cancel func(context.Context)
+
+	// Failure returns the reason and the cause of a failure after the end of the log. The
+	// reason is empty for a source that did not fail.
+	Failure func() (reason string, cause error)
+}
+
+// streamOverhead is the approximate memory of a stream besides the events in its log.
+const streamOverhead = 2 << 10
+
+// Detach removes a viewer.
+func (s *Stream) Detach() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.viewers--
+	s.updateLifecycle()
+}
+
+// Ended must be called after the end of the log.
+func (s *Stream) Ended() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.updateLifecycle()
+}
+
+// Record copies the events of the source to the log without waiting for viewers, and ends
+// the log. It returns [typewriter.ErrFull] when the log is full, and another error when
+// the source panicked.
+func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
+	var failed failure
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.registry.options.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
+			s.Log.End(s.registry.options.Broken)
+			failed, err = failure{"internal", errPanic}, errPanic
+		}
+		s.release(failed)
+		s.Ended()
+	}()
+	return typewriter.Record(events, s.Log, s.registry.options.Full)
+}
+
+var errPanic = errors.New("the source of the stream panicked")
+
+// Failure returns [Source.Failure] of the stream's source, after the end of the log.
+func (s *Stream) Failure() (reason string, cause error) {
+	s.registry.mu.Lock()
+	failure, failed := s.source.Failure, s.failed
+	s.registry.mu.Unlock()
+	if failure != nil {
+		return failure()
+	}
+	return failed.reason, failed.cause
+}
+
+// failure is a result of [Source.Failure].
+type failure struct {
+	reason string
+	cause  error
+}
+
+// release drops the ended source, because the stream may be kept for long. Without a
+// reason in failed, the source itself is asked.
+func (s *Stream) release(failed failure) {
+	if failed.reason == "" {
+		failed.reason, failed.cause = s.Failure()
+	}
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	s.source, s.taken, s.failed = Source{}, Source{}, failed
+}
+
+// stop abandons the source; with the lock held.
+func (s *Stream) stop() {
+	if s.source.Stop != nil {
+		s.source.Stop()
+	}
+}
+
+// Resumable reports whether clients can read the stream again.
+func (s *Stream) Resumable() bool { return s.resumable }
+
+// updateLifecycle decides after each change whether the stream is stopped, kept for a
+// time or freed; with the lock held.
+func (s *Stream) updateLifecycle() {
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if s.evicting != nil {
+		s.registry.finished.Remove(s.evicting)
+		s.evicting = nil
+	}
+	if s.viewers > 0 {
+		return
+	}
+	_, ended := s.Log.Len()
+	switch {
+	case ended && !s.resumable:
+		delete(s.registry.streams, s.ID)
+		s.Log.Free()
+	case ended && s.unlisted:
+		s.Log.Free()
+	case ended && s.remote: // the store keeps the stream for the whole retention
+		s.evicting = s.registry.finished.PushBack(s)
+		s.expireAfter(min(s.registry.options.Grace, s.registry.options.Retention))
+	case ended:
+		s.evicting = s.registry.finished.PushBack(s)
+		s.expireAfter(s.registry.options.Retention)
+	case !s.resumable:
+		s.stop()
+	default:
+		s.expireAfter(s.registry.options.Grace)
+	}
+}
+
+func (s *Stream) expireAfter(d time.Duration) {
+	s.expires = time.Now().Add(d)
+	s.timer = time.AfterFunc(d, s.expire)
+}
+
+// expire ends the grace or the retention.
+func (s *Stream) expire() {
+	s.registry.mu.Lock()
+	defer s.registry.mu.Unlock()
+	if s.viewers > 0 || time.Now().Before(s.expires) {
+		return // the timer was replaced while it fired
+	}
+	switch {
+	case s.evicting != nil:
+		s.remove()
+	case s.remote:
+		delete(s.registry.streams, s.ID) // the next viewer loads the stream again
+		s.unlisted = true
+		s.stop()
+	default:
+		s.stop()
+	}
+}
+
+// remove frees a finished stream without viewers; with the lock held.
+func (s *Stream) remove() {
+	s.timer.Stop()
+	s.registry.finished.Remove(s.evicting)
+	s.evicting = nil
+	delete(s.registry.streams, s.ID)
+	s.unlisted = true
+	s.Log.Free()
+}
