@@ -1,41 +1,41 @@
-# Everything that is done with this project. CI runs check and test.
+# Development tasks. CI runs check and test.
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
 .PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz prose
 
-build: ## the binary
+build: ## build the binary
 	go build -trimpath -o sse-typewriter .
-dist: ## static binaries for Linux and macOS, and their sums, in dist/
+dist: ## build static binaries for Linux and macOS, with checksums, in dist/
 	scripts/dist
-run: build ## serve on 127.0.0.1:8380 against the stand-in
+run: build ## serve on 127.0.0.1:8380 with the built-in mock
 	./sse-typewriter
 
-test: ## all tests, with the race detector where there is a C compiler
+test: ## run all tests, with the race detector if there is a C compiler
 	@scripts/install-test-deps
-	race=$$(command -v cc gcc >/dev/null 2>&1 && echo -race); go test $$race $$(go list ./... | grep -v /test/proxy) && go test $$race ./test/proxy # alone: it loads the machine
-check: ## format and linters
+	race=$$(command -v cc gcc >/dev/null 2>&1 && echo -race); go test $$race $$(go list ./... | grep -v /test/proxy) && go test $$race ./test/proxy # separately, since it loads the machine
+check: ## check the format and run the linters
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted; exit 1; }
 	go vet ./...
 	$(TOOL) staticcheck ./...
 	$(GOLANGCI) run ./...
-fmt: ## format
+fmt: ## format the code
 	$(TOOL) gofumpt -w .
 
 sim: ## simulate the pacing and write the tables of docs/pacing.md
 	go test ./test/sim -count=1 -run TestSimulation -v -update
-screenshots: ## write the pictures of the pages, docs/img
+screenshots: ## update the screenshots in docs/img
 	@scripts/install-test-deps
 	go test ./test/browser -count=1 -run TestScreenshots -update
-recording: ## draw docs/img/terminal.svg: the client in a terminal
+recording: ## update docs/img/terminal.svg, a recording of the chat command
 	go test ./test/recording -count=1 -run TestRecording -update
 
-bench: ## ours beside other programs, 8 minutes; ARGS=-short is a look, -update writes docs/performance.md
+bench: ## compare with other programs, 8 minutes; ARGS=-short for a quick look, ARGS=-update for docs/performance.md
 	@scripts/install-test-deps
 	go run ./test/bench $(ARGS)
-bench-go: ## Go benchmarks: decode, splice, split, pace, encode
+bench-go: ## run the Go benchmarks: decode, splice, split, pace, encode
 	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream ./handler
-fuzz: ## each fuzz target for 30 s
+fuzz: ## run each fuzz target for 30 s
 	scripts/fuzz 30s
-prose: ## pronouns and "what is" clauses in doc comments and documents; a measure, no gate
+prose: ## measure the English of doc comments and documents; ARGS=-list prints clauses
 	@go run ./scripts/prose $(ARGS)
