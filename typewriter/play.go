@@ -2,7 +2,6 @@ package typewriter
 
 import (
 	"context"
-	"strconv"
 	"time"
 )
 
@@ -41,25 +40,13 @@ type Output struct {
 	// Lag is how long ago the event arrived: the oldest part of it. Late is how
 	// long ago it was due.
 	Lag, Late time.Duration
-
-	piece piece // of the event in the log
 }
 
 // AppendData appends the event's payload.
 func (o *Output) AppendData(dst []byte) []byte {
-	p := o.Frame.payload(o.piece)
-	if n := o.Frame.Number; n > 0 {
-		dst = append(dst, p.Head[:n]...)
-		dst = strconv.AppendInt(dst, o.Number, 10)
-		p.Head = p.Head[n:]
-	}
-	dst = append(dst, p.Head...)
-	if p.Twin != "" {
-		dst = append(dst, o.Text...)
-		dst = append(dst, p.Twin...)
-	}
+	dst = o.Frame.appendHead(dst, o.Number)
 	dst = append(dst, o.Text...)
-	return append(dst, p.Tail...)
+	return append(dst, o.Frame.Tail...)
 }
 
 // Player plays a log to one viewer.

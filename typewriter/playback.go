@@ -163,12 +163,8 @@ func (s *playback) writeWhole(e Event, at time.Duration) error {
 		s.typed++
 	}
 	s.text = append(s.text[:0], e.Text[min(s.pos.Offset, len(e.Text)):]...)
-	p := lastPiece
-	if s.pos.Offset == 0 {
-		p |= firstPiece
-	}
 	s.pos = Position{Entry: s.pos.Entry + 1}
-	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.typed, Next: s.pos, Lag: s.now - at, piece: p}
+	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.typed, Next: s.pos, Lag: s.now - at}
 	return s.write()
 }
 
@@ -196,12 +192,11 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 		}
 		due = s.now
 	}
-	if s.out.Frame != c.frame || c.frame.Once != nil && c.piece&firstPiece != 0 {
+	if s.out.Frame != c.frame {
 		if err := s.begin(c.frame, at, due); err != nil {
 			return false, err
 		}
 	}
-	s.out.piece |= c.piece
 	s.text = append(s.text, c.text...)
 	begun := s.pos.Entry
 	s.pos = c.end
@@ -308,7 +303,6 @@ type span struct {
 	end     Position      // where the next one begins
 	arrived time.Duration // when its last part did
 	held    bool          // more text may make it longer
-	piece   piece         // whether its entry's text begins or ends with it
 }
 
 // maxCluster is the length at which a cluster is not made any longer: a stream of
@@ -321,8 +315,7 @@ func (s *playback) next(e Event, at time.Duration) span {
 	text := e.Text[s.pos.Offset:]
 	c := s.split.first(text)
 	span := span{frame: e.Frame, arrived: at, end: Position{Entry: s.pos.Entry, Offset: s.pos.Offset + c.size}}
-	endEntry, endSize := s.pos.Entry, len(e.Text) // the entry that the cluster ends in
-	for i := s.pos.Entry + 1; isOpen(text, c.size) && len(text) < maxCluster && !span.frame.endsWithEvent(); i++ {
+	for i := s.pos.Entry + 1; isOpen(text, c.size) && len(text) < maxCluster; i++ {
 		// The next entry may continue it.
 		whole := c.size == len(text)
 		if whole {
@@ -344,15 +337,8 @@ func (s *playback) next(e Event, at time.Duration) span {
 			c = longer
 			span.frame, span.arrived = e.Frame, at
 			span.end = Position{Entry: i, Offset: c.size - len(text)}
-			endEntry, endSize = i, len(e.Text)
 		}
 		text = joined
-	}
-	if endEntry > s.pos.Entry || s.pos.Offset == 0 {
-		span.piece |= firstPiece
-	}
-	if span.end.Entry > endEntry || span.end.Offset == endSize {
-		span.piece |= lastPiece
 	}
 	span.text, span.char = text[:c.size], c.char
 	return span

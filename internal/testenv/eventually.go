@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Patience bounds waits for conditions that must come true. How long they take is not
-// asserted.
-const Patience = 60 * time.Second
+// Patience bounds each wait for a condition that must come true. No test asserts how
+// long that takes.
+const Patience = 2 * time.Minute
 
 // Eventually waits until condition holds, and fails the test after [Patience].
 func Eventually(t testing.TB, what string, condition func() bool) {
@@ -18,4 +18,16 @@ func Eventually(t testing.TB, what string, condition func() bool) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// Receive waits for a value on a channel, and fails the test after [Patience].
+func Receive[T any](t testing.TB, what string, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(Patience):
+		t.Fatalf("%s: still not after %v", what, Patience)
+	}
+	panic("not reached")
 }

@@ -7,28 +7,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
 
-// ErrNoNPM is returned by [FetchNPM] where npm or Node is not installed.
+// ErrNoNPM is returned by [FetchNPM] if npm or Node is not installed.
 var ErrNoNPM = errors.New("npm or node is not installed")
 
-// InstallNPM is [FetchNPM] for a test, which is skipped without npm.
+// InstallNPM is [FetchNPM] for a test, which it skips without npm and under -short.
 func InstallNPM(t testing.TB, folder string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no JavaScript is tested")
+	}
 	err := FetchNPM(t.Context(), folder)
 	if errors.Is(err, ErrNoNPM) {
-		t.Skipf("%v: nothing of JavaScript is tested", err)
+		t.Skipf("%v: no JavaScript is tested", err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// FetchNPM has npm fetch what a folder's package-lock.json names, if that is not there.
-// Processes that want the same folder wait for each other, as Go runs the tests of
-// several packages at once.
+// FetchNPM installs the packages of a folder's package-lock.json, unless they are
+// installed. It is safe for concurrent use by several processes.
 func FetchNPM(ctx context.Context, folder string) error {
 	for _, name := range []string{"npm", "node"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -36,18 +37,15 @@ func FetchNPM(ctx context.Context, folder string) error {
 		}
 	}
 	path := filepath.Join(folder, "package-lock.json")
-	file, err := os.Open(path)
+	lock, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // it is only read; closing unlocks it
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("cannot lock %s: %w", path, err)
-	}
-	lock, err := file.Stat()
+	unlock, err := lockFile(path)
 	if err != nil {
 		return err
 	}
+	defer unlock()
 	done, err := os.Stat(filepath.Join(folder, "node_modules", ".package-lock.json"))
 	if err == nil && !done.ModTime().Before(lock.ModTime()) {
 		return nil

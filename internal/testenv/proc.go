@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// Memory returns how many bytes of the process are in memory, and the most that were
-// since ResetPeak.
+// Memory returns the resident memory of the process in bytes, and its peak since the
+// last ResetPeak.
 func (p *Program) Memory(t testing.TB) (now, peak int64) {
 	t.Helper()
-	status, err := os.ReadFile(p.file("status"))
+	status, err := os.ReadFile(p.procFile("status"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,24 +30,24 @@ func (p *Program) Memory(t testing.TB) (now, peak int64) {
 	return field("VmRSS"), field("VmHWM")
 }
 
-// ResetPeak begins anew to note the most memory.
+// ResetPeak sets the peak of the resident memory to its present size.
 func (p *Program) ResetPeak(t testing.TB) {
 	t.Helper()
-	if err := os.WriteFile(p.file("clear_refs"), []byte("5"), 0); err != nil {
+	if err := os.WriteFile(p.procFile("clear_refs"), []byte("5"), 0); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// Descriptors returns how many files the process has open.
+// Descriptors returns the number of open file descriptors of the process.
 func (p *Program) Descriptors(t testing.TB) int {
 	t.Helper()
-	files, err := os.ReadDir(p.file("fd"))
+	files, err := os.ReadDir(p.procFile("fd"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return len(files)
 }
 
-func (p *Program) file(name string) string {
+func (p *Program) procFile(name string) string {
 	return fmt.Sprintf("/proc/%d/%s", p.Cmd.Process.Pid, name)
 }

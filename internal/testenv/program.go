@@ -4,34 +4,46 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
-	"runtime/debug"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 )
 
-// folder is where the program is built.
+// parallelTests is the number of tests of a package that run at the same time. It
+// exceeds the number of processors because these tests mostly wait.
+const parallelTests = "16"
+
+// folder is the temporary folder of the package under test.
 var folder string
 
-// Folder is for what all tests of a package share, while [Main] runs.
+// Folder returns a folder that the tests of a package share while [Main] runs.
 func Folder() string { return folder }
 
-// Main runs the tests of a package that starts processes, after what prepares them, and
-// returns its exit code. It is to be called by TestMain.
+// Main runs the tests of a package that starts processes and returns the exit code. It
+// first calls the given functions, and fails if one of them does. TestMain calls it.
 func Main(m *testing.M, prepare ...func() error) int {
+	flag.Parse()
+	isSet := false
+	flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "test.parallel" })
+	if !isSet {
+		if err := flag.Set("test.parallel", parallelTests); err != nil {
+			panic(err)
+		}
+	}
 	var err error
 	if folder, err = os.MkdirTemp("", "sse-typewriter"); err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // it is a temporary one
+	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder
 	for _, do := range prepare {
 		if err := do(); err != nil {
 			panic(err)
@@ -40,28 +52,7 @@ func Main(m *testing.M, prepare ...func() error) int {
 	return m.Run()
 }
 
-// build compiles the program, with the race detector if the tests have it, and returns
-// its path.
-var build = sync.OnceValues(func() (string, error) {
-	binary := filepath.Join(folder, "sse-typewriter")
-	args := []string{"build", "-o", binary}
-	if IsRace() {
-		args = append(args, "-race")
-	}
-	cmd := exec.CommandContext(context.Background(), "go", append(args, "sse-typewriter")...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("cannot build: %w\n%s", err, out)
-	}
-	return binary, nil
-})
-
-// IsRace reports whether the race detector is on.
-func IsRace() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
-}
-
-// Output is what a process says; it may be read while that runs.
+// Output collects the output of a process. It is safe for concurrent use.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -74,76 +65,129 @@ func (o *Output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// String returns all of it so far.
+// String returns the output so far.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
 }
 
-// Program is the program that runs.
-type Program struct {
-	// Base is the URL at which it serves.
-	Base string
-
-	// Cmd is the process, and Log its standard error.
-	Cmd *exec.Cmd
-	Log Output
+// Command returns a command that runs the program with some arguments and a minimal
+// environment. The caller starts it; the end of ctx kills it.
+func Command(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, Binary(t), args...)
+	cmd.Env = []string{"NO_PROXY=*", "no_proxy=*"}
+	return cmd
 }
 
-// Start runs the program with some flags, to the end of the test at the latest; it must
-// then end well.
+// Program is a running server.
+type Program struct {
+	// Base is the server's URL, without a slash at its end.
+	Base string
+
+	// Cmd is the process. Stdout and Log collect its standard output and error.
+	Cmd    *exec.Cmd
+	Stdout Output
+	Log    Output
+
+	stopping bool // a signal was sent that shuts the server down
+}
+
+// Start starts a server on a free port of the loopback interface, with a short drain
+// timeout unless args say otherwise. The end of the test stops it, if that has not
+// happened before; it must then exit with code 0.
 func Start(t testing.TB, args ...string) *Program {
 	t.Helper()
-	binary, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &Program{}
 	args = append([]string{"--addr=127.0.0.1:0", "--bot-id=1", "--drain-timeout=100ms"}, args...)
-	p.Cmd = exec.CommandContext(context.WithoutCancel(t.Context()), binary, args...) // it ends after the test's context
-	p.Cmd.Env = []string{"NO_PROXY=*", "no_proxy=*"}
-	p.Cmd.Stderr = &p.Log
-	out, err := p.Cmd.StdoutPipe()
+	// The context of the test is done before the server is stopped.
+	return StartCommand(t, Command(context.WithoutCancel(t.Context()), t, args...))
+}
+
+// StartCommand is [Start] for a command that [Command] made.
+func StartCommand(t testing.TB, cmd *exec.Cmd) *Program {
+	t.Helper()
+	p := &Program{Cmd: cmd}
+	cmd.Stderr = &p.Log
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Stop(t) })
-	line, err := bufio.NewReader(out).ReadString('\n')
+	t.Cleanup(func() {
+		p.Stop(t)
+		if log := p.Log.String(); t.Failed() || strings.Contains(log, "DATA RACE") {
+			t.Errorf("log of %s:\n%s", p.Base, log)
+		}
+	})
+	reader := bufio.NewReader(out)
+	line, err := reader.ReadString('\n')
+	_, _ = io.WriteString(&p.Stdout, line) // never fails
 	p.Base = regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(line)
 	if p.Base == "" {
-		t.Fatalf("the program printed %q, error %v, log %s", line, err, p.Log.String())
+		t.Fatalf("the program printed %q, error %v", line, err)
 	}
-	go func() { _, _ = io.Copy(io.Discard, out) }() // ends with the process
+	go func() { _, _ = io.Copy(&p.Stdout, reader) }() // ends with the process
 	return p
 }
 
-// Address is where it listens.
+// Address returns the host and port of the server.
 func (p *Program) Address() string { return strings.TrimPrefix(p.Base, "http://") }
 
-// Signal sends a signal.
+// Signal sends a signal to the process.
 func (p *Program) Signal(signal syscall.Signal) {
-	_ = p.Cmd.Process.Signal(signal) // an error: it has ended, which shows in Wait
+	p.stopping = p.stopping || signal == syscall.SIGTERM || signal == syscall.SIGINT
+	_ = p.Cmd.Process.Signal(signal) // fails if the process has ended, which Wait reports
 }
 
-// Stop ends the process by SIGTERM and waits for its end, which must be a good one. A
-// process that has been waited for is left alone.
+// Stop sends SIGTERM, unless the process is shutting down already, and waits for it to
+// exit, which must be with code 0. Stop does nothing if the process was waited for.
 func (p *Program) Stop(t testing.TB) {
 	t.Helper()
 	if p.Cmd.ProcessState != nil {
 		return
 	}
-	p.Signal(syscall.SIGTERM)
+	if !p.stopping {
+		p.Signal(syscall.SIGTERM)
+	}
 	if err := p.Cmd.Wait(); err != nil {
-		t.Errorf("the program ended with: %v\n%s", err, p.Log.String())
+		t.Errorf("the program ended with %v", err)
 	}
 }
 
 // Kill ends the process as a crash does.
 func (p *Program) Kill() {
-	_ = p.Cmd.Process.Kill() // it runs
-	_ = p.Cmd.Wait()         // it was killed
+	_ = p.Cmd.Process.Kill() // fails if the process has ended
+	_ = p.Cmd.Wait()         // reports the kill
+}
+
+// Run runs a command to its end and returns what it printed and its exit code.
+func Run(t testing.TB, cmd *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, failed bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &failed
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		t.Fatal(fmt.Errorf("cannot run %v: %w", cmd, err))
+	}
+	return out.String(), failed.String(), cmd.ProcessState.ExitCode()
+}
+
+// FreePort returns a port of the loopback interface that nobody listens at. It lies
+// outside the range from which the system picks ports, so a server can be restarted at
+// it.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 20000 + rand.IntN(12000)
+		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = listener.Close() // it was never used
+			return port
+		}
+	}
+	t.Fatal("no port is free")
+	return 0
 }

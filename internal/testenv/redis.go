@@ -1,72 +1,64 @@
-// Package testenv runs a redis-server for tests, and breaks it. It is for tests alone
-// and never touches a server that it has not started.
 package testenv
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 )
 
-// Redis is a redis-server that keeps nothing on disk.
+// Redis is a redis-server process without persistence.
 type Redis struct {
-	// Addr is where it serves.
+	// Addr is the server's host and port.
 	Addr string
 
 	t   testing.TB
 	cmd *exec.Cmd
 }
 
-// StartRedis starts a server on a free port of the loopback, until the test's end. If none is
-// installed the test is skipped.
+// StartRedis starts a redis-server on a free port of the loopback interface. The end of
+// the test kills it. StartRedis skips the test if none is installed, and under -short.
 func StartRedis(t testing.TB) *Redis {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no Redis is started")
+	}
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed: run scripts/install-test-deps")
 	}
-	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Redis{t: t, Addr: free.Addr().String()}
-	_ = free.Close() // the port is what was wanted
-	t.Cleanup(s.Kill)
-	s.Start()
-	return s
+	r := &Redis{t: t, Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t))}
+	t.Cleanup(r.Kill)
+	r.Start()
+	return r
 }
 
-// URL is what clients are given.
-func (s *Redis) URL() string { return "redis://" + s.Addr + "/0" }
+// URL returns the URL of the server's first database.
+func (r *Redis) URL() string { return "redis://" + r.Addr + "/0" }
 
-// Start starts a server that was killed; it is empty.
-func (s *Redis) Start() {
-	s.t.Helper()
-	host, port, err := net.SplitHostPort(s.Addr)
+// Start starts the server again after Kill, empty and at the same address.
+func (r *Redis) Start() {
+	r.t.Helper()
+	host, port, err := net.SplitHostPort(r.Addr)
 	if err != nil {
-		s.t.Fatal(err)
+		r.t.Fatal(err)
 	}
-	s.cmd = exec.CommandContext(context.WithoutCancel(s.t.Context()), "redis-server",
-		"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+	r.cmd = exec.CommandContext(context.WithoutCancel(r.t.Context()), "redis-server",
+		"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", r.t.TempDir())
+	if err := r.cmd.Start(); err != nil {
+		r.t.Fatal(err)
 	}
-	for deadline := time.Now().Add(Patience); !s.serves(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatal("redis-server does not serve")
-		}
-	}
+	Eventually(r.t, "redis-server answers", r.answersPing)
 }
 
-func (s *Redis) serves() bool {
-	conn, err := (&net.Dialer{}).DialContext(context.WithoutCancel(s.t.Context()), "tcp", s.Addr)
+func (r *Redis) answersPing() bool {
+	conn, err := (&net.Dialer{}).DialContext(context.WithoutCancel(r.t.Context()), "tcp", r.Addr)
 	if err != nil {
 		return false
 	}
-	defer conn.Close() //nolint:errcheck // it is only a look
+	defer conn.Close() //nolint:errcheck // nothing was written that could be lost
 	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
 		return false
 	}
@@ -75,24 +67,24 @@ func (s *Redis) serves() bool {
 	return err == nil && string(answer) == "+PONG"
 }
 
-// Kill ends the server with all it holds.
-func (s *Redis) Kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill()
-		_ = s.cmd.Wait()
-		s.cmd = nil
+// Kill kills the server; its data is lost.
+func (r *Redis) Kill() {
+	if r.cmd != nil {
+		_ = r.cmd.Process.Kill()
+		_ = r.cmd.Wait()
+		r.cmd = nil
 	}
 }
 
-// Pause has the server answer nobody, until Resume.
-func (s *Redis) Pause() { s.signal(syscall.SIGSTOP) }
+// Pause suspends the server: connections stay open but nothing is answered until Resume.
+func (r *Redis) Pause() { r.signal(syscall.SIGSTOP) }
 
-// Resume undoes Pause.
-func (s *Redis) Resume() { s.signal(syscall.SIGCONT) }
+// Resume continues a paused server.
+func (r *Redis) Resume() { r.signal(syscall.SIGCONT) }
 
-func (s *Redis) signal(signal syscall.Signal) {
-	s.t.Helper()
-	if err := s.cmd.Process.Signal(signal); err != nil {
-		s.t.Fatal(err)
+func (r *Redis) signal(signal syscall.Signal) {
+	r.t.Helper()
+	if err := r.cmd.Process.Signal(signal); err != nil {
+		r.t.Fatal(err)
 	}
 }

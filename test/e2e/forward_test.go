@@ -2,22 +2,22 @@ package e2e
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/testenv"
 )
 
-// Replies of all kinds leave a connection in order: the next one on it is right.
+// After a forwarded reply of any kind the connection serves the next request.
 func TestForwardKeepsConnections(t *testing.T) {
+	t.Parallel()
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status := 200
 		_, _ = fmt.Sscanf(r.URL.Query().Get("status"), "%d", &status)
@@ -31,7 +31,7 @@ func TestForwardKeepsConnections(t *testing.T) {
 		}
 	}))
 	defer up.Close()
-	base := start(t, "--upstream="+up.URL)
+	base := testenv.Start(t, "--upstream="+up.URL).Base
 	var requests, want strings.Builder
 	for _, line := range []string{
 		"HEAD /v1/x", "HEAD /v1/x?flush=1", "HEAD /v1/x?status=404", "GET /v1/x?status=404", "GET /v1/x?status=204",
@@ -40,7 +40,7 @@ func TestForwardKeepsConnections(t *testing.T) {
 		requests.WriteString(line + " HTTP/1.1\r\nHost: x\r\nX-Line: " + line + "\r\n\r\n")
 	}
 	requests.WriteString("GET /v1/last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-	answer := raw(t, base, requests.String())
+	answer := sendBytes(t, base, requests.String())
 	for _, status := range []string{"200", "200", "404", "404", "204", "304", "200", "200", "404", "200", "200"} {
 		want.WriteString(status + " ")
 	}
@@ -66,9 +66,9 @@ func TestForwardKeepsConnections(t *testing.T) {
 	}
 }
 
-// sendThrough sends a request with a token from behind another proxy, follows no
+// sendBehindProxy sends a request with a token as from behind another proxy, follows no
 // redirect, and returns the whole reply.
-func sendThrough(t *testing.T, method, url, body string) (status int, header http.Header, reply string) {
+func sendBehindProxy(t *testing.T, method, url, body string) (status int, header http.Header, reply string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -76,11 +76,12 @@ func sendThrough(t *testing.T, method, url, body string) (status int, header htt
 	}
 	req.Header.Set("Authorization", "Bearer t")
 	req.Header.Set("X-Forwarded-For", "10.0.0.1")
-	return whole(t, http.DefaultTransport.RoundTrip, req)
+	return readReply(t, http.DefaultTransport.RoundTrip, req)
 }
 
-// A request goes upstream as it came, and so does the reply come back.
+// Requests and replies are forwarded unchanged.
 func TestForward(t *testing.T) {
+	t.Parallel()
 	var got *http.Request
 	var body []byte
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -88,7 +89,7 @@ func TestForward(t *testing.T) {
 		body, _ = io.ReadAll(r.Body)
 		w.Header()["X-Tt-Logid"] = []string{"log"}
 		w.Header()["X-Many"] = []string{"1", "2"}
-		w.Header()["Content-Type"] = nil // it does not say
+		w.Header()["Content-Type"] = nil // no content type
 		w.Header().Set("Connection", "X-Hop")
 		w.Header().Set("X-Hop", "1")
 		status := 200
@@ -99,7 +100,7 @@ func TestForward(t *testing.T) {
 		}
 	}))
 	defer up.Close()
-	base := start(t, "--upstream="+up.URL, "--trusted-proxies=127.0.0.1")
+	base := testenv.Start(t, "--upstream="+up.URL, "--trusted-proxies=127.0.0.1").Base
 	tests := []struct {
 		method, target, body, want string
 		status                     int
@@ -120,7 +121,7 @@ func TestForward(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.method+" "+test.target, func(t *testing.T) {
-			status, header, reply := sendThrough(t, test.method, base+test.target, test.body)
+			status, header, reply := sendBehindProxy(t, test.method, base+test.target, test.body)
 			wantReply := ""
 			if test.status == 200 && test.method != "HEAD" {
 				wantReply = "reply to " + test.method
@@ -143,28 +144,30 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// No target leads out of the upstream's API.
+// No target reaches anything outside of the upstream's API.
 func TestForwardRefuses(t *testing.T) {
+	t.Parallel()
 	up := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("upstream got %s %s", r.Method, r.RequestURI)
 	}))
 	defer up.Close()
-	base := start(t, "--upstream="+up.URL)
+	base := testenv.Start(t, "--upstream="+up.URL).Base
 	for _, line := range []string{
 		"GET /v1/../admin", "GET /v1/%2e%2e/admin", "GET /v1/..%2fadmin", `GET /v1/..\admin`, "GET /admin",
 		"GET http://other.invalid/v1/x", "GET http://other.invalid/x", "CONNECT other.invalid:443", "GET //other.invalid/x",
 		"GET /v1/%00", "OPTIONS *",
 	} {
-		answer := raw(t, base, line+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		answer := sendBytes(t, base, line+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(answer, "HTTP/1.1 400 ") && !strings.HasPrefix(answer, "HTTP/1.1 404 ") {
 			t.Errorf("%s: got %.200q", line, answer)
 		}
 	}
 }
 
-// A stream that is not paced passes byte for byte, each write as it comes: the
-// upstream goes on only when the client has got what it wrote.
+// A stream that is not paced is forwarded byte for byte and without delay: the upstream
+// writes on only when the client has read its last write.
 func TestForwardStreams(t *testing.T) {
+	t.Parallel()
 	next := make(chan struct{})
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -178,7 +181,7 @@ func TestForwardStreams(t *testing.T) {
 		}
 	}))
 	defer up.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, start(t, "--upstream="+up.URL)+"/v1/workflow/stream_run", strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, testenv.Start(t, "--upstream="+up.URL).Base+"/v1/workflow/stream_run", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,53 +203,27 @@ func TestForwardStreams(t *testing.T) {
 	}
 }
 
-// zeros are so many bytes.
+// zeros returns a reader of n bytes.
 func zeros(n int64) io.Reader { return io.LimitReader(zeroReader{}, n) }
 
 type zeroReader struct{}
 
 func (zeroReader) Read(p []byte) (int, error) { return len(p), nil }
 
-// startProcess serves in a process of its own and returns its base URL and a
-// function that tells the most memory it has had, in bytes.
-func startProcess(t *testing.T, args ...string) (base string, peak func() int64) {
+// startMeasured starts a server and returns its base URL and a function that returns
+// the peak of its memory in bytes.
+func startMeasured(t *testing.T, args ...string) (base string, peak func() int64) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := command(ctx, append([]string{"--addr=127.0.0.1:0"}, args...)...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	log := bufio.NewReader(stderr)
-	line, err := log.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	go io.Copy(io.Discard, log)
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait() // killed
-	})
-	base = regexp.MustCompile(`http://127[0-9.:]+`).FindString(line)
-	return base, func() int64 {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var kib int64
-		peak := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
-		if _, err := fmt.Sscan(string(peak[1]), &kib); err != nil {
-			t.Fatal(err)
-		}
-		return kib << 10
+	p := testenv.Start(t, args...)
+	return p.Base, func() int64 {
+		_, peak := p.Memory(t)
+		return peak
 	}
 }
 
-// A large upload and a large download pass in constant memory.
+// Large uploads and downloads are forwarded in constant memory.
 func TestForwardInConstantMemory(t *testing.T) {
+	t.Parallel()
 	const size = 512 << 20
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -257,10 +234,10 @@ func TestForwardInConstantMemory(t *testing.T) {
 		_, _ = io.Copy(w, zeros(size))
 	}))
 	defer up.Close()
-	base, peak := startProcess(t, "--upstream="+up.URL)
-	get(t, "GET", base+"/nothing")
+	base, peak := startMeasured(t, "--upstream="+up.URL)
+	send(t, "GET", base+"/nothing")
 	before := peak()
-	const allowed = 48 << 20 // the collector's slack; a race-enabled binary needs much of it
+	const allowed = 48 << 20 // slack of the garbage collector, most of it under the race detector
 
 	for _, length := range []int64{size, -1} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/files/upload", zeros(size))
@@ -282,7 +259,7 @@ func TestForwardInConstantMemory(t *testing.T) {
 		}
 	}
 	t.Logf("512 MiB up: %d MiB more memory", (peak()-before)>>20)
-	if status, _ := get(t, "POST", base+"/v1/files/upload"); status != http.StatusOK {
+	if status, _ := send(t, "POST", base+"/v1/files/upload"); status != http.StatusOK {
 		t.Errorf("then got %d", status)
 	}
 
@@ -304,14 +281,15 @@ func TestForwardInConstantMemory(t *testing.T) {
 	t.Logf("512 MiB down: %d MiB more memory", (peak()-before)>>20)
 }
 
-// An upstream that does not read holds the client up; it does not fill the memory.
-func TestUploadWaitsForTheUpstream(t *testing.T) {
+// An upstream that does not read blocks the client; the server does not buffer the body.
+func TestUploadBackpressure(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	up := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) { <-release }))
 	defer up.Close()
 	defer close(release)
-	base, peak := startProcess(t, "--upstream="+up.URL)
-	get(t, "GET", base+"/nothing")
+	base, peak := startMeasured(t, "--upstream="+up.URL)
+	send(t, "GET", base+"/nothing")
 	before := peak()
 	conn := dial(t, base)
 	defer conn.Close()
@@ -331,9 +309,10 @@ func TestUploadWaitsForTheUpstream(t *testing.T) {
 	t.Logf("client could send %d MiB", sent>>20)
 }
 
-// A body that is too large is refused, whether it says so or not, and what the
-// upstream answers before it has read all gets through.
+// A body that is too large is refused, whether its length is announced or not. A reply
+// that the upstream sends before it has read the body reaches the client.
 func TestUploadRefused(t *testing.T) {
+	t.Parallel()
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/early" {
 			w.WriteHeader(http.StatusTeapot)
@@ -342,7 +321,7 @@ func TestUploadRefused(t *testing.T) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	}))
 	defer up.Close()
-	base := start(t, "--upstream="+up.URL, "--max-upload-bytes=1MiB", "--bot-id=1")
+	base := testenv.Start(t, "--upstream="+up.URL, "--max-upload-bytes=1MiB").Base
 	tests := []struct {
 		name, path string
 		length     int64

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -15,62 +14,21 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// replica is the program as a process.
-type replica struct {
-	cmd  *exec.Cmd
-	base string
-	log  testenv.Output
-}
-
-func startReplica(t *testing.T, args ...string) *replica {
-	t.Helper()
-	r := &replica{}
-	r.cmd = command(context.WithoutCancel(t.Context()), append([]string{"--addr=127.0.0.1:0", "--drain-timeout=1s"}, args...)...)
-	r.cmd.Stderr = &r.log
-	out, err := r.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		r.kill()
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", r.base, r.log.String())
-		}
-		if strings.Contains(r.log.String(), "DATA RACE") {
-			t.Error("data race")
-		}
-	})
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		t.Fatalf("%v: %s", err, r.log.String())
-	}
-	r.base = regexp.MustCompile(`http://127[0-9.:]+[0-9]`).FindString(line)
-	return r
-}
-
-func (r *replica) kill() {
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
-}
-
-// shared starts a redis-server, a stand-in and two replicas in front of it.
-func shared(t *testing.T) (*testenv.Redis, [2]*replica) {
+// startReplicas starts a Redis, a stand-in and two replicas in front of it.
+func startReplicas(t *testing.T) (*testenv.Redis, [2]*testenv.Program) {
 	t.Helper()
 	server := testenv.StartRedis(t)
-	standIn := startReplica(t)
-	args := []string{"--upstream=" + standIn.base + "/upstream", "--bot-id=1", "--store=" + server.URL()}
-	return server, [2]*replica{startReplica(t, args...), startReplica(t, args...)}
+	standIn := testenv.Start(t)
+	args := []string{"--upstream=" + standIn.Base + "/upstream", "--store=" + server.URL(), "--drain-timeout=1s"}
+	return server, [2]*testenv.Program{testenv.Start(t, args...), testenv.Start(t, args...)}
 }
 
-// hopper is a client that reads one answer in pieces, from any replica.
-type hopper struct {
-	t    *testing.T
-	last string // id
-	text strings.Builder
-	over bool
+// resumingClient reads one answer over several connections, to any replica.
+type resumingClient struct {
+	t      *testing.T
+	lastID string // of the last event
+	text   strings.Builder
+	done   bool
 }
 
 const token = "Bearer SECRETOFTHEUSER"
@@ -80,34 +38,35 @@ var (
 	content      = regexp.MustCompile(`"content":"((?:[^"\\]|\\.)*)"`)
 )
 
-// read reads up to so many events of a stream, all if it is 0, and returns the header.
-func (h *hopper) read(base, query string, events int) http.Header {
-	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 3*patience)
+// read reads up to the given number of events of a stream, or all if it is 0, and
+// returns the header.
+func (c *resumingClient) read(base, query string, events int) http.Header {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 3*testenv.Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/v3/chat?"+query, nil)
 	if err != nil {
-		h.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", token)
-	if h.last != "" {
-		req.Header.Set("Last-Event-ID", h.last)
+	if c.lastID != "" {
+		req.Header.Set("Last-Event-ID", c.lastID)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		h.t.Fatal(err)
+		c.t.Fatal(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(res.Body)
-		h.t.Fatalf("after %q: status %d %v %s", h.last, res.StatusCode, res.Header, body)
+		c.t.Fatalf("after %q: status %d %v %s", c.lastID, res.StatusCode, res.Header, body)
 	}
 	var id, name string
 	lines := bufio.NewReader(res.Body)
 	for n := 0; events == 0 || n < events; {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			break // its process may have been killed
+			break // the replica may have been killed
 		}
 		m := eventPattern.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 		switch {
@@ -118,177 +77,185 @@ func (h *hopper) read(base, query string, events int) http.Header {
 			name = m[2]
 		default:
 			n++
-			h.last = id
-			h.over = name == "done"
-			if c := content.FindStringSubmatch(m[2]); c != nil && name == "conversation.message.delta" {
-				h.text.WriteString(c[1])
+			c.lastID = id
+			c.done = name == "done"
+			if delta := content.FindStringSubmatch(m[2]); delta != nil && name == "conversation.message.delta" {
+				c.text.WriteString(delta[1])
 			}
 			if name == "error" {
-				h.t.Fatalf("stream failed: %s", m[2])
+				c.t.Fatalf("stream failed: %s", m[2])
 			}
 		}
 	}
 	return res.Header
 }
 
-// check compares the answer with what the stand-in says.
-func (h *hopper) check(want string) {
-	h.t.Helper()
-	if !h.over || h.text.String() != want {
-		h.t.Errorf("over: %v; got %q, want %q", h.over, h.text.String(), want)
+// check compares the answer with the stand-in's.
+func (c *resumingClient) check(want string) {
+	c.t.Helper()
+	if !c.done || c.text.String() != want {
+		c.t.Errorf("done: %v; got %q, want %q", c.done, c.text.String(), want)
 	}
 }
 
-const poemQuestion = "message=%E8%AF%97" // the poem of the stand-in, three seconds of it
+const poemQuestion = "message=%E8%AF%97" // the answer takes three seconds
 
-// poem is what the stand-in answers to that.
+// poem returns the stand-in's answer to poemQuestion, as it is written in JSON.
 func poem(t *testing.T) string {
-	h := &hopper{t: t}
-	h.read(start(t), poemQuestion+"&mode=raw", 0)
-	return h.text.String()
+	c := &resumingClient{t: t}
+	c.read(testenv.Start(t).Base, poemQuestion+"&mode=raw", 0)
+	return c.text.String()
 }
 
-// A client hops between replicas after any event: each goes on where the other was.
-func TestHopping(t *testing.T) {
-	_, replicas := shared(t)
+// A client alternates between replicas, after any number of events: each continues at
+// the position where the other stopped.
+func TestResumeAcrossReplicas(t *testing.T) {
+	t.Parallel()
+	_, replicas := startReplicas(t)
 	want := poem(t)
 	for _, mode := range []string{"raw", "typewriter"} {
 		t.Run(mode, func(t *testing.T) {
-			h := &hopper{t: t}
-			for i := 0; !h.over; i++ {
-				h.read(replicas[i%2].base, poemQuestion+"&speed=10&mode="+mode, 1+rand.IntN(9))
+			t.Parallel()
+			c := &resumingClient{t: t}
+			for i := 0; !c.done; i++ {
+				c.read(replicas[i%2].Base, poemQuestion+"&speed=10&mode="+mode, 1+rand.IntN(9))
 			}
-			h.check(want)
+			c.check(want)
 		})
 	}
 }
 
-// The replica that has the upstream is killed, or told to end: the other completes the
-// answer.
-func TestOwnerIsLost(t *testing.T) {
-	_, replicas := shared(t)
-	third := startReplica(t, replicas[0].cmd.Args[3:]...)
+// The replica that holds the upstream connection is killed or shut down: the other
+// completes the answer.
+func TestOwnerLoss(t *testing.T) {
+	t.Parallel()
 	want := poem(t)
 	for _, test := range []struct {
 		name string
-		end  func(*replica)
+		stop func(*testenv.Program)
 	}{
-		{"killed", (*replica).kill},
-		{"told to end", func(r *replica) { _ = r.cmd.Process.Signal(syscall.SIGTERM) }},
+		{"killed", (*testenv.Program).Kill},
+		{"shut down", func(p *testenv.Program) { p.Signal(syscall.SIGTERM) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			owner := replicas[0]
-			replicas[0] = third
-			h := &hopper{t: t}
-			h.read(owner.base, poemQuestion+"&mode=raw", 10)
-			h.read(replicas[1].base, "mode=raw", 3)
-			if h.over {
-				t.Fatal("over too early")
+			t.Parallel()
+			_, replicas := startReplicas(t)
+			c := &resumingClient{t: t}
+			c.read(replicas[0].Base, poemQuestion+"&mode=raw", 10)
+			c.read(replicas[1].Base, "mode=raw", 3)
+			if c.done {
+				t.Fatal("done too early")
 			}
-			test.end(owner)
-			h.read(replicas[1].base, "mode=raw", 0)
-			h.check(want)
+			test.stop(replicas[0])
+			c.read(replicas[1].Base, "mode=raw", 0)
+			c.check(want)
 		})
 	}
 }
 
-// Redis is lost in mid-answer, and comes back empty: attached clients see nothing of
-// it, new streams say that they may be lost, and all heals.
-func TestRedisIsLost(t *testing.T) {
-	server, replicas := shared(t)
+// Redis crashes in mid-answer and restarts empty: connected clients notice nothing, new
+// streams report that they cannot be resumed for now, and all streams can be resumed
+// after the restart.
+func TestRedisCrash(t *testing.T) {
+	t.Parallel()
+	server, replicas := startReplicas(t)
 	want := poem(t)
-	attached := &hopper{t: t}
-	first := attached.read(replicas[0].base, poemQuestion, 5)
+	connected := &resumingClient{t: t}
+	first := connected.read(replicas[0].Base, poemQuestion, 5)
 	if first.Get("Typewriter-Resume") != "" {
-		t.Errorf("said %q", first.Get("Typewriter-Resume"))
+		t.Errorf("Typewriter-Resume is %q", first.Get("Typewriter-Resume"))
 	}
-	elsewhere, done := &hopper{t: t, last: attached.last}, make(chan struct{})
-	elsewhere.read(replicas[1].base, "", 3)
-	elsewhere.text.Reset()
-	elsewhere.last = attached.last
+	viewer, done := &resumingClient{t: t, lastID: connected.lastID}, make(chan struct{})
+	viewer.read(replicas[1].Base, "", 3)
+	viewer.text.Reset()
+	viewer.lastID = connected.lastID
 	go func() {
 		defer close(done)
-		elsewhere.read(replicas[1].base, "", 0)
+		viewer.read(replicas[1].Base, "", 0)
 	}()
 	server.Kill()
-	attached.read(replicas[0].base, "", 5) // its own replica knows it
+	connected.read(replicas[0].Base, "", 5) // the owner does not need Redis
 
-	fresh := &hopper{t: t}
-	if header := fresh.read(replicas[0].base, poemQuestion, 5); header.Get("Typewriter-Resume") != "unavailable" {
-		t.Errorf("a new stream says %q", header.Get("Typewriter-Resume"))
+	fresh := &resumingClient{t: t}
+	if header := fresh.read(replicas[0].Base, poemQuestion, 5); header.Get("Typewriter-Resume") != "unavailable" {
+		t.Errorf("Typewriter-Resume of a new stream is %q", header.Get("Typewriter-Resume"))
 	}
-	status, body := get(t, "GET", replicas[1].base+"/v3/chat", "Last-Event-ID", fresh.last, "Authorization", token)
+	status, body := send(t, "GET", replicas[1].Base+"/v3/chat", "Last-Event-ID", fresh.lastID, "Authorization", token)
 	if status != http.StatusOK || body != "retry:1000\n\n" {
-		t.Errorf("while Redis is lost, one who comes back gets %d %s", status, body)
+		t.Errorf("without Redis, a reconnecting client gets %d %s", status, body)
 	}
-	status, body = get(t, "GET", replicas[1].base+"/typewriter/streams/"+streamOf(fresh), "Authorization", token)
+	status, body = send(t, "GET", replicas[1].Base+"/typewriter/streams/"+streamOf(fresh), "Authorization", token)
 	if status != http.StatusServiceUnavailable || !strings.HasPrefix(body, `{"code":5030,`) {
-		t.Errorf("while Redis is lost, one who comes gets %d %s", status, body)
+		t.Errorf("without Redis, a new viewer gets %d %s", status, body)
 	}
 
 	server.Start()
 	testenv.Eventually(t, "streams are shared again", func() bool {
-		status, _ := get(t, "POST", replicas[1].base+"/typewriter/streams/"+streamOf(fresh)+"/skip", "Authorization", token)
+		status, _ := send(t, "POST", replicas[1].Base+"/typewriter/streams/"+streamOf(fresh)+"/skip", "Authorization", token)
 		return status == http.StatusNoContent
 	})
-	<-done // who was attached to the other replica has waited
-	seen := strings.TrimSuffix(want, elsewhere.text.String())
-	if !elsewhere.over || seen == want || !strings.HasPrefix(want, seen) {
-		t.Errorf("at the other replica: over %v, got %q", elsewhere.over, elsewhere.text.String())
+	<-done // the viewer at the other replica has waited for Redis
+	received := strings.TrimSuffix(want, viewer.text.String())
+	if !viewer.done || received == want || !strings.HasPrefix(want, received) {
+		t.Errorf("at the other replica: done %v, got %q", viewer.done, viewer.text.String())
 	}
-	fresh.read(replicas[1].base, "", 0)
+	fresh.read(replicas[1].Base, "", 0)
 	fresh.check(want)
-	attached.read(replicas[1].base, "", 0)
-	attached.check(want)
+	connected.read(replicas[1].Base, "", 0)
+	connected.check(want)
 }
 
-// A Redis that answers nothing is like one that is lost, and loses nothing.
-func TestRedisHangs(t *testing.T) {
-	server, replicas := shared(t)
+// A Redis that does not answer counts as unavailable; nothing is lost when it resumes.
+func TestRedisStall(t *testing.T) {
+	t.Parallel()
+	server, replicas := startReplicas(t)
 	want := poem(t)
-	h := &hopper{t: t}
-	h.read(replicas[0].base, poemQuestion, 3)
+	c := &resumingClient{t: t}
+	c.read(replicas[0].Base, poemQuestion, 3)
 	server.Pause()
-	h.read(replicas[0].base, "", 20)
-	fresh := &hopper{t: t}
-	if header := fresh.read(replicas[0].base, poemQuestion, 3); header.Get("Typewriter-Resume") != "unavailable" {
-		t.Errorf("a new stream says %q", header.Get("Typewriter-Resume"))
+	c.read(replicas[0].Base, "", 20)
+	fresh := &resumingClient{t: t}
+	if header := fresh.read(replicas[0].Base, poemQuestion, 3); header.Get("Typewriter-Resume") != "unavailable" {
+		t.Errorf("Typewriter-Resume of a new stream is %q", header.Get("Typewriter-Resume"))
 	}
 	server.Resume()
-	for _, h := range []*hopper{h, fresh} {
-		testenv.Eventually(t, "it can be found elsewhere", func() bool {
-			status, _ := get(t, "POST", replicas[1].base+"/typewriter/streams/"+streamOf(h)+"/skip", "Authorization", token)
+	for _, c := range []*resumingClient{c, fresh} {
+		testenv.Eventually(t, "the other replica finds the stream", func() bool {
+			status, _ := send(t, "POST", replicas[1].Base+"/typewriter/streams/"+streamOf(c)+"/skip", "Authorization", token)
 			return status == http.StatusNoContent
 		})
-		h.read(replicas[1].base, "", 0)
-		h.check(want)
+		c.read(replicas[1].Base, "", 0)
+		c.check(want)
 	}
 }
 
-func streamOf(h *hopper) string {
-	id, _, _ := strings.Cut(h.last, ":")
+// streamOf returns the id of the stream that a client reads.
+func streamOf(c *resumingClient) string {
+	id, _, _ := strings.Cut(c.lastID, ":")
 	return id
 }
 
-// The answer is stopped from the other replica.
-func TestStopElsewhere(t *testing.T) {
-	_, replicas := shared(t)
-	h := &hopper{t: t}
-	h.read(replicas[0].base, poemQuestion, 3)
-	if status, body := get(t, "DELETE", replicas[1].base+"/typewriter/streams/"+streamOf(h), "Authorization", token); status != http.StatusNoContent {
+// A stream can be stopped at any replica.
+func TestStopAtOtherReplica(t *testing.T) {
+	t.Parallel()
+	_, replicas := startReplicas(t)
+	c := &resumingClient{t: t}
+	c.read(replicas[0].Base, poemQuestion, 3)
+	if status, body := send(t, "DELETE", replicas[1].Base+"/typewriter/streams/"+streamOf(c), "Authorization", token); status != http.StatusNoContent {
 		t.Fatalf("%d %s", status, body)
 	}
-	h.read(replicas[0].base, "", 0)
-	if want := poem(t); !h.over || h.text.String() == want || !strings.HasPrefix(want, h.text.String()) {
-		t.Errorf("over: %v, got %q", h.over, h.text.String())
+	c.read(replicas[0].Base, "", 0)
+	if want := poem(t); !c.done || c.text.String() == want || !strings.HasPrefix(want, c.text.String()) {
+		t.Errorf("done: %v, got %q", c.done, c.text.String())
 	}
 }
 
-// What is in Redis tells no token, and all of it has a prefix and ends.
-func TestRedisHoldsNoSecret(t *testing.T) {
-	server, replicas := shared(t)
-	h := &hopper{t: t}
-	h.read(replicas[0].base, poemQuestion+"&mode=raw", 12)
+// No token is stored in Redis, and each key has the prefix and a TTL.
+func TestRedisContents(t *testing.T) {
+	t.Parallel()
+	server, replicas := startReplicas(t)
+	c := &resumingClient{t: t}
+	c.read(replicas[0].Base, poemQuestion+"&mode=raw", 12)
 	conn := dial(t, "http://"+server.Addr)
 	defer conn.Close()
 	in := bufio.NewReader(conn)
@@ -313,7 +280,7 @@ func TestRedisHoldsNoSecret(t *testing.T) {
 			continue
 		}
 		keys++
-		if !strings.HasPrefix(key, "typewriter:{"+streamOf(h)+"}") {
+		if !strings.HasPrefix(key, "typewriter:{"+streamOf(c)+"}") {
 			t.Errorf("key %q", key)
 		}
 		if ttl := ask("PTTL " + key); strings.HasPrefix(ttl[0], ":-") {
@@ -327,4 +294,29 @@ func TestRedisHoldsNoSecret(t *testing.T) {
 	if keys != 3 {
 		t.Errorf("%d keys", keys)
 	}
+}
+
+// A replica without Redis is still ready, and reports that its store is unavailable.
+func TestReadyWithoutRedis(t *testing.T) {
+	t.Parallel()
+	server := testenv.StartRedis(t)
+	p := testenv.Start(t, "--store="+server.URL())
+	ready := func(store string) func() bool {
+		return func() bool {
+			status, body := send(t, "GET", p.Base+"/readyz")
+			if status != http.StatusOK {
+				t.Fatalf("got %d %s", status, body)
+			}
+			return body == `{"status":"ready","store":"`+store+`"}`
+		}
+	}
+	testenv.Eventually(t, "ready", ready("available"))
+	server.Pause()
+	testenv.Eventually(t, "Redis is paused", ready("unavailable"))
+	server.Resume()
+	testenv.Eventually(t, "Redis is resumed", ready("available"))
+	server.Kill()
+	testenv.Eventually(t, "Redis is killed", ready("unavailable"))
+	server.Start()
+	testenv.Eventually(t, "Redis is restarted", ready("available"))
 }

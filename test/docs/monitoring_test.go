@@ -1,27 +1,24 @@
-package e2e
+package docs
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
-	"sse-typewriter/internal/app"
+	"sse-typewriter/internal/testenv"
 
 	"gopkg.in/yaml.v3"
 )
 
-// metric is a name that an expression uses, with the conditions on its labels.
+// metric matches a metric in a PromQL expression, with the conditions on its labels.
 var metric = regexp.MustCompile(`\b((?:typewriter|go|process)_[a-z_]+)(?:\{([^}]*)\})?`)
 
-// exposed returns the labels of each name that a server exposes which has done all there
-// is to count, with the types of the metrics.
+// exposed provokes a value of every metric and returns the labels and types of the
+// metrics that a server exposes.
 func exposed(t *testing.T) (labels map[string]map[string]bool, types map[string]string) {
 	t.Helper()
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -32,11 +29,11 @@ func exposed(t *testing.T) (labels map[string]map[string]bool, types map[string]
 		_, _ = w.Write([]byte("event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"a\"}\n\nevent:done\ndata:\"[DONE]\"\n\n"))
 	}))
 	t.Cleanup(up.Close)
-	base := start(t, "--upstream="+up.URL, "--bot-id=1")
-	get(t, "POST", base+"/v3/chat")
-	get(t, "POST", base+"/v3/chat?break=1")
-	get(t, "GET", base+"/v3/chat?lastEventId="+strings.Repeat("a", 26)+":1.0")
-	_, scrape := get(t, "GET", base+"/metrics")
+	base := testenv.Start(t, "--upstream="+up.URL, "--bot-id=1").Base
+	send(t, "POST", base+"/v3/chat")
+	send(t, "POST", base+"/v3/chat?break=1")
+	send(t, "GET", base+"/v3/chat?lastEventId="+strings.Repeat("a", 26)+":1.0")
+	scrape := send(t, "GET", base+"/metrics")
 	labels, types = map[string]map[string]bool{"up": {}}, map[string]string{}
 	for line := range strings.Lines(scrape) {
 		if words := strings.Fields(line); words[0] == "#" {
@@ -47,7 +44,7 @@ func exposed(t *testing.T) (labels map[string]map[string]bool, types map[string]
 		}
 		name := line[:strings.IndexAny(line, "{ ")]
 		if labels[name] == nil {
-			labels[name] = map[string]bool{"job": true, "instance": true} // which Prometheus adds
+			labels[name] = map[string]bool{"job": true, "instance": true} // added by Prometheus
 		}
 		for _, found := range regexp.MustCompile(`([a-z_]+)="`).FindAllStringSubmatch(line, -1) {
 			labels[name][found[1]] = true
@@ -56,8 +53,8 @@ func exposed(t *testing.T) (labels map[string]map[string]bool, types map[string]
 	return labels, types
 }
 
-// checkExpression reports what an expression names that is not exposed. It returns the
-// names of the metrics.
+// checkExpression checks that the metrics and labels of an expression are exposed. It
+// returns the names of the metrics.
 func checkExpression(t *testing.T, expression string, labels map[string]map[string]bool) (names []string) {
 	t.Helper()
 	known := map[string]bool{}
@@ -86,8 +83,8 @@ func checkExpression(t *testing.T, expression string, labels map[string]map[stri
 	return names
 }
 
-// base returns a metric's name without what the parts of a histogram add.
-func base(name string, types map[string]string) string {
+// baseName returns a metric's name without the suffixes of a histogram.
+func baseName(name string, types map[string]string) string {
 	for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 		if whole, ok := strings.CutSuffix(name, suffix); ok && types[whole] != "" {
 			return whole
@@ -96,22 +93,10 @@ func base(name string, types map[string]string) string {
 	return name
 }
 
-func operations(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile("docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// Alerts name only what is exposed, and say what to do in docs/operations.md, which
-// describes no others.
+// Alerts use only exposed metrics. Each has a runbook in docs/operations.md, and each
+// runbook there has an alert.
 func TestAlerts(t *testing.T) {
-	data, err := os.ReadFile("deploy/alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
 	var file struct {
 		Groups []struct {
 			Rules []struct {
@@ -120,11 +105,11 @@ func TestAlerts(t *testing.T) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal(data, &file); err != nil {
+	if err := yaml.Unmarshal([]byte(readFile(t, "deploy/alerts.yaml")), &file); err != nil {
 		t.Fatal(err)
 	}
 	labels, _ := exposed(t)
-	_, section, _ := strings.Cut(operations(t), "\n## Alerts\n")
+	runbooks := section(t, "docs/operations.md", "Alerts")
 	alerts := 0
 	for _, group := range file.Groups {
 		for _, rule := range group.Rules {
@@ -135,7 +120,7 @@ func TestAlerts(t *testing.T) {
 			if want := "docs/operations.md#" + strings.ToLower(rule.Alert); rule.Annotations["runbook"] != want {
 				t.Errorf("%s: the runbook is %s, want %s", rule.Alert, rule.Annotations["runbook"], want)
 			}
-			if !strings.Contains(section, "\n### "+rule.Alert+"\n") {
+			if !strings.Contains(runbooks, "\n### "+rule.Alert+"\n") {
 				t.Errorf("%s: not in docs/operations.md", rule.Alert)
 			}
 			if rule.Annotations["summary"] == "" || rule.Labels["severity"] != "critical" && rule.Labels["severity"] != "warning" {
@@ -143,30 +128,26 @@ func TestAlerts(t *testing.T) {
 			}
 		}
 	}
-	if described := strings.Count(section, "\n### "); alerts == 0 || described != alerts {
+	if described := strings.Count(runbooks, "\n### "); alerts == 0 || described != alerts {
 		t.Errorf("%d alerts, and docs/operations.md describes %d", alerts, described)
 	}
 }
 
-// Prometheus itself reads the rules, where it is installed.
-func TestAlertsAreRules(t *testing.T) {
+// Prometheus accepts the rules.
+func TestAlertSyntax(t *testing.T) {
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
-		t.Skip("promtool is not installed: ", err)
+		t.Skip("promtool is not installed: run scripts/install-test-deps")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if out, err := exec.CommandContext(ctx, promtool, "check", "rules", "deploy/alerts.yaml").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", "deploy/alerts.yaml").CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 }
 
-// The dashboard names only what is exposed, and shows all that is ours.
+// The dashboard uses only exposed metrics and shows each of the program's own.
 func TestDashboard(t *testing.T) {
-	data, err := os.ReadFile("deploy/grafana.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
 	var dashboard struct {
 		Templating struct {
 			List []struct{ Query json.RawMessage }
@@ -177,14 +158,14 @@ func TestDashboard(t *testing.T) {
 			Targets     []struct{ Expr string }
 		}
 	}
-	if err := json.Unmarshal(data, &dashboard); err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, "deploy/grafana.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}
 	labels, types := exposed(t)
 	shown, ids := map[string]bool{}, map[int]bool{}
 	for _, panel := range dashboard.Panels {
 		if ids[panel.ID] || (panel.Type == "row") != (len(panel.Targets) == 0) {
-			t.Errorf("%s: id %d is taken, or it shows nothing", panel.Title, panel.ID)
+			t.Errorf("%s: id %d is taken, or the panel is empty", panel.Title, panel.ID)
 		}
 		ids[panel.ID] = true
 		for _, target := range panel.Targets {
@@ -193,7 +174,7 @@ func TestDashboard(t *testing.T) {
 				t.Errorf("%s: no metric in %s", panel.Title, target.Expr)
 			}
 			for _, name := range names {
-				shown[base(name, types)] = true
+				shown[baseName(name, types)] = true
 			}
 		}
 	}
@@ -207,59 +188,56 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
-// What an alert asks for by name is exposed before it has happened: of a counter that
-// begins with 1, Prometheus sees no increase.
-func TestAlertsSeeTheFirst(t *testing.T) {
-	rules, err := os.ReadFile("deploy/alerts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, scrape := get(t, "GET", start(t)+"/metrics")
-	asked := regexp.MustCompile(`typewriter_[a-z_]+\{[a-z]+="[^"]*"\}`).FindAllString(string(rules), -1)
-	for _, series := range asked {
+// A counter that an alert names with its labels is exposed as 0 from the start:
+// Prometheus sees no increase in a counter that first appears as 1.
+func TestAlertsSeeTheFirstEvent(t *testing.T) {
+	t.Parallel()
+	scrape := send(t, "GET", testenv.Start(t).Base+"/metrics")
+	named := regexp.MustCompile(`typewriter_[a-z_]+\{[a-z]+="[^"]*"\}`).FindAllString(readFile(t, "deploy/alerts.yaml"), -1)
+	for _, series := range named {
 		if !strings.Contains(scrape, "\n"+series+" 0\n") {
 			t.Errorf("%s is not exposed", series)
 		}
 	}
-	if len(asked) == 0 {
-		t.Error("no alert asks for a series")
+	if len(named) == 0 {
+		t.Error("no alert names a series")
 	}
 }
 
-// docs/operations.md tells of every limit that can be set, with its default.
+// docs/operations.md lists each limit that can be set, with its default.
 func TestLimitsAreDocumented(t *testing.T) {
-	var help strings.Builder
-	if err := app.Run(t.Context(), []string{"serve", "--help"}, &help, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	_, limits, _ := strings.Cut(help.String(), "\nLimits:\n")
-	limits, _, _ = strings.Cut(limits, "\nLog:\n")
-	_, section, _ := strings.Cut(operations(t), "\n## Limits\n")
-	section, _, _ = strings.Cut(section, "\n## ")
+	t.Parallel()
+	help := help(t, "serve")
+	_, limits, _ := strings.Cut(help, "\nAuthentication and limits:\n")
+	limits, _, _ = strings.Cut(limits, "\nLogging:\n")
+	documented := section(t, "docs/operations.md", "Limits")
 	flags := regexp.MustCompile(`(?m)^ +--([a-z-]+)="?([0-9][0-9A-Za-z]*)"?(?: |$)`).FindAllStringSubmatch(limits, -1)
 	for _, flag := range flags {
-		if row := "\n| `--" + flag[1] + "` | " + flag[2] + " |"; !strings.Contains(section, row) {
-			t.Errorf("there is no %s", row[1:])
+		value := flag[2]
+		if value == "0" {
+			value = "none"
+		}
+		if row := "\n| `--" + flag[1] + "` | " + value + " |"; !strings.Contains(documented, row) {
+			t.Errorf("no row %s", row[1:])
 		}
 	}
-	for _, name := range regexp.MustCompile(`--(?:max-|rate-|store-max-|resume-|smooth-max-)[a-z-]*`).FindAllString(help.String(), -1) {
-		if !strings.Contains(section, "`"+name+"`") {
-			t.Errorf("%s is not told of", name)
+	for _, name := range regexp.MustCompile(`--(?:max-|rate-|store-max-|resume-|smooth-max-)[a-z-]*`).FindAllString(help, -1) {
+		if !strings.Contains(documented, "`"+name+"`") {
+			t.Errorf("%s is not documented", name)
 		}
 	}
 	if len(flags) == 0 {
-		t.Errorf("no limit in %s", help.String())
+		t.Errorf("no limit in %s", help)
 	}
 }
 
-// docs/operations.md tells of each metric of ours, its type and its labels, and of no
-// others.
+// docs/operations.md lists each of the program's own metrics with its type and labels,
+// and no others.
 func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
 	labels, types := exposed(t)
-	_, section, _ := strings.Cut(operations(t), "\n## Metrics\n")
-	section, _, _ = strings.Cut(section, "\n## ")
 	documented := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| `(typewriter_[a-z_]+)` \\| ([a-z]+) \\|([^|]*)\\|").FindAllStringSubmatch(section, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `(typewriter_[a-z_]+)` \\| ([a-z]+) \\|([^|]*)\\|").FindAllStringSubmatch(section(t, "docs/operations.md", "Metrics"), -1) {
 		documented[row[1]] = row[2]
 		of := labels[row[1]]
 		for label := range strings.FieldsFuncSeq(row[3], func(r rune) bool { return strings.ContainsRune("`, ", r) }) {

@@ -1,4 +1,4 @@
-package e2e
+package docs
 
 import (
 	"fmt"
@@ -11,19 +11,21 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 )
 
-// request is one that is to be answered as described.
+// request is a request whose reply must have the described form.
 type request struct {
 	operation, status string
 	base              string
-	target            string // if it is not the path
+	target            string // "": the path of the operation
 	header            http.Header
 	body              string
 }
 
-// send sends a request and compares the reply with what is described.
+// send sends a request and compares the reply with the description.
 func (a *api) send(t *testing.T, r request) (header http.Header, body string) {
 	t.Helper()
 	method, path, _ := strings.Cut(r.operation, " ")
@@ -36,7 +38,7 @@ func (a *api) send(t *testing.T, r request) (header http.Header, body string) {
 	}
 	req.Header.Set("Stand-In-Scenario", "fast")
 	maps.Copy(req.Header, r.header)
-	status, header, body := whole(t, http.DefaultClient.Do, req)
+	status, header, body := readReply(t, req)
 	if got := fmt.Sprint(status); got != r.status {
 		t.Fatalf("%s: got status %s, want %s: %.300s", r.operation, got, r.status, body)
 	}
@@ -55,7 +57,7 @@ func (a *api) checkHeader(t *testing.T, header http.Header, reply map[string]any
 		switch value := header.Get(name); {
 		case value != "":
 			a.check(t, value, append(slices.Clone(path), "schema")...)
-		case is["required"] == true && (isStream || at[2] != "Chat"): // JSON of the upstream has them not
+		case is["required"] == true && (isStream || at[2] != "Chat"): // the upstream's JSON lacks them
 			t.Errorf("%s: the header %s is missing: %v", strings.Join(at, " "), name, header)
 		}
 	}
@@ -86,8 +88,8 @@ func (a *api) checkBody(t *testing.T, contentType, body string, reply map[string
 	}
 }
 
-// checkEvents compares the data of events with what is described for their names. At
-// least one must be described.
+// checkEvents compares the data of events with the schemas for their names. At least one
+// event must have a schema.
 func (a *api) checkEvents(t *testing.T, stream string, at []string) {
 	t.Helper()
 	names, _ := a.node(t, at...)
@@ -114,39 +116,46 @@ func (a *api) checkEvents(t *testing.T, stream string, at []string) {
 	}
 }
 
-// Every reply that is described comes as it is described.
+// Each described status of each operation can be provoked, and the reply has the
+// described form.
 func TestOpenAPIReplies(t *testing.T) {
+	t.Parallel()
 	a := readAPI(t)
 	requests := provoke(t, a)
-	seen := map[string]bool{}
+	provoked := map[string]bool{}
 	for _, r := range requests {
-		seen[r.operation+" "+r.status] = true
-		t.Run(strings.ReplaceAll(r.operation+" "+r.status, "/", "_"), func(t *testing.T) { a.send(t, r) })
+		provoked[r.operation+" "+r.status] = true
+		t.Run(strings.ReplaceAll(r.operation+" "+r.status, "/", "_"), func(t *testing.T) {
+			if !strings.HasPrefix(r.target, "/typewriter/streams/") { // which build on each other
+				t.Parallel()
+			}
+			a.send(t, r)
+		})
 	}
 	for _, operation := range a.operations(t) {
 		method, path, _ := strings.Cut(operation, " ")
 		replies, _ := a.node(t, "paths", path, strings.ToLower(method), "responses")
 		for status := range replies {
-			if !seen[operation+" "+status] && notProvoked[status] == "" && notProvoked[operation+" "+status] == "" {
-				t.Errorf("%s: %s is described, but no request here is answered so", operation, status)
+			if !provoked[operation+" "+status] && notProvoked[status] == "" && notProvoked[operation+" "+status] == "" {
+				t.Errorf("%s: no request here provokes the described status %s", operation, status)
 			}
 		}
 	}
 }
 
-// withIDs is a header that asks for event ids, and says more.
+// withIDs returns a header that asks for event ids and has one more field.
 func withIDs(name, value string) http.Header {
 	return http.Header{"Typewriter-Event-Ids": {"on"}, "Content-Type": {"application/json"}, name: {value}}
 }
 
-// provoke returns requests for all replies.
+// provoke returns requests that provoke all described replies.
 func provoke(t *testing.T, a *api) []request {
-	base := start(t, "--speed=100", "--max-body-bytes=300")
+	base := testenv.Start(t, "--speed=100", "--max-body-bytes=300").Base
 	const large = 4 << 10
 	tooLarge := fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", large))
 	async := withIDs("Prefer", "respond-async")
 
-	// A stream to come back to, and a chat that waits for its tool.
+	// A stream to resume, and a chat that waits for a tool.
 	_, started := a.send(t, request{"POST /v3/chat", "202", base, "/v3/chat?message=hi", async, ""})
 	id := gjson.Get(started, "stream").String()
 	stream := "/typewriter/streams/" + id
@@ -205,11 +214,11 @@ func provoke(t *testing.T, a *api) []request {
 	return append(all, provokeFailures(t)...)
 }
 
-// provokeRefusals returns requests of clients that may not, or not now.
+// provokeRefusals returns requests without a key and requests over the rate limit.
 func provokeRefusals(t *testing.T, a *api) []request {
-	keyed := start(t, "--api-keys=a-key-of-the-servers")
-	limited := start(t, "--rate-limit=1/m", "--speed=100")
-	a.send(t, request{"POST /v3/chat", "200", limited, "", nil, ""}) // the one that it may
+	keyed := testenv.Start(t, "--api-keys=a-key-of-the-servers").Base
+	limited := testenv.Start(t, "--rate-limit=1/m", "--speed=100").Base
+	a.send(t, request{"POST /v3/chat", "200", limited, "", nil, ""}) // the one request of the minute
 	var all []request
 	for _, operation := range a.operations(t) {
 		method, path, _ := strings.Cut(operation, " ")
@@ -229,7 +238,7 @@ func provokeRefusals(t *testing.T, a *api) []request {
 	return all
 }
 
-// provokeFailures returns requests that fail because of the upstream.
+// provokeFailures returns requests whose upstream is unreachable or silent.
 func provokeFailures(t *testing.T) []request {
 	release := make(chan struct{})
 	dead := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
@@ -237,8 +246,8 @@ func provokeFailures(t *testing.T) []request {
 	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }))
 	t.Cleanup(silent.Close)
 	t.Cleanup(func() { close(release) })
-	atDead := start(t, "--bot-id=1", "--upstream="+dead.URL)
-	atSilent := start(t, "--bot-id=1", "--upstream-header-timeout=10ms", "--upstream="+silent.URL)
+	atDead := testenv.Start(t, "--bot-id=1", "--upstream="+dead.URL).Base
+	atSilent := testenv.Start(t, "--bot-id=1", "--upstream-header-timeout=10ms", "--upstream="+silent.URL).Base
 	var all []request
 	for _, operation := range []string{"GET /v3/chat", "POST /v3/chat", "POST /v3/chat/submit_tool_outputs", "POST /v1/workflows/chat"} {
 		all = append(all, request{operation, "502", atDead, "", nil, ""}, request{operation, "504", atSilent, "", nil, ""})

@@ -1,4 +1,4 @@
-package e2e
+package docs
 
 import (
 	"bytes"
@@ -15,16 +15,16 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// notProvoked are the replies that are described but not seen here, and why.
+// notProvoked has the reasons why some described replies are not provoked here.
 var notProvoked = map[string]string{
-	"503": "takes a Redis that is lost, or a server that is full or ends: see redis_test.go and access_test.go",
+	"503": "needs a Redis outage, or a server that is full or shutting down: see test/e2e and test/abuse",
 
-	"GET /typewriter/streams/{id} 429": "takes streams that last: see handler/limits_test.go",
+	"GET /typewriter/streams/{id} 429": "needs long streams: see handler/limits_test.go",
 
-	"default": "what the upstream answers passes: see forward_test.go",
+	"default": "the upstream's own reply: see test/e2e/forward_test.go",
 }
 
-// api is the description of our routes. Nodes in it have a path as a JSON pointer has.
+// api is the parsed docs/openapi.yaml. A path names a node as in a JSON pointer.
 type api struct {
 	doc      map[string]any
 	compiler *jsonschema.Compiler
@@ -55,7 +55,7 @@ func readAPI(t *testing.T) *api {
 	return a
 }
 
-// node is what is at a path, and where that is once references are followed.
+// node returns the object at a path, and its path once references are followed.
 func (a *api) node(t *testing.T, path ...string) (map[string]any, []string) {
 	t.Helper()
 	at := a.doc
@@ -72,7 +72,7 @@ func (a *api) node(t *testing.T, path ...string) (map[string]any, []string) {
 	return at, path
 }
 
-// schema is the one at a path.
+// schema returns the schema at a path.
 func (a *api) schema(t *testing.T, path ...string) *jsonschema.Schema {
 	t.Helper()
 	escaper := strings.NewReplacer("~", "~0", "/", "~1", " ", "%20", "{", "%7B", "}", "%7D")
@@ -91,11 +91,11 @@ func (a *api) schema(t *testing.T, path ...string) *jsonschema.Schema {
 func (a *api) check(t *testing.T, value any, path ...string) {
 	t.Helper()
 	if err := a.schema(t, path...).Validate(value); err != nil {
-		t.Errorf("%.300v is not as %s has it: %v", value, strings.Join(path, " "), err)
+		t.Errorf("%.300v does not match %s: %v", value, strings.Join(path, " "), err)
 	}
 }
 
-// eachSchema finds the schemas below a path.
+// eachSchema calls found for each schema below a path.
 func eachSchema(node any, found func(path ...string), path ...string) {
 	switch node := node.(type) {
 	case map[string]any:
@@ -114,7 +114,7 @@ func eachSchema(node any, found func(path ...string), path ...string) {
 	}
 }
 
-// checkJSON is check for a text of JSON.
+// checkJSON compares JSON text with the schema at a path.
 func (a *api) checkJSON(t *testing.T, text string, path ...string) {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
@@ -125,7 +125,7 @@ func (a *api) checkJSON(t *testing.T, text string, path ...string) {
 	a.check(t, value, path...)
 }
 
-// operations are "METHOD path".
+// operations returns all operations, each as "METHOD path".
 func (a *api) operations(t *testing.T) []string {
 	t.Helper()
 	var all []string
@@ -141,12 +141,13 @@ func (a *api) operations(t *testing.T) []string {
 	return all
 }
 
-// The description is one, by the schema that the OpenAPI initiative gives (Apache-2.0),
-// and so are the schemas in it.
+// docs/openapi.yaml is valid by the OpenAPI Initiative's own schema (Apache-2.0), its
+// schemas compile, and each component is used.
 func TestOpenAPIIsValid(t *testing.T) {
+	t.Parallel()
 	a := readAPI(t)
 	compiler := jsonschema.NewCompiler()
-	schema, err := compiler.Compile("test/e2e/testdata/openapi-3.1.schema.json")
+	schema, err := compiler.Compile("test/docs/testdata/openapi-3.1.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,37 +13,41 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/creack/pty"
+	"github.com/tidwall/gjson"
 )
 
-// plainPoem is what the stand-in writes when it is asked for a poem.
+// plainPoem returns the stand-in's answer to a question for a poem.
 func plainPoem(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("mock/texts/poem.md")
+	text, err := os.ReadFile("../../mock/texts/poem.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-// asked is a client's process.
-type asked struct {
+// terminalClient is a process that runs the command "chat".
+type terminalClient struct {
 	*exec.Cmd
 	out    io.ReadCloser
 	stderr bytes.Buffer
 }
 
-// ask starts a client.
-func ask(t *testing.T, base string, args ...string) *asked {
+// startTerminal starts a client.
+func startTerminal(t *testing.T, base string, args ...string) *terminalClient {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	t.Cleanup(cancel)
-	a := &asked{Cmd: command(ctx, append([]string{"chat", "--url=" + base}, args...)...)}
+	a := &terminalClient{Cmd: testenv.Command(ctx, t, append([]string{"chat", "--url=" + base}, args...)...)}
 	a.Stderr = &a.stderr
 	var err error
 	if a.out, err = a.StdoutPipe(); err != nil {
@@ -55,20 +59,21 @@ func ask(t *testing.T, base string, args ...string) *asked {
 	return a
 }
 
-// ends returns what else the client prints, and its exit code.
-func (a *asked) ends(t *testing.T) (string, int) {
+// wait returns the rest of the client's output and its exit code.
+func (a *terminalClient) wait(t *testing.T) (string, int) {
 	t.Helper()
 	out, err := io.ReadAll(a.out)
 	if err != nil && !errors.Is(err, os.ErrClosed) {
 		t.Error(err)
 	}
-	_ = a.Wait() // the state tells
+	_ = a.Wait() // the exit code reports the error
 	return string(out), a.ProcessState.ExitCode()
 }
 
-// Without a terminal, what is printed is the answer and nothing else.
-func TestChat(t *testing.T) {
-	base := start(t)
+// Without a terminal the client prints the answer and nothing else.
+func TestChatCommand(t *testing.T) {
+	t.Parallel()
+	base := testenv.Start(t).Base
 	for _, test := range []struct {
 		name string
 		args []string
@@ -79,71 +84,64 @@ func TestChat(t *testing.T) {
 		{"words", []string{"--mode=raw", "a", "poem"}, "", ""},
 		{"with reasoning", []string{"--mode=raw", "/reasoning"}, "", ""},
 		{"piped in", []string{"--mode=raw"}, "/reasoning 诗\n", ""},
-		{"long, of a bot", []string{"--mode=raw", "--bot-id=1", "-"}, "a poem " + strings.Repeat("long ", 100_000), ""},
+		{"long, with a bot", []string{"--mode=raw", "--bot-id=1", "-"}, "a poem " + strings.Repeat("long ", 100_000), ""},
 		{"bare article", []string{"--mode=raw", "你好，请介绍一下 Coze SSE"}, "", "你好，这是 Coze SSE\n"},
 		{"cut upstream", []string{"--mode=raw", "/cut"}, "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			cmd := command(ctx, append([]string{"chat", "--url", base}, test.args...)...)
+			cmd := testenv.Command(t.Context(), t, append([]string{"chat", "--url", base}, test.args...)...)
 			cmd.Stdin = strings.NewReader(test.in)
-			out, err := cmd.Output()
+			out, failed, code := testenv.Run(t, cmd)
 			want := test.want
 			if want == "" {
 				want = plainPoem(t) + "\n"
 			}
-			if err != nil || string(out) != want {
-				t.Errorf("printed %q, %v; want %q", out, err, want)
+			if out != want || code != 0 || failed != "" {
+				t.Errorf("printed %q and %q, exit code %d; want %q", out, failed, code, want)
 			}
 		})
 	}
 }
 
-func TestChatFails(t *testing.T) {
-	base := start(t)
-	closed := httptest.NewServer(nil)
-	closed.Close()
+// A failed chat prints one line with the error and exits with code 1.
+func TestChatCommandFails(t *testing.T) {
+	t.Parallel()
+	base := testenv.Start(t).Base
+	closed := unreachable()
 	for _, test := range []struct {
 		name string
 		args []string
 		out  string
 		want string
 	}{
-		{"refused", []string{"--url", base, "/error-json"}, "", "you have no permission for this bot (code 4101, logid "},
-		{"refused by us", []string{"--url", base, "--speed=1000", "hi"}, "", "speed 1000 is out of bounds: want 0.1 to 100 (code 4000, logid "},
-		{"fails in the middle", []string{"--url", base, "--mode=raw", "/failed"}, "《秋声》", "(code 5000, logid "},
-		{"nobody there", []string{"--url", closed.URL, "hi"}, "", "cannot reach " + closed.URL + " ("},
-		{"nothing asked", []string{"--url", base}, "", "the message is empty"},
+		{"refused by the upstream", []string{"--url", base, "/error-json"}, "", "you have no permission for this bot (code 4101, logid "},
+		{"refused by the server", []string{"--url", base, "--speed=1000", "hi"}, "", "speed 1000 is out of bounds: want 0.1 to 100 (code 4000, logid "},
+		{"fails in mid-stream", []string{"--url", base, "--mode=raw", "/failed"}, "《秋声》", "(code 5000, logid "},
+		{"unreachable", []string{"--url", closed, "hi"}, "", "cannot reach " + closed + " ("},
+		{"empty message", []string{"--url", base}, "", "the message is empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			cmd := command(ctx, append([]string{"chat"}, test.args...)...)
-			var stderr bytes.Buffer
-			cmd.Stderr = &stderr
-			out, err := cmd.Output()
-			var exit *exec.ExitError
-			if !errors.As(err, &exit) || exit.ExitCode() != 1 {
-				t.Errorf("ended with %v", err)
+			out, got, code := testenv.Run(t, testenv.Command(t.Context(), t, append([]string{"chat"}, test.args...)...))
+			if code != 1 {
+				t.Errorf("exit code is %d", code)
 			}
-			if got := stderr.String(); !strings.HasPrefix(got, "sse-typewriter: ") || !strings.Contains(got, test.want) || strings.Count(got, "\n") != 1 {
-				t.Errorf("said %q, want one line with %q", got, test.want)
+			if !strings.HasPrefix(got, "sse-typewriter: ") || !strings.Contains(got, test.want) || strings.Count(got, "\n") != 1 {
+				t.Errorf("printed %q, want one line with %q", got, test.want)
 			}
-			if !strings.HasPrefix(string(out), test.out) || test.out == "" && len(out) > 0 {
+			if !strings.HasPrefix(out, test.out) || test.out == "" && len(out) > 0 {
 				t.Errorf("printed %q, want %q", out, test.out)
 			}
 		})
 	}
 }
 
-// watched serves in front of a stand-in elsewhere and returns the base URL. What cancels
-// a chat there is handed on.
-func watched(t *testing.T) (base string, cancels chan string, standIn string) {
+// startWithCancels starts a stand-in and a server in front of it. It returns the base
+// URLs of both and the bodies of the requests that cancel a chat.
+func startWithCancels(t *testing.T) (base string, cancels chan string, standIn string) {
 	t.Helper()
-	standIn = start(t) + "/upstream"
+	standIn = testenv.Start(t).Base + "/upstream"
 	target, err := url.Parse(standIn)
 	if err != nil {
 		t.Fatal(err)
@@ -159,63 +157,61 @@ func watched(t *testing.T) (base string, cancels chan string, standIn string) {
 		proxy.ServeHTTP(w, r)
 	}))
 	t.Cleanup(up.Close)
-	return start(t, "--upstream="+up.URL, "--bot-id=1"), cancels, standIn
+	return testenv.Start(t, "--upstream="+up.URL).Base, cancels, standIn
 }
 
-// checkCanceled waits until the chat has been canceled and asks the stand-in whether it
-// is.
+// checkCanceled waits for the request that cancels the chat and checks its status at the
+// stand-in.
 func checkCanceled(t *testing.T, cancels chan string, standIn string) {
 	t.Helper()
-	select {
-	case body := <-cancels:
-		_, chatID, _ := strings.Cut(body, `"chat_id":"`)
-		_, conversationID, _ := strings.Cut(body, `"conversation_id":"`)
-		query := "?chat_id=" + chatID[:strings.Index(chatID, `"`)] + "&conversation_id=" + conversationID[:strings.Index(conversationID, `"`)]
-		if _, answer := get(t, "GET", standIn+"/v3/chat/retrieve"+query); !strings.Contains(answer, `"status":"canceled"`) {
-			t.Errorf("the chat is %s", answer)
-		}
-	case <-time.After(patience):
-		t.Error("the chat was not canceled")
+	body := testenv.Receive(t, "the chat is canceled", cancels)
+	query := "?chat_id=" + gjson.Get(body, "chat_id").Str + "&conversation_id=" + gjson.Get(body, "conversation_id").Str
+	if _, answer := send(t, "GET", standIn+"/v3/chat/retrieve"+query); gjson.Get(answer, "data.status").Str != "canceled" {
+		t.Errorf("the chat is %s", answer)
 	}
 }
 
-// Whoever ends the client, or reads no more of it, ends the chat upstream.
-func TestChatStops(t *testing.T) {
+// A signal to the client, or the end of the process that reads its output, cancels the
+// chat upstream.
+func TestChatCommandStops(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
-		end  func(*asked) error
+		stop func(*terminalClient) error
 		code int
 	}{
-		{"SIGINT", func(a *asked) error { return a.Process.Signal(os.Interrupt) }, 130},
-		{"SIGTERM", func(a *asked) error { return a.Process.Signal(syscall.SIGTERM) }, 130},
-		{"SIGHUP", func(a *asked) error { return a.Process.Signal(syscall.SIGHUP) }, 130},
-		{"broken pipe", func(a *asked) error { return a.out.Close() }, 0},
+		{"SIGINT", func(a *terminalClient) error { return a.Process.Signal(os.Interrupt) }, 130},
+		{"SIGTERM", func(a *terminalClient) error { return a.Process.Signal(syscall.SIGTERM) }, 130},
+		{"SIGHUP", func(a *terminalClient) error { return a.Process.Signal(syscall.SIGHUP) }, 130},
+		{"broken pipe", func(a *terminalClient) error { return a.out.Close() }, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			base, cancels, standIn := watched(t)
-			a := ask(t, base, "/slow 诗")
+			t.Parallel()
+			base, cancels, standIn := startWithCancels(t)
+			a := startTerminal(t, base, "/slow 诗")
 			begin := make([]byte, len("《秋"))
 			if _, err := io.ReadFull(a.out, begin); err != nil || string(begin) != "《秋" {
-				_, code := a.ends(t)
+				_, code := a.wait(t)
 				t.Fatalf("printed %q, %v; ended with %d and %q", begin, err, code, a.stderr.String())
 			}
-			if err := test.end(a); err != nil {
+			if err := test.stop(a); err != nil {
 				t.Fatal(err)
 			}
-			rest, code := a.ends(t)
+			rest, code := a.wait(t)
 			if code != test.code || a.stderr.Len() > 0 {
 				t.Errorf("ended with %d and %q", code, a.stderr.String())
 			}
 			if test.code != 0 && !strings.HasSuffix(string(begin)+rest, "\n") {
-				t.Errorf("the last line of %q is not ended", rest)
+				t.Errorf("%q does not end with a newline", rest)
 			}
 			checkCanceled(t, cancels, standIn)
 		})
 	}
 }
 
-// A second signal ends the client at once, also when the server does not answer.
-func TestChatSecondSignal(t *testing.T) {
+// A second signal ends the client immediately, also if the server does not answer.
+func TestChatCommandSecondSignal(t *testing.T) {
+	t.Parallel()
 	stopping := make(chan bool, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodDelete {
@@ -229,7 +225,7 @@ func TestChatSecondSignal(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	a := ask(t, server.URL, "hi")
+	a := startTerminal(t, server.URL, "hi")
 	if _, err := io.ReadFull(a.out, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -240,13 +236,13 @@ func TestChatSecondSignal(t *testing.T) {
 	ended := make(chan bool)
 	go func() {
 		defer close(ended)
-		a.ends(t)
+		a.wait(t)
 	}()
-	for over := false; !over; { // it may take the first moments for the same signal
+	for running := true; running; { // signals in quick succession may be merged
 		_ = a.Process.Signal(os.Interrupt) // fails once it has ended
 		select {
 		case <-ended:
-			over = true
+			running = false
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -255,9 +251,9 @@ func TestChatSecondSignal(t *testing.T) {
 	}
 }
 
-// cutting is a way to a server whose first connections break after some bytes. It
-// returns its base URL and how many came.
-func cutting(t *testing.T, base string, cuts ...int64) (string, *atomic.Int32) {
+// startCuttingProxy starts a TCP proxy that cuts its first connections after the given
+// numbers of bytes. It returns its base URL and its count of connections.
+func startCuttingProxy(t *testing.T, base string, cuts ...int64) (string, *atomic.Int32) {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -293,13 +289,14 @@ func cutting(t *testing.T, base string, cuts ...int64) (string, *atomic.Int32) {
 	return "http://" + listener.Addr().String(), count
 }
 
-// However often the connection breaks, the answer is whole.
-func TestChatGoesOn(t *testing.T) {
-	base := start(t)
+// The answer is complete however often the connection breaks.
+func TestChatCommandReconnects(t *testing.T) {
+	t.Parallel()
+	base := testenv.Start(t).Base
 	cuts := []int64{900, 500, 900, 1000, 1100, 903, 1001, 502, 0, 1200}
-	way, count := cutting(t, base, cuts...)
-	a := ask(t, way, "--speed=20", "写一首关于秋天的诗")
-	got, code := a.ends(t)
+	proxy, count := startCuttingProxy(t, base, cuts...)
+	a := startTerminal(t, proxy, "--speed=20", "写一首关于秋天的诗")
+	got, code := a.wait(t)
 	if want := plainPoem(t) + "\n"; got != want || code != 0 || a.stderr.Len() > 0 {
 		t.Errorf("printed %q, ended with %d and %q, want %q", got, code, a.stderr.String(), want)
 	}
@@ -308,12 +305,12 @@ func TestChatGoesOn(t *testing.T) {
 	}
 }
 
-// onTerminal runs a client on a terminal and returns what that gets.
-func onTerminal(t *testing.T, base string, env []string, args ...string) string {
+// runOnTerminal runs a client on a pseudo-terminal and returns its output.
+func runOnTerminal(t *testing.T, base string, env []string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
-	cmd := command(ctx, append([]string{"chat", "--url=" + base, "--mode=raw"}, args...)...)
+	cmd := testenv.Command(ctx, t, append([]string{"chat", "--url=" + base, "--mode=raw"}, args...)...)
 	cmd.Env = append(append(cmd.Env, "TERM=xterm", "NO_COLOR="), env...)
 	terminal, err := pty.Start(cmd)
 	if err != nil {
@@ -321,38 +318,55 @@ func onTerminal(t *testing.T, base string, env []string, args ...string) string 
 	}
 	defer terminal.Close()
 	out, err := io.ReadAll(terminal)
-	if err != nil && !errors.Is(err, syscall.EIO) { // how Linux tells the end of a terminal
+	if err != nil && !errors.Is(err, syscall.EIO) { // the end of a terminal on Linux
 		t.Fatal(err)
 	}
-	_ = cmd.Wait() // its code is not of interest
+	_ = cmd.Wait() // the exit code does not matter
 	return strings.ReplaceAll(string(out), "\r\n", "\n")
 }
 
-// On a terminal, reasoning and follow-up questions are shown and dimmed.
-func TestChatOnTerminal(t *testing.T) {
+// On a terminal the client also prints reasoning and follow-up questions, dimmed.
+func TestChatCommandOnTerminal(t *testing.T) {
+	t.Parallel()
 	const on, off = "\x1b[2m", "\x1b[22m"
-	base := start(t)
-	got := onTerminal(t, base, nil, "/reasoning")
+	base := testenv.Start(t).Base
+	runs := []struct {
+		env     []string
+		message string
+		out     string
+	}{
+		{nil, "/reasoning", ""},
+		{[]string{"NO_COLOR=1"}, "/reasoning", ""},
+		{[]string{"TERM=dumb"}, "/reasoning", ""},
+		{nil, "", ""},
+	}
+	var all sync.WaitGroup
+	for i := range runs {
+		all.Go(func() { runs[i].out = runOnTerminal(t, base, runs[i].env, runs[i].message) })
+	}
+	all.Wait()
+	got := runs[0].out
 	plain := strings.NewReplacer(off+on, "", on, "", off, "").Replace(got)
 	thought, rest, _ := strings.Cut(got, plainPoem(t))
 	if !strings.HasPrefix(thought, on) || !strings.HasSuffix(thought, off+"\n\n") || !strings.Contains(plain, "画面感🤔。\n\n《秋声》") {
 		t.Errorf("the reasoning is %q", thought)
 	}
 	if want := "\n\n" + on + "→ 能再详细一点吗？\n"; !strings.HasPrefix(rest, want) || !strings.HasSuffix(rest, off) {
-		t.Errorf("after the answer comes %q, want %q", rest, want)
+		t.Errorf("after the answer got %q, want %q", rest, want)
 	}
-	for _, env := range []string{"NO_COLOR=1", "TERM=dumb"} {
-		if got := onTerminal(t, base, []string{env}, "/reasoning"); got != plain {
-			t.Errorf("with %s got %q, want %q", env, got, plain)
+	for _, run := range runs[1:3] {
+		if run.out != plain {
+			t.Errorf("with %v got %q, want %q", run.env, run.out, plain)
 		}
 	}
-	if got := onTerminal(t, base, nil, ""); !strings.Contains(got, "no message") {
-		t.Errorf("asked nothing, got %q", got)
+	if got := runs[3].out; !strings.Contains(got, "no message") {
+		t.Errorf("without a message got %q", got)
 	}
 }
 
-// What a model says does nothing to the terminal, nor does what an error says.
-func TestChatIsHarmless(t *testing.T) {
+// Control characters in answers and errors do not reach the terminal.
+func TestChatCommandStripsControls(t *testing.T) {
+	t.Parallel()
 	const evil = `a\u001b]0;owned\u0007\u001b[2J\u001b]52;c;AAAA\u001b\\\u009b31m\rb\bc\u007f`
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.RawQuery, "conversation_id=refuse") {
@@ -368,11 +382,11 @@ func TestChatIsHarmless(t *testing.T) {
 		_, _ = io.WriteString(w, "event:done\ndata:\"[DONE]\"\n\n")
 	}))
 	defer up.Close()
-	base := start(t, "--upstream="+up.URL, "--bot-id=1")
+	base := testenv.Start(t, "--upstream="+up.URL).Base
 	for _, args := range [][]string{{"hi"}, {"--conversation-id=refuse", "hi"}} {
-		got := onTerminal(t, base, []string{"NO_COLOR=1"}, args...)
+		got := runOnTerminal(t, base, []string{"NO_COLOR=1"}, args...)
 		if !strings.Contains(got, "a]0;owned") || strings.ContainsAny(got, "\x1b\x07\x08\x7f\r\u009b") {
-			t.Errorf("%v: the terminal gets %q", args, got)
+			t.Errorf("%v: the terminal got %q", args, got)
 		}
 	}
 }
