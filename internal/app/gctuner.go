@@ -8,11 +8,11 @@ import (
 )
 
 // The heap may contain garbage up to gcPercent of its live size, but at least minGarbage.
-// Streams hold most of their memory for minutes, and sending allocates nothing, so that
-// frequent collections are cheap. Compared with GOGC=100, 1,500 streams of 12 s take 90
-// instead of 119 KB each, at the same CPU time. Without minGarbage, a process with few
-// streams would collect all the time: raw mode takes 1.4 µs of CPU per event then, not
-// 1.0.
+// Measured with 1,500 concurrent streams of 12 s each, in turn with Go's default GOGC=100:
+// 90 KB instead of 119 KB of memory per stream, for 3.9 ms instead of 3.6 ms of CPU time.
+// Sending allocates nothing, so that the collector runs only while streams open. minGarbage
+// keeps it from running all the time in a small heap: raw mode takes 1.0 µs of CPU time per
+// event, but 1.4 µs with GOGC=25 (1.3 µs with GOGC=100).
 const (
 	gcPercent  = 25
 	minGarbage = 8 << 20 // bytes

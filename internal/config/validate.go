@@ -21,6 +21,7 @@ func (c *Config) validate() error {
 		checkAddress("addr", c.Addr),
 		c.validateAdminAddr(),
 		c.validateUpstream(),
+		c.validateMode(),
 		c.validatePace(),
 		pausesErr,
 		c.validateToken(),
@@ -94,6 +95,13 @@ func (c *Config) validateUpstream() error {
 	return fmt.Errorf("--upstream %q: want a URL such as https://api.coze.com", shown)
 }
 
+func (c *Config) validateMode() error {
+	if typewriter.DefaultPace(c.Mode).Validate() != nil {
+		return fmt.Errorf("--mode %q: want typewriter, smooth or raw", c.Mode)
+	}
+	return nil
+}
+
 // validatePace checks each pace setting separately, so that each error names its flag.
 func (c *Config) validatePace() error {
 	var errs []error
@@ -102,7 +110,6 @@ func (c *Config) validatePace() error {
 		mode typewriter.Mode
 		set  func(*typewriter.Pace)
 	}{
-		{"mode", c.Mode, func(*typewriter.Pace) {}},
 		{"speed", typewriter.Typewriter, func(p *typewriter.Pace) { p.Speed = c.Speed }},
 		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = c.MaxLag }},
 		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
