@@ -1,0 +1,223 @@
+package chaos
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sse-typewriter/internal/testenv"
+)
+
+var (
+	answersFlag = flag.Int("answers", 0, "how many answers to read in all phases; 0: a short part")
+	seedFlag    = flag.Uint64("seed", 0, "seed of answers, readers and faults; 0: another one each time")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "5"); err != nil { // they mostly wait
+		panic(err)
+	}
+	os.Exit(testenv.Main(m))
+}
+
+// phase is one kind of fault.
+type phase struct {
+	name  string
+	fault fault
+}
+
+var phases = []phase{
+	{name: "readers cut", fault: nil},
+	{name: "service cuts", fault: nil},
+	{name: "replica killed", fault: replicaKilled},
+	{name: "replica terminated", fault: replicaTerminated},
+	{name: "replica stopped", fault: replicaStopped},
+	{name: "replica cut off from Redis", fault: replicaCutOff},
+	{name: "replica stalled to Redis", fault: replicaStalled},
+	{name: "network slow", fault: networkSlow},
+	{name: "network cuts", fault: networkCuts},
+	{name: "Redis killed", fault: redisKilled},
+	{name: "Redis stopped", fault: redisStopped},
+	{name: "Redis flushed", fault: redisFlushed},
+	{name: "Redis full", fault: redisFull},
+	{name: "Redis read-only", fault: redisReadOnly},
+	{name: "Redis failed over", fault: redisFailedOver},
+}
+
+// exception is what is known not to hold yet in a phase: which answers may be not whole,
+// and what explains them.
+type exception struct {
+	refused, wrong bool
+	why            string
+}
+
+// known are all exceptions, by phase. docs/promises.md has their number in 3,000 answers.
+// The points are those of the project's issue 15; an exception goes with its cause.
+var known = map[string]exception{
+	"replica stopped":            {refused: true, wrong: true, why: "point 1: a paused writer serves on when it wakes"},
+	"replica cut off from Redis": {refused: true, why: "points 2 and 4: a stream that could not be shared is taken for gone"},
+	"replica stalled to Redis":   {refused: true, why: "points 2 and 4"},
+	"Redis killed":               {refused: true, why: "points 3 and 4: a first attach while Redis is away gets 503"},
+	"Redis stopped":              {refused: true, why: "points 2, 4 and 6"},
+	"Redis flushed":              {refused: true, why: "points 2 and 3: a finished stream is not written again"},
+	"Redis full":                 {refused: true, why: "points 2 and 4"},
+	"Redis read-only":            {refused: true, why: "points 2 and 4"},
+	"Redis failed over":          {refused: true, why: "points 2 and 4"},
+}
+
+// result is what became of a phase's answers.
+type result struct {
+	phase   phase
+	answers int
+	whole   int
+	cut     int // the answer did not end in time
+	wrong   int // something was lost or repeated
+	refused int // a reply ended it that is no stream
+	failed  int // an error event ended it
+	chats   int // questions that began more than one chat
+	retries int
+	faults  int
+	took    time.Duration
+}
+
+func TestChaos(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes a minute")
+	}
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d: go test ./test/chaos -args -seed=%[1]d -answers=%d", seed, *answersFlag)
+	each, readers := 12, 6
+	if *answersFlag > 0 {
+		each, readers = (*answersFlag+len(phases)-1)/len(phases), 16
+	}
+	results := make([]result, len(phases))
+	t.Run("phases", func(t *testing.T) {
+		for i, p := range phases {
+			t.Run(p.name, func(t *testing.T) {
+				t.Parallel()
+				results[i] = runPhase(t, p, seed, each, readers)
+				results[i].check(t)
+			})
+		}
+	})
+	t.Log("\n" + table(results))
+}
+
+// runPhase has so many readers follow answers one after another, while faults happen.
+func runPhase(t *testing.T, p phase, seed uint64, answers, readers int) result {
+	c := startCluster(t, seed, p.name == "Redis failed over")
+	c.service.cuts = p.name == "service cuts"
+	began := time.Now()
+	res := result{phase: p, answers: answers}
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	next := make(chan int)
+	for range readers {
+		work.Go(func() {
+			for n := range next {
+				r := newReader(c, fmt.Sprintf("%s/%d", p.name, n))
+				r.run(context.WithoutCancel(t.Context()))
+				mu.Lock()
+				res.add(t, r)
+				mu.Unlock()
+			}
+		})
+	}
+	go func() { // ends with the readers
+		for n := range answers {
+			next <- n
+		}
+		close(next)
+		work.Wait()
+		close(c.over)
+	}()
+	c.breakThings(p, &res)
+	<-c.over
+	res.chats = c.service.askedTwice()
+	res.took = time.Since(began)
+	return res
+}
+
+// breakThings makes one fault after another until nobody reads any more.
+func (c *cluster) breakThings(p phase, res *result) {
+	r := newRand(c.seed, "faults of "+p.name)
+	for p.fault != nil {
+		c.pause(r, 500*time.Millisecond, 2*time.Second)
+		select {
+		case <-c.over:
+			return
+		default:
+		}
+		p.fault(c, r)
+		res.faults++
+	}
+}
+
+// add counts what became of an answer, and tells the story of the first that failed.
+func (res *result) add(t *testing.T, r *reader) {
+	res.retries += r.retries
+	wrong := ""
+	switch {
+	case r.refused != "":
+		res.refused++
+		wrong = "refused: " + r.refused
+	case r.failed != "":
+		res.failed++
+		wrong = "failed: " + r.failed
+	case !r.ended:
+		res.cut++
+		wrong = fmt.Sprintf("not over after %v", answerTime)
+	default:
+		if wrong = r.wrong(); wrong == "" {
+			res.whole++
+			return
+		}
+		res.wrong++
+	}
+	if bad := res.bad(); bad <= 3 {
+		t.Logf("%s\n%s", wrong, r.report())
+	}
+}
+
+func (res *result) bad() int { return res.cut + res.wrong + res.refused + res.failed }
+
+// check fails the test for what is no known exception.
+func (res *result) check(t *testing.T) {
+	e, ok := known[res.phase.name]
+	if res.cut+res.failed+res.chats > 0 || res.refused > 0 && !e.refused || res.wrong > 0 && !e.wrong {
+		t.Errorf("%d of %d answers are not whole, %d questions were asked twice", res.bad(), res.answers, res.chats)
+	}
+	if ok {
+		t.Logf("known exceptions: %d of %d answers (%s)", res.bad(), res.answers, e.why)
+	}
+}
+
+// table shows the results.
+func table(results []result) string {
+	var b strings.Builder
+	line := func(columns ...any) { fmt.Fprintf(&b, "%-27s|%8v|%7v|%5v|%6v|%8v|%7v|%7v|%8v|%7v|%6v\n", columns...) }
+	line("phase", "answers", "whole", "cut", "wrong", "refused", "failed", "2 chats", "retries", "faults", "time")
+	sum := result{phase: phase{name: "all"}}
+	for _, r := range results {
+		r.print(line)
+		sum.answers, sum.whole, sum.cut, sum.wrong = sum.answers+r.answers, sum.whole+r.whole, sum.cut+r.cut, sum.wrong+r.wrong
+		sum.refused, sum.failed, sum.chats = sum.refused+r.refused, sum.failed+r.failed, sum.chats+r.chats
+		sum.retries, sum.faults, sum.took = sum.retries+r.retries, sum.faults+r.faults, max(sum.took, r.took)
+	}
+	sum.print(line)
+	return b.String()
+}
+
+func (r *result) print(line func(...any)) {
+	line(r.phase.name, r.answers, r.whole, r.cut, r.wrong, r.refused, r.failed, r.chats, r.retries, r.faults, r.took.Round(time.Second))
+}

@@ -1,0 +1,166 @@
+package chaos
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// relay stands between one replica and Redis, as a network that can be broken.
+type relay struct {
+	addr string
+
+	mu     sync.Mutex
+	target string
+	closed bool                    // nobody gets through
+	delay  time.Duration           // of each piece, at most
+	flow   chan struct{}           // closed: bytes flow
+	conns  map[*net.TCPConn]string // of both sides
+	copies sync.WaitGroup
+}
+
+// startRelay relays to a target until the test's end.
+func startRelay(t *testing.T, target string) *relay {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &relay{addr: listener.Addr().String(), target: target, flow: make(chan struct{}), conns: map[*net.TCPConn]string{}}
+	close(r.flow)
+	r.copies.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // the test has ended
+			}
+			r.copies.Go(func() { r.serve(conn.(*net.TCPConn)) })
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		r.cut()
+		r.copies.Wait()
+	})
+	return r
+}
+
+// serve relays one connection.
+func (r *relay) serve(from *net.TCPConn) {
+	r.mu.Lock()
+	target, closed := r.target, r.closed
+	r.mu.Unlock()
+	if closed {
+		reset(from)
+		return
+	}
+	dialed, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "tcp", target)
+	if err != nil {
+		reset(from)
+		return
+	}
+	to := dialed.(*net.TCPConn)
+	r.mu.Lock()
+	if r.closed || r.target != target {
+		r.mu.Unlock()
+		reset(from)
+		reset(to)
+		return
+	}
+	r.conns[from], r.conns[to] = target, target
+	r.mu.Unlock()
+	var both sync.WaitGroup
+	both.Go(func() { r.copy(from, to) })
+	r.copy(to, from)
+	both.Wait()
+	r.mu.Lock()
+	delete(r.conns, from)
+	delete(r.conns, to)
+	r.mu.Unlock()
+}
+
+// copy copies what flows, and closes both sides when one ends.
+func (r *relay) copy(to, from *net.TCPConn) {
+	defer reset(to)
+	defer reset(from)
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		flow, delay := r.flow, r.delay
+		r.mu.Unlock()
+		<-flow
+		if delay > 0 {
+			time.Sleep(rand.N(delay))
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// reset closes a connection so that the other side gets an error.
+func reset(c *net.TCPConn) {
+	_ = c.SetLinger(0)
+	_ = c.Close()
+}
+
+// cut cuts all connections; no new ones come until restore.
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	r.resume()
+	r.cutAll()
+}
+
+func (r *relay) cutAll() {
+	for c := range r.conns {
+		reset(c)
+	}
+}
+
+// stall lets no byte through until restore, though connections stay.
+func (r *relay) stall() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resume()
+	r.flow = make(chan struct{})
+}
+
+func (r *relay) resume() {
+	select {
+	case <-r.flow:
+	default:
+		close(r.flow)
+	}
+}
+
+// slow delays each piece by a random time.
+func (r *relay) slow(most time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay = most
+}
+
+// restore ends all that is wrong.
+func (r *relay) restore() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed, r.delay = false, 0
+	r.resume()
+}
+
+// moveTo leads to another server; connections to the one before are cut.
+func (r *relay) moveTo(target string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.target = target
+	r.cutAll()
+}
