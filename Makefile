@@ -2,7 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
-.PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz prose
+.PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz chaos prose
 
 build: ## build the binary
 	go build -trimpath -o sse-typewriter .
@@ -35,6 +35,9 @@ bench: ## compare with other programs, 8 minutes; ARGS=-short for a quick look, 
 	go run ./test/bench $(ARGS)
 bench-go: ## run the Go benchmarks: decode, splice, split, pace, encode
 	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream ./handler
+chaos: ## read 3,000 answers while replicas and Redis break, 4 minutes; ARGS=-seed=N repeats a run
+	@scripts/install-test-deps
+	go test ./test/chaos -count=1 -run TestChaos -v -timeout 30m -args -answers=3000 $(ARGS)
 fuzz: ## run each fuzz target for 30 s
 	scripts/fuzz 30s
 prose: ## measure the English of doc comments and documents; ARGS=-list prints clauses
