@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// answer is what the service says to one question. Texts are the insides of JSON strings.
+// answer is the service's answer to one question. Texts are the insides of JSON strings.
 type answer struct {
 	reasoning []string
 	deltas    []string
@@ -16,15 +16,15 @@ type answer struct {
 	pauses    []time.Duration // before each delta, of reasoning first
 }
 
-// newRand returns the random numbers for a subject; the same for the same seed.
+// newRand returns the random numbers for a subject, which depend on the seed alone.
 func newRand(seed uint64, subject string) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(subject)) // it never fails
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
-// atoms are pieces of text that a delta may end behind, though a character does not: each
-// slice is one of them, or several that belong together.
+// atoms are sequences of the smallest pieces of text. A delta may end after any piece, in
+// the middle of a character too.
 var atoms = [][]string{
 	{"a"},
 	{"word "},
@@ -44,7 +44,7 @@ var atoms = [][]string{
 	{`\ud83d`, `\udc68`, `\u200d`, `\ud83d`, `\udc67`}, // the same in halves
 	{`\ud83d`, `\ude00`},
 	{`\uD83C`, `\uDDE9`, `\ud83c`, `\udde9`},
-	{`\ud83d`}, // also a half alone
+	{`\ud83d`}, // the last is half a pair
 	{`\r`, `\n`},
 	{`\r\n`},
 	{`\r`},
@@ -92,7 +92,7 @@ func newAnswer(seed uint64, question string) *answer {
 	return a
 }
 
-// randomDeltas returns so many deltas, one in 400 of which has 20 KB.
+// randomDeltas returns n deltas. One in 400 has 20 KB.
 func randomDeltas(r *rand.Rand, n int) []string {
 	var out []string
 	var rest []string
@@ -114,7 +114,7 @@ func randomDeltas(r *rand.Rand, n int) []string {
 	return out
 }
 
-// length is how long the service takes for the answer.
+// length returns the time from the first to the last event of the answer.
 func (a *answer) length() time.Duration {
 	sum := time.Duration(0)
 	for _, pause := range a.pauses {
@@ -123,7 +123,7 @@ func (a *answer) length() time.Duration {
 	return sum
 }
 
-// text decodes what stands inside of JSON strings, one behind the other.
+// text joins the insides of JSON strings and decodes them.
 func text(insides ...string) string {
 	var s string
 	if err := json.Unmarshal([]byte(`"`+strings.Join(insides, "")+`"`), &s); err != nil {

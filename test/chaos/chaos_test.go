@@ -15,13 +15,13 @@ import (
 )
 
 var (
-	answersFlag = flag.Int("answers", 0, "how many answers to read in all phases; 0: a short part")
-	seedFlag    = flag.Uint64("seed", 0, "seed of answers, readers and faults; 0: another one each time")
+	answersFlag = flag.Int("answers", 0, "number of answers of all phases; 0 is a short run")
+	seedFlag    = flag.Uint64("seed", 0, "seed of answers, readers and faults; 0 picks a new one")
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "5"); err != nil { // they mostly wait
+	if err := flag.Set("test.parallel", "5"); err != nil { // phases mostly wait
 		panic(err)
 	}
 	os.Exit(testenv.Main(m))
@@ -51,20 +51,20 @@ var phases = []phase{
 	{name: "Redis failed over", fault: redisFailedOver},
 }
 
-// exception is what is known not to hold yet in a phase: which answers may be not whole,
-// and what explains them.
+// exception is a known defect of a phase: the kinds of failures and their cause.
 type exception struct {
 	refused, wrong bool
 	why            string
 }
 
-// known are all exceptions, by phase. docs/promises.md has their number in 3,000 answers.
-// The points are those of the project's issue 15; an exception goes with its cause.
+// known has all exceptions, by phase, and docs/promises.md their number in 3,000 answers.
+// The points are those of the project's issue 15. The fix of a point removes its
+// exceptions.
 var known = map[string]exception{
-	"replica stopped":            {refused: true, wrong: true, why: "point 1: a paused writer serves on when it wakes"},
-	"replica cut off from Redis": {refused: true, why: "points 2 and 4: a stream that could not be shared is taken for gone"},
+	"replica stopped":            {refused: true, wrong: true, why: "point 1: a paused writer continues after waking up"},
+	"replica cut off from Redis": {refused: true, why: "points 2 and 4: a stream that could not be shared is reported as gone"},
 	"replica stalled to Redis":   {refused: true, why: "points 2 and 4"},
-	"Redis killed":               {refused: true, why: "points 3 and 4: a first attach while Redis is away gets 503"},
+	"Redis killed":               {refused: true, why: "points 3 and 4: a first attach gets 503 while Redis is unreachable"},
 	"Redis stopped":              {refused: true, why: "points 2, 4 and 6"},
 	"Redis flushed":              {refused: true, why: "points 2 and 3: a finished stream is not written again"},
 	"Redis full":                 {refused: true, why: "points 2 and 4"},
@@ -72,16 +72,16 @@ var known = map[string]exception{
 	"Redis failed over":          {refused: true, why: "points 2 and 4"},
 }
 
-// result is what became of a phase's answers.
+// result counts the outcomes of a phase.
 type result struct {
 	phase   phase
 	answers int
 	whole   int
-	cut     int // the answer did not end in time
-	wrong   int // something was lost or repeated
-	refused int // a reply ended it that is no stream
-	failed  int // an error event ended it
-	chats   int // questions that began more than one chat
+	cut     int // did not end in time
+	wrong   int // text or events lost or repeated
+	refused int // ended by a reply other than a stream
+	failed  int // ended by an error event
+	chats   int // questions that opened several chats
 	retries int
 	faults  int
 	took    time.Duration
@@ -89,7 +89,7 @@ type result struct {
 
 func TestChaos(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a minute")
+		t.Skip("-short: no faults are injected")
 	}
 	seed := *seedFlag
 	if seed == 0 {
@@ -113,7 +113,7 @@ func TestChaos(t *testing.T) {
 	t.Log("\n" + table(results))
 }
 
-// runPhase has so many readers follow answers one after another, while faults happen.
+// runPhase reads answers with several readers at a time, while faults happen.
 func runPhase(t *testing.T, p phase, seed uint64, answers, readers int) result {
 	c := startCluster(t, seed, p.name == "Redis failed over")
 	c.service.cuts = p.name == "service cuts"
@@ -148,7 +148,7 @@ func runPhase(t *testing.T, p phase, seed uint64, answers, readers int) result {
 	return res
 }
 
-// breakThings makes one fault after another until nobody reads any more.
+// breakThings injects one fault after another until the last reader has ended.
 func (c *cluster) breakThings(p phase, res *result) {
 	r := newRand(c.seed, "faults of "+p.name)
 	for p.fault != nil {
@@ -163,7 +163,7 @@ func (c *cluster) breakThings(p phase, res *result) {
 	}
 }
 
-// add counts what became of an answer, and tells the story of the first that failed.
+// add counts the outcome of an answer, and logs the journals of the first failures.
 func (res *result) add(t *testing.T, r *reader) {
 	res.retries += r.retries
 	wrong := ""
@@ -191,18 +191,18 @@ func (res *result) add(t *testing.T, r *reader) {
 
 func (res *result) bad() int { return res.cut + res.wrong + res.refused + res.failed }
 
-// check fails the test for what is no known exception.
+// check fails the test for outcomes other than known exceptions.
 func (res *result) check(t *testing.T) {
 	e, ok := known[res.phase.name]
 	if res.cut+res.failed+res.chats > 0 || res.refused > 0 && !e.refused || res.wrong > 0 && !e.wrong {
-		t.Errorf("%d of %d answers are not whole, %d questions were asked twice", res.bad(), res.answers, res.chats)
+		t.Errorf("%d of %d answers are not whole, %d questions opened several chats", res.bad(), res.answers, res.chats)
 	}
 	if ok {
 		t.Logf("known exceptions: %d of %d answers (%s)", res.bad(), res.answers, e.why)
 	}
 }
 
-// table shows the results.
+// table formats the results.
 func table(results []result) string {
 	var b strings.Builder
 	line := func(columns ...any) { fmt.Fprintf(&b, "%-27s|%8v|%7v|%5v|%6v|%8v|%7v|%7v|%8v|%7v|%6v\n", columns...) }
@@ -218,6 +218,6 @@ func table(results []result) string {
 	return b.String()
 }
 
-func (r *result) print(line func(...any)) {
-	line(r.phase.name, r.answers, r.whole, r.cut, r.wrong, r.refused, r.failed, r.chats, r.retries, r.faults, r.took.Round(time.Second))
+func (res *result) print(line func(...any)) {
+	line(res.phase.name, res.answers, res.whole, res.cut, res.wrong, res.refused, res.failed, res.chats, res.retries, res.faults, res.took.Round(time.Second))
 }

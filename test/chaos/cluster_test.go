@@ -16,30 +16,30 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// replicas is how many there are.
+// replicas is the number of replicas.
 const replicas = 3
 
-// cluster is the replicas, Redis, and the service behind them.
+// cluster is the replicas, Redis and the service behind them.
 type cluster struct {
 	t       *testing.T
 	seed    uint64
 	service *service
-	redis   [2]*testenv.Redis // the second one is a copy of the first, where that is needed
+	redis   [2]*testenv.Redis // the second is a copy of the first; nil without a failover
 	master  int
 	relays  [replicas]*relay
-	over    chan struct{} // closed when all readers are done
+	over    chan struct{} // closed when the last reader has ended
 
 	mu    sync.Mutex
 	slots [replicas]slot
 }
 
-// slot is the place of a replica, whose process changes.
+// slot holds the current process of one replica.
 type slot struct {
 	program *testenv.Program
-	leaving bool // no load balancer sends anything new to it
+	leaving bool // takes no new questions, as behind a load balancer
 }
 
-// startCluster starts all that a phase needs, until the test's end.
+// startCluster starts the processes of a phase, until the end of the test.
 func startCluster(t *testing.T, seed uint64, withCopy bool) *cluster {
 	c := &cluster{t: t, seed: seed, service: startService(t, seed), over: make(chan struct{})}
 	c.redis[0] = testenv.StartRedis(t)
@@ -54,7 +54,7 @@ func startCluster(t *testing.T, seed uint64, withCopy bool) *cluster {
 	return c
 }
 
-// start puts a new process into a slot.
+// start starts a new process in a slot.
 func (c *cluster) start(i int) {
 	c.t.Helper()
 	p := testenv.Start(c.t, "--upstream="+c.service.URL, "--store=redis://"+c.relays[i].addr+"/0",
@@ -70,15 +70,15 @@ func (c *cluster) program(i int) *testenv.Program {
 	return c.slots[i].program
 }
 
-// leave has nothing new sent to a replica.
+// leave keeps new questions from a replica.
 func (c *cluster) leave(i int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.slots[i].leaving = true
 }
 
-// anywhere returns the address of some replica; for something new, one that is not about
-// to end.
+// anywhere returns the address of a random replica. New questions only go to replicas
+// that are not about to end.
 func (c *cluster) anywhere(r *rand.Rand, comesBack bool) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,7 +89,7 @@ func (c *cluster) anywhere(r *rand.Rand, comesBack bool) string {
 	}
 }
 
-// pause waits for a random time, or until nobody reads any more.
+// pause waits for a random time, at the longest until the last reader has ended.
 func (c *cluster) pause(r *rand.Rand, least, most time.Duration) {
 	select {
 	case <-time.After(least + time.Duration(r.Int64N(int64(most-least)))):
@@ -100,13 +100,13 @@ func (c *cluster) pause(r *rand.Rand, least, most time.Duration) {
 // signal sends a signal to a replica.
 func (c *cluster) signal(i int, signal syscall.Signal) { c.program(i).Signal(signal) }
 
-// follow makes one Redis the copy of another, and waits until it is.
-func (c *cluster) follow(copy, master int) {
+// follow makes one Redis the copy of another, and waits for the first copy.
+func (c *cluster) follow(replica, master int) {
 	c.t.Helper()
 	host, port, _ := strings.Cut(c.redis[master].Addr, ":")
-	c.tell(c.redis[copy], "REPLICAOF "+host+" "+port)
+	c.tell(c.redis[replica], "REPLICAOF "+host+" "+port)
 	testenv.Eventually(c.t, "Redis is copied", func() bool {
-		return strings.Contains(c.tell(c.redis[copy], "INFO replication"), "master_link_status:up")
+		return strings.Contains(c.tell(c.redis[replica], "INFO replication"), "master_link_status:up")
 	})
 }
 

@@ -1,4 +1,4 @@
-// Package chaos runs three replicas of the program over a Redis, breaks them and Redis
-// while readers follow answers, and checks that every answer arrives whole and exactly
-// once. Readers follow the rules of a browser's EventSource.
+// Package chaos tests replicas of the program that share a Redis: it injects faults while
+// readers follow answers by the rules of a browser's EventSource, and checks that every
+// answer arrives whole and exactly once.
 package chaos

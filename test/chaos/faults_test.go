@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// fault breaks something, leaves it so for a time, and repairs it.
+// fault breaks one part of the cluster for some time, and repairs the part.
 type fault func(c *cluster, r *rand.Rand)
 
-// lease is how long a replica keeps its streams that Redis does not hear of
-// (docs/redis.md), with the time until another goes on.
+// lease is the time after which another replica continues the streams of a silent one
+// (docs/redis.md).
 const lease = 7 * time.Second
 
 func replicaKilled(c *cluster, r *rand.Rand) {
@@ -89,15 +89,15 @@ func redisFull(c *cluster, r *rand.Rand) {
 	c.tell(c.redis[0], "CONFIG SET maxmemory 0")
 }
 
-// redisReadOnly makes Redis the copy of a server that is not there.
+// redisReadOnly makes Redis the copy of an unreachable server.
 func redisReadOnly(c *cluster, r *rand.Rand) {
 	c.tell(c.redis[0], "REPLICAOF 127.0.0.1 1")
 	c.pause(r, time.Second, 2*lease)
 	c.tell(c.redis[0], "REPLICAOF NO ONE")
 }
 
-// redisFailedOver has the copy take over. It may lack the last events, and may be
-// read-only at first.
+// redisFailedOver promotes the copy, which may lack the last events or be read-only at
+// first.
 func redisFailedOver(c *cluster, r *rand.Rand) {
 	from, to := c.master, 1-c.master
 	if r.IntN(2) == 0 {

@@ -21,49 +21,49 @@ import (
 
 // Times of readers.
 const (
-	answerTime = 60 * time.Second // for one answer, with all that happens on its way
-	impatience = 5 * time.Second  // of most readers, with a server that sends nothing
-	patience   = 20 * time.Second // of others
+	answerTime = 60 * time.Second // limit of one answer
+	impatience = 5 * time.Second  // of most readers, with a silent server
+	patience   = 20 * time.Second // of the other readers
 )
 
-// Ways to begin an answer.
+// Ways to ask a question.
 const (
 	byGet   = "GET"   // EventSource
 	byPost  = "POST"  // fetch, with event ids
 	byAsync = "async" // POST with respond-async, then EventSource
 )
 
-// reader follows one answer as an EventSource does: it reconnects after each stream that
-// ends and after each network error, anywhere and with the last event id; any other reply
-// than a stream with status 200 is the end.
+// reader follows one answer by the rules of an EventSource: after the end of a stream and
+// after a network error the reader reconnects to any replica, with the last event id. Any
+// reply but a stream with status 200 ends the answer.
 type reader struct {
 	cluster *cluster
 	rand    *rand.Rand
 	name    string
 	way     string
 	query   string
-	cuts    int // how often it may cut the connection yet
+	cuts    int // remaining cuts of the connection
 
-	attempt  int    // at beginning
+	attempt  int    // at asking the question
 	question string // of this attempt
-	path     string // where the stream is attached to; empty: it has not begun
+	path     string // address of the stream; empty if the question is repeated on reconnects
 	last     string // event id
 	retry    time.Duration
 	retries  int
 
 	ended   bool   // by the done event
-	refused string // the reply that ended it
-	failed  string // the error event that ended it
+	refused string // the reply that ended the answer
+	failed  string // the error event that ended the answer
 
 	reasoning, content []string
-	messages           []string       // contents of completed messages, by arrival
+	messages           []string       // completed messages, in order
 	seen               map[string]int // events by name
 
 	began   time.Time
 	journal []string
 }
 
-// newReader returns a reader with its own habits.
+// newReader returns a reader with random habits.
 func newReader(c *cluster, name string) *reader {
 	r := newRand(c.seed, "reader "+name)
 	ways := []string{byGet, byPost, byAsync}
@@ -74,7 +74,7 @@ func newReader(c *cluster, name string) *reader {
 	}
 }
 
-// run follows an answer to its end, whatever that is.
+// run follows an answer to the end.
 func (r *reader) run(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -97,8 +97,8 @@ func (r *reader) run(ctx context.Context) {
 
 func (r *reader) isOver() bool { return r.ended || r.refused != "" || r.failed != "" }
 
-// hasBegun reports whether the reader knows its stream. A browser that was cut off before
-// that asks anew, which nobody can tell from a question that is asked twice.
+// hasBegun reports whether the reader knows its stream. A browser that is cut off earlier
+// repeats the question; here the reader asks another one.
 func (r *reader) hasBegun() bool { return r.path != "" || r.last != "" }
 
 func (r *reader) begin() {
@@ -111,7 +111,7 @@ func (r *reader) note(format string, args ...any) {
 	r.journal = append(r.journal, fmt.Sprintf("%6.2fs ", time.Since(r.began).Seconds())+fmt.Sprintf(format, args...))
 }
 
-// request is what the reader sends next.
+// request returns the next request.
 func (r *reader) request(ctx context.Context, address string) (*http.Request, error) {
 	method, target, body := http.MethodGet, r.path, ""
 	switch {
@@ -140,8 +140,8 @@ func (r *reader) request(ctx context.Context, address string) (*http.Request, er
 	return req, nil
 }
 
-// connect sends one request and reads its reply as far as it comes. It returns how that
-// ended.
+// connect sends one request and reads the reply. The error describes the end of the
+// connection and is never nil.
 func (r *reader) connect(ctx context.Context, address string) error {
 	req, err := r.request(ctx, address)
 	if err != nil {
@@ -172,21 +172,21 @@ func (r *reader) connect(ctx context.Context, address string) error {
 	return r.read(res)
 }
 
-// read reads a reply.
+// read reads a reply, and returns its description as an error.
 func (r *reader) read(res *http.Response) error {
 	if res.StatusCode == http.StatusAccepted && r.way == byAsync && r.path == "" {
 		body, err := io.ReadAll(res.Body)
 		if err == nil {
 			r.path = gjson.GetBytes(body, "url").Str
-			r.retry = time.Millisecond // it attaches at once
+			r.retry = time.Millisecond // attach at once
 		}
 		return fmt.Errorf("%s: %w", res.Status, errors.Join(err, io.EOF))
 	}
 	if kind := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/event-stream") {
-		body, _ := io.ReadAll(res.Body) // what there is of it
+		body, _ := io.ReadAll(res.Body) // an error: the body is only logged
 		how := fmt.Sprintf("%s %s %s %s", res.Status, kind, res.Header.Get("Typewriter-Resume"), body)
 		if !r.hasBegun() && gjson.GetBytes(body, "code").Int() == 5032 {
-			return errors.New("passed over: " + how) // as by a load balancer
+			return errors.New("passed over: " + how) // a load balancer tries another replica
 		}
 		r.refused = how
 		return errors.New(how)
@@ -196,8 +196,8 @@ func (r *reader) read(res *http.Response) error {
 	return fmt.Errorf("%d events after %q to %q: %w", n, from, r.last, err)
 }
 
-// readEvents reads a stream by the rules of HTML, section 9.2.6: an event counts when its
-// blank line has come. It returns at the end of the answer, too.
+// readEvents reads a stream by the rules of HTML, section 9.2.6: an event counts once its
+// blank line has arrived.
 func (r *reader) readEvents(body io.Reader) (n int, err error) {
 	lines := bufio.NewReaderSize(body, 64<<10)
 	id, name, data := r.last, "", []string(nil)
@@ -234,7 +234,7 @@ func (r *reader) readEvents(body io.Reader) (n int, err error) {
 	}
 }
 
-// take takes an event.
+// take records an event.
 func (r *reader) take(name, data string) {
 	r.seen[name]++
 	e := gjson.Parse(data)
@@ -259,7 +259,7 @@ func unquote(raw string) string {
 	return raw[1 : len(raw)-1]
 }
 
-// wrong compares what was read with what the service said; empty: it is the same.
+// wrong compares the answer with the service's and returns the first difference, or "".
 func (r *reader) wrong() string {
 	want := newAnswer(r.cluster.seed, r.question)
 	for _, part := range []struct {
@@ -286,7 +286,7 @@ func (r *reader) wrong() string {
 	return ""
 }
 
-// difference tells how two texts differ.
+// difference describes the difference of two texts.
 func difference(what, got, want string) string {
 	same := 0
 	for same < min(len(got), len(want)) && got[same] == want[same] {
@@ -296,10 +296,10 @@ func difference(what, got, want string) string {
 	return fmt.Sprintf("%s has %d bytes, want %d; after %d same ones it is %q, want %q", what, len(got), len(want), same, around(got), around(want))
 }
 
-// cutConn is a connection that its client cuts after some bytes of the reply.
+// cutConn is a connection that its owner cuts after some bytes of the reply.
 type cutConn struct {
 	*net.TCPConn
-	left    int // negative: it is not cut
+	left    int // bytes until the cut; negative for no cut
 	byReset bool
 	silence time.Duration
 }
@@ -327,7 +327,7 @@ func (c *cutConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// report is the reader's story.
+// report returns the reader's journal.
 func (r *reader) report() string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s, by %s with %s:", r.question, r.way, r.query)

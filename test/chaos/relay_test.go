@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// relay stands between one replica and Redis, as a network that can be broken.
+// relay is a breakable network between one replica and Redis.
 type relay struct {
 	addr string
 
 	mu     sync.Mutex
 	target string
-	closed bool                    // nobody gets through
-	delay  time.Duration           // of each piece, at most
-	flow   chan struct{}           // closed: bytes flow
-	conns  map[*net.TCPConn]string // of both sides
+	closed bool                    // connections are refused
+	delay  time.Duration           // maximum, for each read
+	flow   chan struct{}           // closed unless the relay is stalled
+	conns  map[*net.TCPConn]string // of both sides, with their target
 	copies sync.WaitGroup
 }
 
-// startRelay relays to a target until the test's end.
+// startRelay relays connections to a target until the end of the test.
 func startRelay(t *testing.T, target string) *relay {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -82,7 +82,7 @@ func (r *relay) serve(from *net.TCPConn) {
 	r.mu.Unlock()
 }
 
-// copy copies what flows, and closes both sides when one ends.
+// copy copies bytes in one direction, and closes both sides when one ends.
 func (r *relay) copy(to, from *net.TCPConn) {
 	defer reset(to)
 	defer reset(from)
@@ -105,13 +105,13 @@ func (r *relay) copy(to, from *net.TCPConn) {
 	}
 }
 
-// reset closes a connection so that the other side gets an error.
+// reset closes a connection by RST.
 func reset(c *net.TCPConn) {
 	_ = c.SetLinger(0)
 	_ = c.Close()
 }
 
-// cut cuts all connections; no new ones come until restore.
+// cut resets all connections, and refuses new ones until restore.
 func (r *relay) cut() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,7 +126,7 @@ func (r *relay) cutAll() {
 	}
 }
 
-// stall lets no byte through until restore, though connections stay.
+// stall holds back all bytes until restore. Connections stay open.
 func (r *relay) stall() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,14 +142,14 @@ func (r *relay) resume() {
 	}
 }
 
-// slow delays each piece by a random time.
+// slow delays each read by a random time.
 func (r *relay) slow(most time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.delay = most
 }
 
-// restore ends all that is wrong.
+// restore repairs the network.
 func (r *relay) restore() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +157,7 @@ func (r *relay) restore() {
 	r.resume()
 }
 
-// moveTo leads to another server; connections to the one before are cut.
+// moveTo changes the target and resets all connections.
 func (r *relay) moveTo(target string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

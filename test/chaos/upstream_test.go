@@ -14,8 +14,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// service is an AI service in Coze's format. A chat goes on whether its stream is read or
-// not, and can be retrieved.
+// service is an AI service in Coze's format. A chat continues when its stream is cut, and
+// can be retrieved.
 type service struct {
 	*httptest.Server
 	seed uint64
@@ -24,12 +24,12 @@ type service struct {
 	chats map[string]*chat // by id
 	asked map[string]int   // chats by question
 
-	// cuts says that one stream in three is cut, at some byte behind its first event: no
-	// chat is known before.
+	// cuts makes the service cut one stream in three, at a random byte after the first
+	// event: the chat is unknown before.
 	cuts bool
 }
 
-// chat is one answer on its way.
+// chat is one answer that the service has begun.
 type chat struct {
 	*answer
 	id, question string
@@ -79,7 +79,7 @@ func (s *service) chat(w http.ResponseWriter, r *http.Request) {
 	send := func(name, data string) bool {
 		event := "event:" + name + "\ndata:" + data + "\n\n"
 		if cut >= 0 && len(event) > cut {
-			_, _ = io.WriteString(w, event[:cut]) // it is cut either way
+			_, _ = io.WriteString(w, event[:cut]) // an error: the connection is cut already
 			_ = out.Flush()
 			drop(out)
 			return false
@@ -113,7 +113,7 @@ func drop(out *http.ResponseController) {
 	_ = conn.Close()
 }
 
-// sleep waits, and reports whether the reader is still there.
+// sleep waits, and reports whether the client is still connected.
 func sleep(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -130,18 +130,18 @@ const (
 	bot          = "7476727847408700000"
 )
 
-// data is the chat as its events have it.
+// data returns the chat object of the events.
 func (c *chat) data(status string) string {
 	return fmt.Sprintf(`{"id":"%s","conversation_id":"%s","bot_id":"%s","created_at":%d,"last_error":{"code":0,"msg":""},"status":"%s","usage":{"token_count":1,"output_count":1,"input_count":0},"section_id":"%[2]s"}`,
 		c.id, conversation, bot, c.started.Unix(), status)
 }
 
-// messageID is the id of the chat's nth message.
+// messageID returns the id of the nth message.
 func (c *chat) messageID(n int) string {
 	return fmt.Sprintf("%s%02d", strings.TrimPrefix(c.id, "75"), n)
 }
 
-// delta is the nth delta.
+// delta returns the data of the nth delta.
 func (c *chat) delta(n int) string {
 	text := ""
 	if n < len(c.reasoning) {
@@ -153,7 +153,7 @@ func (c *chat) delta(n int) string {
 		c.messageID(0), conversation, bot, text, c.id)
 }
 
-// messages are the chat's messages when it has ended.
+// messages returns the messages of the ended chat.
 func (c *chat) messages() []string {
 	message := func(n int, kind, content, reasoning string) string {
 		if reasoning != "" {
@@ -172,7 +172,7 @@ func (c *chat) messages() []string {
 	return all
 }
 
-// find returns the chat that a request asks about, and whether it has ended.
+// find returns the chat named by a request, and whether the chat has ended.
 func (s *service) find(w http.ResponseWriter, r *http.Request) (c *chat, ended bool) {
 	id := r.URL.Query().Get("chat_id")
 	s.mu.Lock()
@@ -209,7 +209,7 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) {
 
 func reply(w http.ResponseWriter, data string) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":`+data+`}`) // an error: nobody reads
+	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":`+data+`}`) // an error: the client has left
 }
 
 // askedTwice returns how many questions have begun more than one chat.
