@@ -15,6 +15,6 @@ curl -sSN -X POST --get "$base/v3/chat" --data-urlencode "message=$question" | {
       esac ;;
     esac
   done
-  echo "${line:-the stream was cut}" >&2 # an error that is no stream comes without a newline
+  echo "${line:-the stream was cut}" >&2 # an error reply without a stream has no final newline
   exit 1
 }

@@ -1,5 +1,5 @@
-// Package examples has clients of the server in several languages, to copy from. Its
-// tests run each of them against the program and its stand-in.
+// Package examples contains example clients in several languages. The tests run each
+// example against the program and its built-in mock.
 package examples
 
 import (

@@ -1,4 +1,4 @@
-// fetch and a reader, in Node or a browser: node fetch.mjs 'a question'
+// fetch with a stream reader, for Node and browsers: node fetch.mjs 'a question'
 const base = process.env.BASE_URL ?? "http://127.0.0.1:8380";
 const question = process.argv[2] ?? "写一首关于秋天的诗";
 
@@ -9,11 +9,11 @@ let name, rest = "";
 while (name !== "done") {
   const { value, done } = await reader.read();
   if (done) throw new Error("the stream was cut");
-  const blocks = (rest + value).split("\n\n"); // an event may come in two reads
+  const blocks = (rest + value).split("\n\n"); // an event may span two reads
   rest = blocks.pop();
   for (const block of blocks) {
     const field = (key) => block.match(new RegExp(`^${key}:(.*)$`, "m"))?.[1];
-    name = field("event"); // none in a heartbeat
+    name = field("event"); // undefined for a heartbeat
     if (name === "conversation.message.delta") process.stdout.write(JSON.parse(field("data")).content);
     if (name === "error") throw new Error(field("data"));
   }

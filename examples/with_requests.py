@@ -13,7 +13,7 @@ name = ""
 with requests.post(base + "/v3/chat", params={"message": question}, stream=True) as reply:
     if not reply.headers["content-type"].startswith("text/event-stream"):
         sys.exit(reply.text)
-    for line in reply.iter_lines(chunk_size=None):  # None: what comes is not kept back
+    for line in reply.iter_lines(chunk_size=None):  # None: yield data as it arrives
         field, _, value = line.decode().partition(":")
         if field == "event":
             name = value

@@ -1,4 +1,3 @@
-// Package web holds the pages for people and serves them: embedded files, as they
-// stand in the folder static. It never makes a page of what somebody said, and knows none
-// of our other packages.
+// Package web serves the pages: the embedded files of the directory static, unchanged. No
+// part of a page is generated from user input.
 package web

@@ -18,29 +18,28 @@ import (
 //go:embed static
 var static embed.FS
 
-// filesPath is where the files are found that pages are made of.
+// filesPath is the path of scripts, styles and images.
 const filesPath = "/web/"
 
-// pages are the files that have a path of their own.
+// pages maps the file of each page to its path.
 var pages = map[string]string{
 	"index.html":    "/",
 	"progress.html": "/progress",
 }
 
-// policy is what a page may do: nothing but ask this server, run the scripts that lie
-// there, and build its elements one by one. A string never becomes HTML or a script
-// (Trusted Types), and no other site may show a page in a frame.
+// policy is the Content-Security-Policy of the pages: requests and scripts only from this
+// server, no HTML or scripts from strings (Trusted Types), and no framing by other sites.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// file is a response that is always the same.
+// file is a static response.
 type file struct {
 	body []byte
 	etag string
-	kind string // its media type
+	kind string // media type
 }
 
-// Register adds the pages to an engine, and what they are made of.
+// Register adds routes for the pages and their files to r.
 func Register(r *route.Engine) {
 	for at, f := range files() {
 		r.GET(at, f.serve)
@@ -48,7 +47,7 @@ func Register(r *route.Engine) {
 	}
 }
 
-// files returns the embedded files by the path at which they are served.
+// files returns the embedded files by request path.
 func files() map[string]file {
 	out := make(map[string]file)
 	err := fs.WalkDir(static, "static", func(name string, entry fs.DirEntry, err error) error {
@@ -69,12 +68,12 @@ func files() map[string]file {
 		return nil
 	})
 	if err != nil {
-		panic(err) // they are part of the program
+		panic(err) // impossible for embedded files
 	}
 	return out
 }
 
-// mediaTypes are not left to the machine's own tables, which know other names.
+// mediaTypes maps file extensions to media types, independent of the system's tables.
 var mediaTypes = map[string]string{
 	".css":  "text/css; charset=utf-8",
 	".html": "text/html; charset=utf-8",
@@ -82,8 +81,8 @@ var mediaTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// serve answers GET and HEAD. A browser asks each time whether a file has changed:
-// files of two versions never meet in one page.
+// serve answers GET and HEAD. Browsers revalidate each file, so that a page never combines
+// files of two versions.
 func (f file) serve(_ context.Context, c *app.RequestContext) {
 	header := &c.Response.Header
 	header.Set("ETag", f.etag)
@@ -100,7 +99,8 @@ func (f file) serve(_ context.Context, c *app.RequestContext) {
 	c.Response.SetBodyRaw(f.body)
 }
 
-// isKnown reports whether an If-None-Match names the file (RFC 9110, section 13.1.2).
+// isKnown reports whether an If-None-Match header matches the file (RFC 9110, section
+// 13.1.2).
 func (f file) isKnown(noneMatch string) bool {
 	for tag := range strings.SplitSeq(noneMatch, ",") {
 		tag = strings.TrimSpace(tag)

@@ -11,7 +11,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/protocol"
 )
 
-// ask asks an engine that has nothing but the pages.
+// ask sends a request to an engine with the pages only.
 func ask(method, path string, headers ...ut.Header) *protocol.Response {
 	engine := server.New()
 	Register(engine.Engine)
@@ -92,7 +92,7 @@ func TestETag(t *testing.T) {
 	}
 }
 
-// Whatever a file refers to is there, and is ours; and nothing is inline.
+// All references resolve to embedded files, all files are used, and nothing is inline.
 func TestFilesAreComplete(t *testing.T) {
 	all := files()
 	references := map[string]*regexp.Regexp{
@@ -133,7 +133,7 @@ func TestFilesAreComplete(t *testing.T) {
 	}
 }
 
-// Each text that a page names is there in both languages.
+// All texts used in pages exist in both languages.
 func TestWords(t *testing.T) {
 	all := files()
 	words := string(all["/web/i18n.js"].body)

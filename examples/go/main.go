@@ -1,5 +1,5 @@
-// Command go prints the answer to a question as it comes, with the standard library
-// alone: go run ./examples/go 'a question'.
+// Command go prints the answer to a question as it arrives, using the standard library only:
+// go run ./examples/go 'a question'.
 package main
 
 import (
@@ -22,13 +22,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer reply.Body.Close() //nolint:errcheck // it was read
+	defer reply.Body.Close() //nolint:errcheck // already read
 	if !strings.HasPrefix(reply.Header.Get("Content-Type"), "text/event-stream") {
 		why, _ := io.ReadAll(reply.Body)
 		log.Fatalf("%s", why)
 	}
 	lines := bufio.NewScanner(reply.Body)
-	lines.Buffer(nil, 8<<20) // the event that completes an answer has all of its text
+	lines.Buffer(nil, 8<<20) // the completed event contains the whole text
 	for name := ""; lines.Scan(); {
 		field, value, _ := strings.Cut(lines.Text(), ":")
 		switch {

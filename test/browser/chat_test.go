@@ -261,10 +261,10 @@ func TestProblems(t *testing.T) {
 	for _, test := range []struct{ scenario, problem, text string }{
 		{"/error-json", "you have no permission for this bot (4101)", ""},
 		{"/error-429", "too many requests, try again later (4013)", ""},
-		{"/html", "The server refused the request (status 200).", ""},
+		{"/html", "The server rejected the request (status 200).", ""},
 		{"/failed", "event interval error (5000)", "You said"},
 		{"/error-event", "the model is not available (5000)", "You said"},
-		{"/tool", "The AI asks for a tool, which this page has not got.", ""},
+		{"/tool", "The AI requested a tool that this page does not support.", ""},
 	} {
 		t.Run(test.scenario[1:], func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,7 @@ func TestStartErrors(t *testing.T) {
 		{"used admin port", []string{anyPort, "--admin-addr", taken.Addr().String()}, "cannot serve metrics on 127.0.0.1:"},
 		{"unknown flag", []string{"--nothing"}, "unknown flag --nothing"},
 		{"bad value", []string{"--max-lag", "3"}, "--max-lag"},
-		{"bad mode", []string{"--mode", "fast"}, `unknown mode "fast": want typewriter, smooth or raw`},
+		{"bad mode", []string{"--mode", "fast"}, `--mode "fast": want typewriter, smooth or raw`},
 		{"unreachable upstream", []string{anyPort, "--upstream", closed}, "cannot reach upstream " + closed},
 		{"unknown upstream", []string{anyPort, "--upstream", "http://nowhere.invalid"}, "cannot reach upstream http://nowhere.invalid"},
 		{"upstream without scheme", []string{"--upstream", "api.coze.com"}, `--upstream "api.coze.com": want a URL`},

@@ -29,14 +29,14 @@ var (
 	errOutput     = fmt.Errorf("%w: its HTML exceeds %d bytes", ErrTooLong, maxOutputBytes)
 )
 
-// budget is the part of the bounds that the parsing of one text has not used yet.
+// budget holds the remaining bounds while one text is parsed.
 type budget struct {
 	cells, references int
 
 	err error // the first bound that was exceeded
 }
 
-// budgetKey names the *budget in the parser's context.
+// budgetKey is the key of the *budget in the parser's context.
 var budgetKey = parser.NewContextKey()
 
 func budgetOf(state parser.Context) *budget { return state.Get(budgetKey).(*budget) }
@@ -73,7 +73,7 @@ func (b *budget) spendReferences(links []ast.Node) bool {
 }
 
 // paddedCells returns how many empty cells a paragraph gets at most if it becomes a
-// table: any delimiter row may be the one that decides the number of columns.
+// table. Any possible delimiter row may determine the number of columns.
 func paddedCells(paragraph *text.Segments, source []byte) int {
 	n := paragraph.Len()
 	cells := make([]int, n) // by line
@@ -94,15 +94,15 @@ func paddedCells(paragraph *text.Segments, source []byte) int {
 	return most
 }
 
-// countCells returns the number of cells of a table row. A mark at either end delimits
-// none.
+// countCells returns the number of cells of a table row. A leading or trailing bar does not
+// start a cell.
 func countCells(row []byte) int {
 	row = bytes.TrimPrefix(row, []byte("|"))
 	row = bytes.TrimSuffix(row, []byte("|"))
 	return bytes.Count(row, []byte("|")) + 1
 }
 
-// mayDelimit reports whether a line may be the one between a table's header and its rows.
+// mayDelimit reports whether a line may be the delimiter row of a table.
 func mayDelimit(line []byte) bool {
 	for _, b := range line {
 		if !util.IsSpace(b) && b != '|' && b != ':' && b != '-' {
@@ -112,8 +112,8 @@ func mayDelimit(line []byte) bool {
 	return bytes.IndexByte(line, '-') >= 0
 }
 
-// tables is GFM's table extension within the bound of padded cells. The priorities are
-// those of goldmark's own extension.
+// tables is GFM's table extension with a bound of padded cells. The priorities equal those of
+// goldmark's own extension.
 type tables struct{}
 
 // Extend implements [goldmark.Extender].
@@ -128,7 +128,7 @@ func (tables) Extend(m goldmark.Markdown) {
 	)))
 }
 
-// tableTransformer makes tables of paragraphs, as long as the budget lasts.
+// tableTransformer converts paragraphs to tables within the budget.
 type tableTransformer struct{ parser.ParagraphTransformer }
 
 // Transform implements [parser.ParagraphTransformer].
@@ -138,7 +138,7 @@ func (t tableTransformer) Transform(paragraph *ast.Paragraph, reader text.Reader
 	}
 }
 
-// limitedBuffer collects HTML. A write beyond maxOutputBytes fails.
+// limitedBuffer collects HTML. Writes beyond maxOutputBytes fail.
 type limitedBuffer struct{ html []byte }
 
 // Write implements [io.Writer].

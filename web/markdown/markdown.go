@@ -1,6 +1,6 @@
-// Package markdown turns the Markdown of an AI, whom nobody can trust, into a piece of
-// HTML that is safe in a page: it has no scripts, no styles, nothing that is loaded,
-// and only links that a reader may follow. It never lets HTML through.
+// Package markdown converts untrusted Markdown of an AI to HTML that is safe to embed in a
+// page: without scripts, styles, loaded resources or unsafe links. HTML in the source is
+// escaped.
 package markdown
 
 import (
@@ -21,8 +21,8 @@ import (
 	"github.com/yuin/goldmark/util"
 )
 
-// Bounds of a text, in bytes. What grows with the square of a length, as the search for
-// the ends of links does, grows within a stretch without a blank line.
+// Bounds of the source, in bytes. Parsing takes quadratic time in the length of a stretch
+// without a blank line, for example to find the ends of links.
 const (
 	MaxBytes   = 128 << 10
 	maxStretch = 16 << 10
@@ -33,13 +33,12 @@ var ErrTooLong = errors.New("text is too long")
 
 var errSource = fmt.Errorf("%w: want at most %d bytes, and at most %d without a blank line", ErrTooLong, MaxBytes, maxStretch)
 
-// lineAttribute is on each top-level element that can have it: the number of the line
-// of the source, from 0, where it begins.
+// lineAttribute is the attribute of top-level elements with their first line in the source,
+// counted from 0.
 const lineAttribute = "data-line"
 
-// converter knows GFM's tables, strikethrough and bare links. It has no parsers for
-// HTML, so that tags are text like any other. A newline is one in the page, too, as it
-// was while the text was typed.
+// converter supports GFM's tables, strikethrough and bare links. Without parsers for HTML,
+// tags are plain text. Newlines are hard breaks, as in the text during typing.
 var converter = goldmark.New(
 	goldmark.WithParser(parser.NewParser(
 		parser.WithBlockParsers(without(parser.DefaultBlockParsers(), parser.NewHTMLBlockParser())...),
@@ -78,7 +77,7 @@ func HTML(source []byte) ([]byte, error) {
 	return out.html, nil
 }
 
-// longestStretch is the size of the largest piece of a text without a blank line.
+// longestStretch returns the size of the largest part of source without a blank line.
 func longestStretch(source []byte) int {
 	longest, stretch := 0, 0
 	for line := range bytes.Lines(source) {
@@ -91,8 +90,8 @@ func longestStretch(source []byte) int {
 	return longest
 }
 
-// transformer makes links safe, and images links: a page that loads an image tells its
-// server who reads the answer.
+// transformer removes unsafe links and replaces images by links. Loading an image would
+// reveal the reader to its server.
 type transformer struct{}
 
 // Transform implements [parser.ASTTransformer].
@@ -103,7 +102,7 @@ func (transformer) Transform(doc *ast.Document, reader text.Reader, state parser
 	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		switch n.(type) {
 		case *ast.Link, *ast.Image, *ast.AutoLink:
-			if !entering { // the inner ones first
+			if !entering { // inner nodes first
 				found = append(found, n)
 			}
 		}
@@ -132,7 +131,7 @@ func (transformer) Transform(doc *ast.Document, reader text.Reader, state parser
 	}
 }
 
-// number tells of each top-level block at which line it begins.
+// number sets the lineAttribute of top-level blocks.
 func number(doc *ast.Document, source []byte) {
 	line, from := 0, 0
 	for block := doc.FirstChild(); block != nil; block = block.NextSibling() {
@@ -141,7 +140,7 @@ func number(doc *ast.Document, source []byte) {
 			leaf = leaf.FirstChild()
 		}
 		if leaf.Lines().Len() == 0 {
-			continue // it is not known
+			continue // unknown position
 		}
 		at := leaf.Lines().At(0).Start
 		if at < from {
@@ -153,14 +152,14 @@ func number(doc *ast.Document, source []byte) {
 	}
 }
 
-// mark has a link open a page that does not know where its reader came from.
+// mark makes a link open a new page without a referrer.
 func mark(link ast.Node) {
 	link.SetAttributeString("rel", "noopener noreferrer nofollow")
 	link.SetAttributeString("target", "_blank")
 }
 
-// linkImage replaces an image by a link to it, or by its description where that is not
-// possible.
+// linkImage replaces an image by a link to its address, or by its description if the address
+// is unsafe or the image is part of a link.
 func linkImage(image *ast.Image) {
 	inLink := false
 	for n := image.Parent(); n != nil; n = n.Parent() {
@@ -187,7 +186,7 @@ func linkImage(image *ast.Image) {
 
 func replace(n, by ast.Node) { n.Parent().ReplaceChild(n.Parent(), n, by) }
 
-// unwrap leaves of a node only what is in it.
+// unwrap replaces a node by its children.
 func unwrap(n ast.Node) {
 	parent := n.Parent()
 	for child := n.FirstChild(); child != nil; child = n.FirstChild() {
@@ -196,8 +195,7 @@ func unwrap(n ast.Node) {
 	parent.RemoveChild(parent, n)
 }
 
-// isSafe reports whether a reader may be offered a link to a destination, which is
-// given as it stands in the source.
+// isSafe reports whether a link may have the destination, as written in the source.
 func isSafe(destination []byte) bool {
 	resolved := string(util.URLEscape(destination, true)) // as the renderer does
 	if strings.HasPrefix(resolved, "#") {

@@ -1,28 +1,28 @@
-// An answer in the page: its thoughts, its messages, and what can be done with it.
+// An answer in the page: reasoning, messages, tools and suggestions.
 
 import { copy } from "./copy.js";
 import { hide, icon, make } from "./dom.js";
 import { say } from "./i18n.js";
 import { format } from "./markdown.js";
-import { Settler } from "./settle.js";
+import { Announcer } from "./announcer.js";
 import { Typist } from "./typist.js";
 
 export class Answer {
-  #follower; #settler;
-  #message = null; // the one that is being typed
+  #follower; #announcer;
+  #message = null; // the message being typed
   #messages = [];
   #thoughts = null;
 
   constructor(follower, region) {
     this.#follower = follower;
-    this.#settler = new Settler(region);
+    this.#announcer = new Announcer(region);
     this.body = make("div", { className: "messages" });
     this.tools = make("div", { className: "tools", hidden: true });
     this.element = make("article", { className: "answer" }, this.body, this.tools);
     this.element.setAttribute("aria-label", say("answer"));
   }
 
-  // text is all that was said, as it came.
+  // text is the whole answer in Markdown.
   get text() {
     return this.#messages.map(m => m.typist.text).join("\n\n");
   }
@@ -38,7 +38,7 @@ export class Answer {
     this.#message.typist.write(text);
   }
 
-  // complete ends a message, whose text is known if it was told in full.
+  // complete ends a message. text is the whole message, needed only if no deltas came.
   complete(text = "") {
     if (!this.#message && text) this.write(text);
     this.#endThoughts();
@@ -46,23 +46,23 @@ export class Answer {
     this.#message = null;
     if (!message) return;
     message.typist.flush();
-    this.#settler.end();
+    this.#announcer.end();
     message.place.classList.remove("typed");
     this.#show(message);
   }
 
-  // end leaves the answer as it is. A problem is told below it.
+  // end finishes the answer, with an optional error message below.
   end(problem) {
     this.#endThoughts();
     this.#message?.typist.flush();
-    this.#settler.end();
+    this.#announcer.end();
     this.#message?.place.classList.remove("typed");
     if (problem) this.body.append(make("p", { className: "problem", textContent: problem }));
     if (this.text) this.#addTools();
     this.#follower.follow();
   }
 
-  // show has a message that is complete shown formatted. If it cannot be, it stays.
+  // show replaces a complete message by its formatted version, if the server can format it.
   async #show(message) {
     const formatted = await format(message.typist.text);
     if (!formatted || !message.place.isConnected) return;
@@ -73,7 +73,7 @@ export class Answer {
     const place = make("div", { className: "text plain typed" });
     this.body.append(place);
     const typist = new Typist(place, added => {
-      this.#settler.add(added);
+      this.#announcer.add(added);
       this.#follower.follow();
     });
     const message = { place, typist };
@@ -104,7 +104,7 @@ export class Answer {
     this.tools.hidden = false;
   }
 
-  // suggest offers a question; ask is called with it.
+  // suggest shows a follow-up question. A click calls ask(question).
   suggest(question, ask) {
     if (!this.suggestions) {
       this.suggestions = make("div", { className: "suggestions" });
@@ -118,8 +118,8 @@ export class Answer {
     this.#follower.follow();
   }
 
-  // outdate takes the suggestions away, since the conversation has gone on.
-  outdate(heir) {
+  // hideSuggestions hides the suggestions when the conversation continues.
+  hideSuggestions(heir) {
     if (this.suggestions) hide(this.suggestions, heir);
   }
 }

@@ -1,10 +1,10 @@
-// Requests to our server, with the reader's API key if it wants one.
+// Requests to the server, with the user's API key if required.
 
 import { say } from "./i18n.js";
 
 const keyName = "typewriter.key";
 
-// apiKey returns the key that the reader has given in this tab, or "".
+// apiKey returns the key entered in this tab, or "".
 export function apiKey() {
   return sessionStorage.getItem(keyName) ?? "";
 }
@@ -13,38 +13,37 @@ export function setAPIKey(key) {
   sessionStorage.setItem(keyName, key);
 }
 
-// headers returns a request's headers: some, and the key.
+// headers adds the key to the headers of a request.
 export function headers(some = {}) {
   return apiKey() ? { ...some, Authorization: `Bearer ${apiKey()}` } : some;
 }
 
-// Refused is an answer that is not the one asked for; its message is for the reader.
-export class Refused extends Error {
+// RequestError is an unexpected reply. The message is shown to the user.
+export class RequestError extends Error {
   constructor(status, message) {
-    super(message || say("refused", { status }));
+    super(message || say("rejected", { status }));
     this.status = status;
   }
 }
 
-// start has the server begin something without a reader, and returns the URL of its
-// stream.
+// start starts a stream at the server without reading it, and returns its URL.
 export async function start(path, { body, type, signal }) {
-  let answer;
+  let response;
   try {
-    answer = await fetch(path, { method: "POST", headers: headers({ Prefer: "respond-async", "Content-Type": type }), body, signal });
+    response = await fetch(path, { method: "POST", headers: headers({ Prefer: "respond-async", "Content-Type": type }), body, signal });
   } catch (cause) {
     if (signal.aborted) throw cause;
-    throw new Refused(0, say("unreachable"));
+    throw new RequestError(0, say("unreachable"));
   }
-  const said = await answer.json().catch(() => ({}));
-  if (answer.status !== 202) {
-    throw new Refused(answer.status, said.msg && `${said.msg} (${said.code})`);
+  const reply = await response.json().catch(() => ({}));
+  if (response.status !== 202) {
+    throw new RequestError(response.status, reply.msg && `${reply.msg} (${reply.code})`);
   }
-  return said.url;
+  return reply.url;
 }
 
-// act does something with a stream: it is skipped (POST .../skip) or stopped (DELETE).
-// Whether that worked shows in the stream.
-export async function act(method, path) {
+// command skips (POST .../skip) or stops (DELETE) a stream. Errors are ignored: the stream
+// shows the result.
+export async function command(method, path) {
   await fetch(path, { method, headers: headers(), keepalive: true }).catch(() => {});
 }

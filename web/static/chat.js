@@ -1,4 +1,4 @@
-// The page of the chat: its controls, and the conversation.
+// The chat page: controls and conversation.
 
 import { Answer } from "./answer.js";
 import { byId, hide, make } from "./dom.js";
@@ -11,23 +11,23 @@ import { Turn } from "./turn.js";
 translate();
 
 const [question, send, skip, state] = ["question", "send", "skip", "state"].map(byId);
-const [log, settled, scroller, welcome] = ["log", "settled", "scroller", "welcome"].map(byId);
+const [log, announcements, scroller, welcome] = ["log", "announcements", "scroller", "welcome"].map(byId);
 const follower = new Follower(scroller, byId("latest"));
 const tempo = new Tempo();
 
-let conversation = ""; // its id, once the service has told it
+let conversation = ""; // id, once known
 let turn = null;
 let answer = null;
 
-// ask asks a question, unless an answer is still being typed.
+// ask sends a question, unless an answer is still being typed.
 function ask(text) {
   if (turn && !turn.isOver) return;
-  answer?.outdate(scroller);
+  answer?.hideSuggestions(scroller);
   hide(welcome, scroller);
-  settled.replaceChildren();
+  announcements.replaceChildren();
   const asked = make("article", { className: "question" }, make("div", { className: "text plain", textContent: text }));
   asked.setAttribute("aria-label", say("you"));
-  const mine = answer = new Answer(follower, settled);
+  const mine = answer = new Answer(follower, announcements);
   const entry = make("section", { className: "turn" }, asked, mine.element);
   log.append(entry);
   follower.toEnd();
@@ -43,7 +43,7 @@ function ask(text) {
   turn.ask(text, conversation, tempo.value);
 }
 
-// show says in words what is going on, and offers what can be done about it.
+// show displays the state and the matching controls.
 function show(name) {
   state.textContent = say(name);
   state.dataset.state = name;
@@ -55,14 +55,14 @@ function show(name) {
   else if (name === "typing" || name === "thinking") skip.hidden = skipped === turn;
 }
 
-let skipped = null; // the turn that was
+let skipped = null; // the turn that was skipped last
 
 function newChat() {
   const old = turn;
   [turn, answer, conversation] = [null, null, ""];
   old?.stop();
   log.replaceChildren();
-  settled.replaceChildren();
+  announcements.replaceChildren();
   welcome.hidden = false;
   follower.toEnd();
   show("ready");

@@ -1,11 +1,11 @@
-// Copying a text, with a word that it has been done.
+// Copying text to the clipboard, with feedback in the button.
 
 import { say } from "./i18n.js";
 
 const shown = 2000; // ms
 
-// copy puts a text on the clipboard. Where a page may not, since it did not come over
-// a safe connection, it selects what shows the text.
+// copy writes text to the clipboard. Without clipboard access, on insecure connections, it
+// selects the element that shows the text.
 export async function copy(button, text, shows) {
   const label = button.lastElementChild;
   try {

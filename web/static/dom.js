@@ -1,4 +1,4 @@
-// Elements, made one by one: no string ever becomes HTML.
+// DOM helpers. Elements are created one by one, never from HTML strings.
 
 // byId returns an element of the page.
 export function byId(id) {
@@ -12,12 +12,12 @@ export function make(name, properties = {}, ...children) {
   return element;
 }
 
-// icon returns one of the pictures of the folder icons.
+// icon returns an element with an icon of the directory icons.
 export function icon(name) {
   return make("span", { className: `icon ${name}` });
 }
 
-// hide takes an element away. If it has the focus, that goes to another.
+// hide hides an element and moves its focus, if any, to heir.
 export function hide(element, heir) {
   const focused = element.contains(document.activeElement);
   element.hidden = true;

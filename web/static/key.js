@@ -1,9 +1,9 @@
-// The field for an API key, which is there only when the server has asked for one.
+// The form for an API key, shown when the server requires one.
 
 import { setAPIKey } from "./api.js";
 import { byId, hide } from "./dom.js";
 
-// askForKey shows the field, and calls again() once the reader has given a key.
+// askForKey shows the form, and calls again() after a key is entered.
 export function askForKey(again, heir) {
   const [form, field] = [byId("key"), byId("key-value")];
   form.hidden = false;

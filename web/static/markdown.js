@@ -1,10 +1,9 @@
-// Markdown as formatted text. Our server makes HTML of it that is safe; here it is
-// built once more, of nothing but what is known, and no string is given to an HTML
-// parser of the page (the page's policy forbids that).
+// Formatting of Markdown. The server converts Markdown to safe HTML. The page copies only
+// known elements of the result, and never parses HTML strings (its policy forbids that).
 
 import { headers } from "./api.js";
 
-// known are the elements that there may be, and their attributes.
+// known lists the allowed elements and their attributes.
 const known = {
   A: ["href", "title"], BLOCKQUOTE: [], BR: [], CODE: [], DEL: [], EM: [], HR: [], LI: [], OL: ["start"], P: [], PRE: [], STRONG: [],
   H1: [], H2: [], H3: [], H4: [], H5: [], H6: [], UL: [],
@@ -13,7 +12,7 @@ const known = {
 
 const safeLink = /^(https?:\/\/|mailto:|#)/i;
 
-// format returns the elements for a text, or null if the server made none.
+// format returns the elements for a text, or null if the server cannot convert the text.
 export async function format(text) {
   const made = await convert(text);
   if (!made) return null;
@@ -22,8 +21,8 @@ export async function format(text) {
   return out;
 }
 
-// convert has the server make a document of a text, which lives in no window: nothing
-// in it is run or loaded.
+// convert returns the server's HTML as a document without a window, in which nothing is
+// executed or loaded.
 function convert(text) {
   return new Promise(resolve => {
     const request = new XMLHttpRequest();

@@ -1,6 +1,6 @@
-// The page of a job whose progress can be seen: the summary of a text.
+// The progress page: summarizes a text and shows the progress of the job.
 
-import { act, Refused, start } from "./api.js";
+import { command, RequestError, start } from "./api.js";
 import { copy } from "./copy.js";
 import { byId, hide } from "./dom.js";
 import { lang, say, translate } from "./i18n.js";
@@ -12,11 +12,11 @@ translate();
 
 const [text, send, state] = ["text", "send", "state"].map(byId);
 const [job, bar, fill, message, percent] = ["job", "progress", "fill", "message", "percent"].map(byId);
-const [outcome, result, settled] = ["outcome", "result", "settled"].map(byId);
+const [outcome, result, announcements] = ["outcome", "result", "announcements"].map(byId);
 
-let current = null; // the run that is shown
+let current = null; // the displayed run
 
-// Run is one job.
+// Run is one summary job.
 class Run {
   #abort = new AbortController();
   #stream; #url;
@@ -42,23 +42,23 @@ class Run {
   stop() {
     if (this.isOver) return;
     this.#abort.abort();
-    if (this.#url) act("DELETE", this.#url);
+    if (this.#url) command("DELETE", this.#url);
     this.#end("stopped");
   }
 
-  #receive(told) {
-    advance(told.progress, told.message);
-    switch (told.status) {
+  #receive(update) {
+    advance(update.progress, update.message);
+    switch (update.status) {
       case "processing":
         show("working", this);
         break;
       case "done":
-        this.result = told.result;
+        this.result = update.result;
         this.#end("done");
         showResult(this);
         break;
       case "error":
-        this.#fail(new Refused(0, told.message));
+        this.#fail(new RequestError(0, update.message));
     }
   }
 
@@ -75,7 +75,7 @@ class Run {
   }
 }
 
-// advance moves the bar.
+// advance updates the progress bar and its message.
 function advance(progress, said) {
   message.textContent = said;
   percent.textContent = Math.floor(progress) + "%";
@@ -90,9 +90,9 @@ function show(name, run) {
   send.textContent = say(run && !run.isOver ? "stop" : "summarize");
 }
 
-// showResult shows the result as text, and formatted as soon as that is made.
+// showResult shows the result as plain text, then formatted.
 async function showResult(run) {
-  result.textContent = settled.textContent = run.result;
+  result.textContent = announcements.textContent = run.result;
   result.className = "text plain";
   outcome.hidden = false;
   const formatted = await format(run.result);
@@ -108,7 +108,7 @@ function begin() {
     return;
   }
   hide(outcome, send);
-  settled.textContent = "";
+  announcements.textContent = "";
   job.hidden = false;
   advance(0, "");
   current = new Run();

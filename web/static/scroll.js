@@ -1,6 +1,6 @@
-// The scrolling of text that grows: it follows the end, unless the reader has gone up.
+// Scrolling of growing text: follows the end unless the user has scrolled up.
 
-// near is how close to the end, in pixels, is at the end.
+// near is the distance in pixels that still counts as the end.
 const near = 48;
 
 export class Follower {
@@ -8,7 +8,7 @@ export class Follower {
   #following = true;
   #top = 0;
 
-  // The button, which goes to the end, is shown while there is text below.
+  // The button scrolls to the end, and is visible while there is text below.
   constructor(scroller, button) {
     [this.#scroller, this.#button] = [scroller, button];
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -18,13 +18,13 @@ export class Follower {
     });
   }
 
-  // follow is to be called when text was added.
+  // follow must be called after text was added.
   follow() {
     if (this.#following) this.toEnd();
     else this.#button.hidden = this.#isNearEnd();
   }
 
-  // toEnd goes to the end and follows it from now on.
+  // toEnd scrolls to the end and follows it.
   toEnd() {
     this.#following = true;
     this.#button.hidden = true;
@@ -32,8 +32,8 @@ export class Follower {
     this.#top = this.#scroller.scrollTop;
   }
 
-  // swap puts formatted text into the place of the text it was made of. What the reader
-  // looks at stays where it is: the block that begins last above the upper edge.
+  // swap replaces plain text by its formatted version without moving the visible text: the
+  // last block that starts above the upper edge keeps its position.
   swap(place, text, formatted) {
     if (this.#following) {
       place.replaceWith(formatted);
@@ -58,7 +58,7 @@ export class Follower {
     this.#top = this.#scroller.scrollTop;
   }
 
-  // The reader goes up: it is no longer followed. Text that grows does not.
+  // Scrolling up stops following. Growing text never scrolls up.
   #scrolled() {
     const up = this.#scroller.scrollTop < this.#top;
     this.#top = this.#scroller.scrollTop;
@@ -73,8 +73,8 @@ export class Follower {
   }
 }
 
-// lastAbove returns the last of the formatted blocks whose line begins above the edge
-// while it is still plain text, and where.
+// lastAbove returns the last formatted block whose line starts above the edge in the plain
+// text, and the position of that line.
 function lastAbove(edge, place, text, formatted) {
   let kept = null;
   const starts = lineStarts(text);
@@ -92,7 +92,7 @@ function lineStarts(text) {
   return starts;
 }
 
-// topOf returns where the character at an offset of typed text is.
+// topOf returns the position of the character at an offset of the plain text.
 function topOf(place, offset) {
   for (const { firstChild: node } of place.children) {
     if (offset < node.length) {

@@ -1,17 +1,16 @@
-// A stream of our server's, followed to its end over as many connections as that takes.
+// A stream of the server, followed to its end over several connections if necessary.
 
-import { apiKey, headers, Refused } from "./api.js";
+import { apiKey, headers, RequestError } from "./api.js";
 import { say } from "./i18n.js";
 
-// An EventSource gives up for good at any answer but 200: a server in between that
-// could not reach ours for a moment is enough. So it is asked again, so often and after
-// such a pause, which grows.
-const mostTries = 6;
+// Retries, with a linear backoff in ms. An EventSource gives up for good at any status but
+// 200, even at a temporary 502 of a reverse proxy.
+const maxTries = 6;
 const pause = 1000;
 
-// Stream follows a URL. It calls on.event(name, data) for each event with one of the
-// names, on.reconnecting() when the connection is lost, and on.lost(error) when the
-// stream cannot be had any more. After close it calls nothing.
+// Stream follows a URL. It calls on.event(name, data) for each event with one of the names,
+// on.reconnecting() after a lost connection, and on.lost(error) when the stream is gone or
+// unreachable. After close(), it makes no calls.
 export class Stream {
   #url; #names; #on; #source;
   #last = "";
@@ -20,7 +19,7 @@ export class Stream {
 
   constructor(url, names, on) {
     [this.#url, this.#names, this.#on] = [new URL(url, location), names, on];
-    if (apiKey()) this.#url.searchParams.set("api_key", apiKey()); // it can send no header
+    if (apiKey()) this.#url.searchParams.set("api_key", apiKey()); // an EventSource cannot send headers
     this.#open();
   }
 
@@ -32,7 +31,7 @@ export class Stream {
   #open() {
     this.#source = new EventSource(this.#url);
     for (const name of this.#names) this.#source.addEventListener(name, e => this.#receive(e));
-    // An event of the stream may be named so, too, but has data.
+    // Error events of the stream have data, unlike those of EventSource itself.
     this.#source.addEventListener("error", e => "data" in e ? this.#receive(e) : this.#interrupted());
   }
 
@@ -48,39 +47,39 @@ export class Stream {
     if (this.#source.readyState === EventSource.CLOSED) this.#diagnose();
   }
 
-  // diagnose finds out why an EventSource has given up, which does not say so itself.
+  // diagnose requests the status that made the EventSource give up, and reopens it if possible.
   async #diagnose() {
     if (this.#last) this.#url.searchParams.set("lastEventId", this.#last);
-    while (this.#tries < mostTries) {
+    while (this.#tries < maxTries) {
       await new Promise(resolve => setTimeout(resolve, pause * this.#tries++));
       if (this.#closed) return;
-      const status = await this.#ask();
+      const status = await this.#status();
       if (this.#closed) return;
       switch (true) {
         case status === 200:
           this.#open();
           return;
         case status === 204:
-          this.#on.lost(new Refused(status, say("gone")));
+          this.#on.lost(new RequestError(status, say("gone")));
           return;
         case status >= 400 && status < 500 && status !== 429:
-          this.#on.lost(new Refused(status));
+          this.#on.lost(new RequestError(status));
           return;
       }
     }
-    this.#on.lost(new Refused(0, say("unreachable")));
+    this.#on.lost(new RequestError(0, say("unreachable")));
   }
 
-  // ask returns the status of the stream's URL, 0 if there is none.
-  async #ask() {
-    const enough = new AbortController();
+  // status returns the status of the stream's URL, or 0 if the server is unreachable.
+  async #status() {
+    const abort = new AbortController();
     try {
-      const answer = await fetch(this.#url, { headers: headers(), signal: enough.signal });
-      return answer.status;
+      const response = await fetch(this.#url, { headers: headers(), signal: abort.signal });
+      return response.status;
     } catch {
       return 0;
     } finally {
-      enough.abort();
+      abort.abort();
     }
   }
 }

@@ -1,11 +1,11 @@
-// The controls of mode and speed, which act on the next answer.
+// The controls of mode and speed, which apply to the next answer.
 
 import { byId } from "./dom.js";
 
 const stored = "typewriter.tempo";
 
-// Tempo keeps what was chosen, for the next visit. Whoever wants little motion gets
-// text as it comes, and can still choose otherwise for this one.
+// Tempo stores the selection for the next visit. Users who prefer reduced motion start with
+// raw mode, and can change it for the current visit.
 export class Tempo {
   #mode = byId("mode");
   #speed = byId("speed");
@@ -23,7 +23,7 @@ export class Tempo {
     }
   }
 
-  // value is what is chosen, as the server's parameters.
+  // value returns the selection as parameters of the server.
   get value() {
     return { mode: this.#mode.value, speed: this.#speed.value };
   }

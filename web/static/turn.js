@@ -1,6 +1,6 @@
 // One question and its answer, from the request to the end of the stream.
 
-import { act, Refused, start } from "./api.js";
+import { command, RequestError, start } from "./api.js";
 import { say } from "./i18n.js";
 import { Stream } from "./stream.js";
 
@@ -14,9 +14,9 @@ const events = {
   unnamed: "message",
 };
 
-// Turn asks a question. It calls on.state(name, problem) when the state changes: to
-// connecting, thinking, typing, reconnecting, and at last done, stopped or error; and
-// on.conversation(id), on.suggestion(text), on.keyWanted().
+// Turn sends a question. It calls on.state(name) when the state changes to connecting,
+// thinking, typing, reconnecting, and finally done, stopped or error; and on.conversation(id),
+// on.suggestion(text) and on.keyWanted().
 export class Turn {
   #answer; #on; #stream; #url;
   #abort = new AbortController();
@@ -30,8 +30,8 @@ export class Turn {
     return ["done", "stopped", "error"].includes(this.#state);
   }
 
-  // ask begins. The question may be of any length; an answer in JSON tells what is wrong
-  // with it, which an EventSource would keep to itself.
+  // ask starts the turn with a POST: questions have no length limit, and errors have a JSON
+  // body, which an EventSource does not expose.
   async ask(question, conversation, tempo) {
     this.#change("connecting");
     try {
@@ -42,7 +42,7 @@ export class Turn {
       return;
     }
     if (this.isOver) {
-      act("DELETE", this.#url);
+      command("DELETE", this.#url);
       return;
     }
     this.#stream = new Stream(this.#url + "?" + new URLSearchParams(tempo), Object.values(events), {
@@ -52,17 +52,17 @@ export class Turn {
     });
   }
 
-  // stop ends the answer here and upstream.
+  // stop ends the answer here and at the AI service.
   stop() {
     if (this.isOver) return;
     this.#abort.abort();
-    if (this.#url) act("DELETE", this.#url);
+    if (this.#url) command("DELETE", this.#url);
     this.#end("stopped");
   }
 
-  // skip has what waits typed at once.
+  // skip makes the server send the backlog immediately.
   skip() {
-    if (this.#url) act("POST", this.#url + "/skip");
+    if (this.#url) command("POST", this.#url + "/skip");
   }
 
   #receive(name, data) {
@@ -71,49 +71,49 @@ export class Turn {
       this.#end("done");
       return;
     }
-    let told;
+    let payload;
     try {
-      told = JSON.parse(data);
+      payload = JSON.parse(data);
     } catch {
-      return; // what is not understood passes
+      return; // unknown events are ignored
     }
     switch (name) {
       case events.created:
-        this.#on.conversation(told.conversation_id ?? "");
+        this.#on.conversation(payload.conversation_id ?? "");
         break;
       case events.delta:
-        this.#write(told);
+        this.#write(payload);
         break;
       case events.completed:
-        this.#complete(told);
+        this.#complete(payload);
         break;
       case events.wantsTool:
-        this.#fail(new Refused(0, say("toolWanted")));
+        this.#fail(new RequestError(0, say("toolWanted")));
         break;
       case events.failed:
-        this.#fail(failure(told.last_error ?? {}));
+        this.#fail(failure(payload.last_error ?? {}));
         break;
       case "error":
-        this.#fail(failure(told));
+        this.#fail(failure(payload));
     }
   }
 
-  #write(told) {
-    if (!isText(told)) return;
-    if (told.reasoning_content) {
+  #write(payload) {
+    if (!isText(payload)) return;
+    if (payload.reasoning_content) {
       this.#change("thinking");
-      this.#answer.think(told.reasoning_content);
+      this.#answer.think(payload.reasoning_content);
     }
-    if (told.content) {
+    if (payload.content) {
       this.#change("typing");
-      this.#answer.write(told.content);
+      this.#answer.write(payload.content);
     }
   }
 
-  #complete(told) {
-    const type = told.type ?? "answer";
-    if (type === "answer" && isText(told)) this.#answer.complete(told.content);
-    if (type === "follow_up") this.#on.suggestion(told.content);
+  #complete(payload) {
+    const type = payload.type ?? "answer";
+    if (type === "answer" && isText(payload)) this.#answer.complete(payload.content);
+    if (type === "follow_up") this.#on.suggestion(payload.content);
   }
 
   #fail(problem) {
@@ -134,11 +134,11 @@ export class Turn {
   }
 }
 
-// isText tells text from cards and the like, whose content is not for reading.
-function isText(told) {
-  return (told.content_type ?? "text") === "text";
+// isText distinguishes text from cards and other content types.
+function isText(payload) {
+  return (payload.content_type ?? "text") === "text";
 }
 
 function failure({ code, msg }) {
-  return new Refused(0, msg ? (code ? `${msg} (${code})` : msg) : say("failed"));
+  return new RequestError(0, msg ? (code ? `${msg} (${code})` : msg) : say("failed"));
 }

@@ -1,11 +1,10 @@
-// Text that grows in the page: however fast it comes, it is written once a frame.
+// Growing text in the page, written at most once per frame.
 
-// blockLength is how many characters a block has before a new one begins, at the next
-// newline: so only the last few lines are laid out again when text is added.
+// blockLength is the number of characters after which a newline starts a new block, so that
+// added text causes a layout of the last lines only.
 const blockLength = 1000;
 
-// Typist writes into an element. Text stays text, newlines too. It calls drawn(added)
-// after it has written.
+// Typist appends plain text to an element, and calls drawn(added) after each write.
 export class Typist {
   text = "";
   #place; #drawn; #node;
@@ -22,7 +21,7 @@ export class Typist {
     this.#frame ||= requestAnimationFrame(() => this.flush());
   }
 
-  // flush writes what waits at once.
+  // flush writes pending text immediately.
   flush() {
     cancelAnimationFrame(this.#frame);
     const added = this.#pending;
@@ -36,7 +35,7 @@ export class Typist {
     this.#drawn(added);
   }
 
-  // room returns how much of a text still goes into the last block.
+  // room returns the length of the part of text that belongs to the last block.
   #room(text) {
     const filled = this.#node?.length ?? 0;
     const end = text.indexOf("\n", Math.max(0, blockLength - filled));

@@ -1,16 +1,16 @@
-// What a screen reader says: sentences that are finished, and never characters.
+// Announcements for screen readers: whole sentences instead of characters.
 
-// finished matches a text up to the end of its last sentence.
+// finished matches a text up to the end of its last complete sentence.
 const finished = /^[^]*(?:[。！？…\n]|[.!?](?=\s))["'”’」』）)]*/;
 
-// marks are Markdown's, which nobody wants to hear.
+// marks matches Markdown syntax, which is not announced.
 const marks = /[#*`>|~_]+/g;
 
-// mostSentences bounds what the region holds; what is older has been said.
-const mostSentences = 20;
+// maxSentences bounds the region; older sentences have been announced.
+const maxSentences = 20;
 
-// Settler says text in a live region.
-export class Settler {
+// Announcer adds complete sentences to a live region.
+export class Announcer {
   #region;
   #waiting = "";
 
@@ -26,7 +26,7 @@ export class Settler {
     this.#say(said);
   }
 
-  // end says what is left, which will not be finished any more.
+  // end announces the rest of the text.
   end() {
     this.#say(this.#waiting);
     this.#waiting = "";
@@ -38,6 +38,6 @@ export class Settler {
     const p = document.createElement("p");
     p.textContent = sentence;
     this.#region.append(p);
-    while (this.#region.childElementCount > mostSentences) this.#region.firstElementChild.remove();
+    while (this.#region.childElementCount > maxSentences) this.#region.firstElementChild.remove();
   }
 }

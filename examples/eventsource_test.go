@@ -15,8 +15,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// browser starts Chromium and returns a context in which it can be told what to do. It
-// ends with the test.
+// browser starts Chromium for the duration of the test, and returns its context.
 func browser(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -31,11 +30,11 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits until the browser has ended
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits for the browser to exit
 	return ctx
 }
 
-// The page shows the answer, all of it and nothing else, and how it ended.
+// The page shows exactly the answer, and its outcome.
 func TestPage(t *testing.T) {
 	ctx := browser(t)
 	base := testenv.Start(t, "--speed=100").Base
@@ -57,8 +56,8 @@ func TestPage(t *testing.T) {
 		{"answer", "/fast ", "done", true},
 		{"escapes", "/escapes ", "done", true},
 		{"error in the stream", "/error-event ", "error {", false},
-		{"stream that breaks off", "/failed ", "refused", false},
-		{"error instead of a stream", "/error-json ", "refused", false},
+		{"stream that breaks off", "/failed ", "rejected", false},
+		{"error instead of a stream", "/error-json ", "rejected", false},
 	}
 	for _, test := range tests {
 		var text, title string
