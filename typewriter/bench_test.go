@@ -60,10 +60,10 @@ type pacing struct {
 }
 
 func (p *pacing) unit() {
-	p.arrive(p.now, 280*time.Millisecond, 90*time.Millisecond, 'a')
+	p.arrive(p.now, 380*time.Millisecond, 90*time.Millisecond, "a")
 	for _, char := range "a，b" {
 		p.now = p.due(p.now)
-		p.typed(p.now, char, 'a')
+		p.typed(p.now, p.pauses.after(char, "a"), false)
 	}
 }
 

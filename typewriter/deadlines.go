@@ -22,9 +22,13 @@ type deadline struct {
 	by  time.Duration // real time
 }
 
-// add adds a deadline. Places and times must not decrease.
+// add adds a deadline. Times must not decrease. Nor do positions, but for units that
+// became one: their deadline stays where it was.
 func (d *deadlines) add(p deadline) {
 	h := d.hull
+	if len(h) > 0 {
+		p.pos = max(p.pos, h[len(h)-1].pos)
+	}
 	for len(h) > 0 {
 		last := h[len(h)-1]
 		if p.by > last.by && (len(h) == 1 || slope(h[len(h)-2], last) < slope(last, p)) {

@@ -108,7 +108,12 @@ func TestPausesAfter(t *testing.T) {
 	}
 	for _, test := range tests {
 		class := DefaultClasses()[test.class]
-		got, tentative := defaultPauses.after(test.char, test.next)
+		next := ""
+		if test.next != unknown {
+			next = string(test.next)
+		}
+		got := defaultPauses.table[defaultPauses.after(test.char, next)]
+		tentative := got.beforeSpace && next == ""
 		if got.min != class.Min || got.max != class.Max || tentative != test.tentative {
 			t.Errorf("%q before %q: got %v to %v, %t; want %s", test.char, test.next, got.min, got.max, tentative, test.class)
 		}

@@ -63,6 +63,25 @@ func TestDeadlines(t *testing.T) {
 	}
 }
 
+// Deadlines stay in order when an emoji that arrived in halves, with a unit of its own
+// for the first half, becomes a part of the unit before.
+func TestDeadlinesStayInOrder(t *testing.T) {
+	pace := fixed(t)
+	s, p := segmenterOf(pace), newPacer(pace, 0)
+	for i, text := range []string{"a#", `\ud83c`, `\udffd`, "b"} {
+		added, last := s.add("a", text, 0)
+		p.arrive(ms(float64(i)), added, last, text)
+	}
+	for i, d := range p.deadlines.hull[1:] {
+		if before := p.deadlines.hull[i]; d.pos < before.pos || d.by < before.by {
+			t.Errorf("deadline %v follows %v", d, before)
+		}
+	}
+	if len(p.deadlines.hull) < 2 {
+		t.Errorf("the hull is %v, want two deadlines at least", p.deadlines.hull)
+	}
+}
+
 // The pacer's factor is the smallest that meets all deadlines, or the one that
 // catches up if that is smaller: nearly so with drawn pauses, too, which move the
 // player off its layout.
@@ -94,7 +113,7 @@ func TestPacerFactor(t *testing.T) {
 				if due < w.clock || due > arrived[0]+pace.MaxLag {
 					t.Fatalf("seed %d: due at %v, arrived at %v", seed, due, arrived[0])
 				}
-				w.typed(due, waiting[0], 'x')
+				w.typed(due, w.pauses.after(waiting[0], "x"), false)
 				waiting, arrived = waiting[1:], arrived[1:]
 				w.drop(len(waiting) == 0)
 			}
@@ -127,12 +146,11 @@ type watched struct {
 func (w *watched) take(at time.Duration, text []rune) {
 	var natural, last time.Duration
 	for _, char := range text {
-		pause, _ := w.pauses.after(char, 'x')
-		last = w.natural(pause)
+		last = w.natural[w.pauses.after(char, "x")]
 		natural += last
 	}
 	w.points = append(w.points, deadline{w.end + natural - last, at + w.pace.MaxLag})
-	w.arrive(at, natural, last, 'x')
+	w.arrive(at, natural, last, "x")
 }
 
 func (w *watched) drop(all bool) {
@@ -315,10 +333,10 @@ func TestPauseRanges(t *testing.T) {
 	pace.Speed, pace.Seed = 2, 1
 	p := newPacer(pace, 0)
 	for _, class := range DefaultClasses() {
-		char := firstRune(class.Chars + "a")
+		char, _ := scanRune(class.Chars + "a")
 		shortest, longest := time.Hour, time.Duration(0)
 		for range 2000 {
-			p.typed(0, char, 'a')
+			p.typed(0, p.pauses.after(char, "a"), false)
 			shortest, longest = min(shortest, p.rest), max(longest, p.rest)
 		}
 		spread := (class.Max - class.Min) / 2

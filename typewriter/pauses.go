@@ -6,24 +6,25 @@ import (
 	"unicode"
 )
 
-// Class is a set of characters that the same pause follows.
+// Class is a set of characters that are followed by the same pause.
 type Class struct {
 	// Chars are the characters of the class.
 	Chars string
 
-	// BeforeSpace are characters that belong to it when white space follows or
-	// nothing does: the full stop of a sentence, not of a number.
+	// BeforeSpace are characters that belong to the class only before white space and
+	// at the end of the text: the full stop of a sentence, not of a number.
 	BeforeSpace string
 
-	// Min and Max bound the pause, which is uniform between them.
+	// Min and Max bound the pause, which is uniformly distributed between them.
 	Min, Max time.Duration
 }
 
-// Other is the name of the class of all characters that no class names.
+// Other is the name of the class of all characters that no other class contains.
 const Other = "other"
 
-// DefaultClasses returns the pauses of a person at a typewriter by class: after
-// a sentence, after a clause, after Markdown's marks, after anything else.
+// DefaultClasses returns the default classes by name, with the pauses of a human
+// typist: after sentences, after clauses, after Markdown marks and after any other
+// character.
 func DefaultClasses() map[string]Class {
 	return map[string]Class{
 		"sentence": {
@@ -42,15 +43,21 @@ func DefaultClasses() map[string]Class {
 	}
 }
 
-// Pauses is a table of classes, made for looking up characters. It does not
-// change once made.
+// Pauses is an immutable table of the pauses after characters. It is safe for concurrent
+// use.
 type Pauses struct {
-	other pause
-	chars map[rune]pause
+	table []pause // by pauseID
+	ids   map[rune]pauseID
 }
 
-// pause is the range that a pause is drawn from. A beforeSpace one is the range
-// where white space or nothing follows.
+// pauseID is an index of Pauses.table.
+type pauseID uint32
+
+// otherPause is the pause after the characters of class [Other].
+const otherPause pauseID = 0
+
+// pause is the range of a pause. If it is beforeSpace, it applies only before white
+// space and at the end of the text, and otherPause elsewhere.
 type pause struct {
 	min, max    time.Duration
 	beforeSpace bool
@@ -58,8 +65,11 @@ type pause struct {
 
 func (p pause) mean() time.Duration { return (p.min + p.max) / 2 }
 
-// NewPauses makes a table of classes by name. [Other] must be among them and have
-// no characters; no character may be in two.
+// maxPause is the longest pause that a class may have.
+const maxPause = time.Minute
+
+// NewPauses returns the table of classes that are given by name. They must include
+// [Other], without characters of its own, and no character may be in two of them.
 func NewPauses(classes map[string]Class) (*Pauses, error) {
 	other, ok := classes[Other]
 	if !ok {
@@ -68,7 +78,8 @@ func NewPauses(classes map[string]Class) (*Pauses, error) {
 	if other.Chars+other.BeforeSpace != "" {
 		return nil, fmt.Errorf("class %q takes no characters: it is for those that no other class names", Other)
 	}
-	p := &Pauses{other: pause{min: other.Min, max: other.Max}, chars: map[rune]pause{}}
+	p := uniformPauses(other.Min, other.Max)
+	p.ids = map[rune]pauseID{}
 	for name, class := range classes {
 		if class.Min < 0 || class.Max < class.Min || class.Max > maxPause {
 			return nil, fmt.Errorf("class %q: cannot pause %v to %v: want 0 to %v", name, class.Min, class.Max, maxPause)
@@ -77,19 +88,23 @@ func NewPauses(classes map[string]Class) (*Pauses, error) {
 			chars       string
 			beforeSpace bool
 		}{{class.Chars, false}, {class.BeforeSpace, true}} {
+			id := pauseID(len(p.table))
+			p.table = append(p.table, pause{min: class.Min, max: class.Max, beforeSpace: set.beforeSpace})
 			for _, char := range set.chars {
-				if _, twice := p.chars[char]; twice {
+				if _, twice := p.ids[char]; twice {
 					return nil, fmt.Errorf("class %q: character %q stands in two places", name, char)
 				}
-				p.chars[char] = pause{min: class.Min, max: class.Max, beforeSpace: set.beforeSpace}
+				p.ids[char] = id
 			}
 		}
 	}
 	return p, nil
 }
 
-// maxPause is the longest pause that a class may have.
-const maxPause = time.Minute
+// uniformPauses returns a table with one pause for all characters.
+func uniformPauses(least, most time.Duration) *Pauses {
+	return &Pauses{table: []pause{otherPause: {min: least, max: most}}}
+}
 
 var defaultPauses = mustPauses(DefaultClasses())
 
@@ -101,24 +116,22 @@ func mustPauses(classes map[string]Class) *Pauses {
 	return p
 }
 
-// unknown stands for a character that is not one, or not there yet.
+// unknown stands for the character of a cluster that has several.
 const unknown rune = -1
 
-// after returns the pause after a character that next follows; either may be
-// unknown. It is tentative when a next character could change it.
-func (p *Pauses) after(char, next rune) (_ pause, tentative bool) {
-	found, ok := p.chars[char]
-	if !ok {
-		return p.other, false
+// after returns the pause after a character, or unknown, that is followed by next, the
+// inside of a JSON string. If next is empty, more text may change the pause.
+func (p *Pauses) after(char rune, next string) pauseID {
+	return p.resolve(p.ids[char], next)
+}
+
+// resolve returns the pause that applies in place of another one if next follows.
+func (p *Pauses) resolve(id pauseID, next string) pauseID {
+	if next == "" || !p.table[id].beforeSpace {
+		return id
 	}
-	if !found.beforeSpace {
-		return found, false
+	if char, _ := scanRune(next); unicode.IsSpace(char) {
+		return id
 	}
-	if next == unknown {
-		return found, true
-	}
-	if unicode.IsSpace(next) {
-		return found, false
-	}
-	return p.other, false
+	return otherPause
 }

@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// HoldTime is how long a cluster that may still grow waits for the rest of it.
-const HoldTime = 100 * time.Millisecond
-
 // Writer is where a player writes. It is called from one goroutine.
 type Writer interface {
 	// Write takes one event, which it must not keep.

@@ -1,67 +1,72 @@
 package typewriter
 
-import (
-	"time"
-)
+import "time"
 
-// playback is the state of one playing: how far it is in the log, and the event
-// that is being put together.
+// playback is the state of one call of [Player.Play]: the position in the log, the units
+// that wait to be typed, and the event being assembled.
 type playback struct {
-	player *Player
-	log    *Log
-	start  time.Time // the log's
-	w      Writer
-	pacer  pacer
-	split  splitter
+	player    *Player
+	log       *Log
+	start     time.Time // of the log
+	w         Writer
+	pacer     pacer
+	segmenter segmenter
 
-	pos         Position      // what is played next
-	layoutEnd   time.Duration // where the entry at pos begins on the pacer's axis
-	ingested    int           // how many entries the pacer knows of
-	pendingRune rune          // their last character, if its pause hangs on the next one, or unknown
-	ended       bool          // nothing follows those
-	skipped     bool          // nothing waits any more
-	typed       int64         // clusters typed so far
-	last        time.Duration // when text was written last
-	wakeAt      time.Duration // when to look again, if nothing arrives before
+	pos       Position      // of the next unit or event
+	available int           // the number of entries that the log has shown
+	ended     bool          // no more entries follow
+	skipped   bool          // pacing has ended
+	ingested  int           // the number of entries before which all text is segmented
+	clusters  int64         // typed so far, where frames are numbered
+	lastText  time.Duration // when the last event of text began
+	wakeAt    time.Duration // when the next step is due unless the log changes
 
-	// The entry that was read last, which is mostly the one that is read next.
+	// The entry that was read last, which is usually the next to be read.
 	entry   Event
 	entryAt time.Duration
 	entryNo int // -1: none
 
-	now   time.Duration // the time of this round
-	wrote bool          // something was written in this round
+	now   time.Duration // of this step
+	wrote bool          // this step has written an event
 
-	// The text event that is being put together; out.Frame is nil when none is.
+	// The text event being assembled; out.Frame is nil if there is none.
 	out  Output
 	text []byte
 }
 
 func newPlayback(p *Player, w Writer) *playback {
-	s := &playback{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, ingested: p.From.Entry, pendingRune: unknown, entryNo: -1}
+	s := &playback{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, ingested: p.From.Entry, entryNo: -1}
 	s.now = s.time()
-	s.last = s.now - p.Pace.MinInterval
+	s.lastText = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
+	s.segmenter = newSegmenter(s.pacer.pauses, s.pacer.natural)
 	return s
 }
 
-// time is the time since the log's start.
+// time returns the time since the start of the log.
 func (s *playback) time() time.Duration { return time.Since(s.start) }
 
-// step writes and flushes all that is due now, and sets when to look again. It is told
-// whether something is new in the log, and reports whether all is played.
-func (s *playback) step(changed bool) (over bool, err error) {
+// step writes and flushes all that is due now, and sets the time of the next step. It
+// looks for news in the log only if that has changed. It reports whether the log has
+// been played to its end.
+func (s *playback) step(changed bool) (done bool, err error) {
 	s.now, s.wrote, s.wakeAt = s.time(), false, never
 	if changed {
+		s.dropCached() // the log may have a new buffer
+		s.available, s.ended = s.log.Len()
+		s.skipped = s.player.Skip.IsSet()
 		s.ingest()
 	}
 	for waits := false; !waits; {
+		if s.segmenter.frontOpen() {
+			s.ingest()
+		}
 		if s.pos.Entry >= s.ingested {
 			s.pacer.caughtUp()
-			over = s.ended
+			done = s.ended
 			break
 		}
-		e, at := s.at(s.pos.Entry)
+		e, at := s.read(s.pos.Entry)
 		if e.Frame.IsText() && s.player.Pace.Mode != Raw {
 			waits, err = s.typeNext(e, at)
 		} else {
@@ -78,38 +83,43 @@ func (s *playback) step(changed bool) (over bool, err error) {
 		s.dropCached()
 	}
 	if s.wrote {
-		return over, s.w.Flush()
+		return done, s.w.Flush()
 	}
-	return over, nil
+	return done, nil
 }
 
-// ingest tells the pacer of the text that came since it was last called.
+// maxAhead is how many units are queued of text that has no bearing on the pace: all
+// text without a max lag, and text beyond its deadline. It bounds the queue of a player
+// that starts at the beginning of a long log.
+const maxAhead = 256
+
+// ingest segments entries that have arrived and adds them to the pacer's layout.
 func (s *playback) ingest() {
-	s.dropCached() // the log may have a new buffer
-	n, ended := s.log.Len()
-	s.ended, s.skipped = ended, s.player.Skip.IsSet()
 	if s.player.Pace.Mode == Raw {
-		s.ingested = n
+		s.ingested = s.available
+		return
 	}
-	for ; s.ingested < n; s.ingested++ {
-		text, at := s.textAt(s.ingested)
-		first := firstRune(text)
-		if s.pendingRune != unknown && first != unknown {
-			s.pacer.relayout(s.pendingRune, first)
-			if s.pos.Entry >= s.ingested {
-				s.layoutEnd = s.pacer.end // what was laid out anew has left already
-			}
+	for ; s.ingested < s.available; s.ingested++ {
+		e, at, _ := s.log.Read(s.ingested)
+		if s.segmenter.len() >= maxAhead && (s.player.Pace.MaxLag == 0 || s.deadline(at) <= s.now) {
+			return
 		}
-		var natural, lastPause time.Duration
-		natural, lastPause, s.pendingRune = s.measure(text, unknown)
-		if first != unknown {
-			s.pacer.arrive(at, natural, lastPause, first)
+		text := e.Text
+		if s.ingested == s.player.From.Entry {
+			text = text[min(s.player.From.Offset, len(text)):]
 		}
+		added, last := s.segmenter.add(e.Frame.Channel, text, at)
+		if e.Frame.IsText() && text != "" {
+			s.pacer.arrive(at, added, last, text)
+		}
+	}
+	if s.ended {
+		s.segmenter.close()
 	}
 }
 
-// at returns an entry that the pacer knows of.
-func (s *playback) at(i int) (Event, time.Duration) {
+// read returns an entry that has been ingested.
+func (s *playback) read(i int) (Event, time.Duration) {
 	if i != s.entryNo {
 		s.entry, s.entryAt, _ = s.log.Read(i)
 		s.entryNo = i
@@ -117,169 +127,142 @@ func (s *playback) at(i int) (Event, time.Duration) {
 	return s.entry, s.entryAt
 }
 
-// dropCached forgets the entry that was read last: its text would keep the log's whole buffer.
+// dropCached drops the entry that was read last, whose text would keep the log's whole
+// buffer in memory.
 func (s *playback) dropCached() { s.entry, s.entryNo = Event{}, -1 }
 
-// textAt returns the text of an entry that is to be played, or none.
-func (s *playback) textAt(i int) (text string, at time.Duration) {
-	e, at, _ := s.log.Read(i)
-	if i == s.player.From.Entry {
-		return e.Text[min(s.player.From.Offset, len(e.Text)):], at
-	}
-	return e.Text, at // an event that is not text has none
-}
-
-// measure returns how long a text that next follows takes at its natural pace, the
-// part of that which is the last cluster's pause, and the last character if that
-// pause hangs on what follows, which is not known.
-func (s *playback) measure(text string, next rune) (natural, lastPause time.Duration, open rune) {
-	open = unknown
-	for text != "" {
-		c := s.split.first(text)
-		text = text[c.size:]
-		follows := next
-		if text != "" {
-			follows = firstRune(text)
-		}
-		pause, tentative := s.pacer.pauses.after(c.char, follows)
-		if tentative {
-			open = c.char
-		}
-		lastPause = s.pacer.natural(pause)
-		natural += lastPause
-	}
-	return natural, lastPause, open
-}
-
-// writeWhole writes an event in one piece.
+// writeWhole writes an event undivided.
 func (s *playback) writeWhole(e Event, at time.Duration) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
+	s.number(e.Frame)
 	if e.Frame.Number > 0 {
-		if s.typed == 0 {
-			s.typed = s.clustersBefore(s.player.From)
-		}
-		s.typed++
+		s.clusters++
 	}
 	s.text = append(s.text[:0], e.Text[min(s.pos.Offset, len(e.Text)):]...)
 	s.pos = Position{Entry: s.pos.Entry + 1}
-	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.typed, Next: s.pos, Lag: s.now - at}
+	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.clusters, Next: s.pos, Lag: s.now - at}
 	return s.write()
 }
 
-// typeNext adds the next cluster to the event that is being put together, or
-// finds that it must wait.
+// typeNext adds the next unit to the event being assembled, unless the unit must wait.
+// E is the entry that it begins in.
 func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	if s.pos.Offset >= len(e.Text) {
 		s.pos = Position{Entry: s.pos.Entry + 1}
 		return false, nil
 	}
 	due := s.pacer.due(at)
-	if when := s.sendAt(due, at); when > s.now {
-		s.wakeAt = when
+	if t := s.sendAt(due, at); t > s.now {
+		s.wakeAt = t
 		return true, nil
 	}
-	c := s.next(e, at)
-	if c.held {
-		until := s.deadline(at)
-		if !endsWithHighSurrogate(c.text) { // half a character cannot be shown at all
-			until = min(until, c.arrived+HoldTime)
-		}
-		if until > s.now {
-			s.wakeAt = until
-			return true, nil
-		}
+	if until := s.segmenter.heldUntil(s.deadline(at)); until > s.now {
+		s.wakeAt = until
+		return true, nil
+	} else if until > 0 {
 		due = s.now
 	}
-	if s.out.Frame != c.frame {
-		if err := s.begin(c.frame, at, due); err != nil {
+	u, tentative := s.segmenter.pop()
+	if frame := s.lastFrame(int(u.size)); s.out.Frame != frame {
+		if err := s.begin(frame, at, due); err != nil {
 			return false, err
 		}
 	}
-	s.text = append(s.text, c.text...)
-	begun := s.pos.Entry
-	s.pos = c.end
-	s.typed++
+	s.appendText(int(u.size))
+	s.clusters++
 	s.out.Clusters++
-	s.pacer.typed(due, c.char, s.following())
-	if begun < s.pos.Entry {
-		s.advanceLayout(begun)
-	}
+	s.pacer.typed(due, u.pause, tentative)
 	return false, nil
 }
 
-// advanceLayout tells the pacer where the text stands after the entries from begun up to
-// the script's position.
-func (s *playback) advanceLayout(begun int) {
-	for i := begun; i < s.pos.Entry; i++ {
-		next := unknown
-		if i+1 < s.ingested {
-			following, _ := s.textAt(i + 1)
-			next = firstRune(following)
+// lastFrame returns the frame of the entry that the next n bytes of text end in.
+func (s *playback) lastFrame(n int) *Frame {
+	for i, offset := s.pos.Entry, s.pos.Offset; ; i, offset = i+1, 0 {
+		e, _ := s.read(i)
+		if n -= len(e.Text) - offset; n <= 0 {
+			return e.Frame
 		}
-		text, _ := s.textAt(i)
-		natural, _, _ := s.measure(text, next)
-		s.layoutEnd += natural
 	}
-	s.pacer.reached(s.layoutEnd)
 }
 
-// sendAt returns at what time a cluster that is due may be written. One that is due
-// less than the minimum interval after an event joins it; later ones wait for the
-// end of the interval, but none beyond its deadline.
-func (s *playback) sendAt(due, at time.Duration) time.Duration {
+// appendText moves the next n bytes of text to the event being assembled.
+func (s *playback) appendText(n int) {
+	for n > 0 {
+		e, _ := s.read(s.pos.Entry)
+		text := e.Text[s.pos.Offset:]
+		if n < len(text) {
+			text = text[:n]
+			s.pos.Offset += n
+		} else {
+			s.pos = Position{Entry: s.pos.Entry + 1}
+		}
+		s.text = append(s.text, text...)
+		n -= len(text)
+	}
+}
+
+// sendAt returns when a unit that is due at a time may leave. A unit that is due less
+// than the minimum interval after the start of an event joins that event; later units
+// wait for the end of the interval, but never beyond their deadline.
+func (s *playback) sendAt(due, arrived time.Duration) time.Duration {
 	if s.skipped {
 		return s.now
 	}
 	interval := s.player.Pace.MinInterval
-	if s.last == s.now && due < s.now+interval {
+	if s.lastText == s.now && due < s.now+interval {
 		return s.now
 	}
-	return min(max(due, s.last+interval), s.deadline(at))
+	return min(max(due, s.lastText+interval), s.deadline(arrived))
 }
 
 // deadline returns when text that arrived at a time must have been written.
-func (s *playback) deadline(at time.Duration) time.Duration {
+func (s *playback) deadline(arrived time.Duration) time.Duration {
 	if s.player.Pace.MaxLag == 0 {
 		return never
 	}
-	return at + s.player.Pace.MaxLag
+	return arrived + s.player.Pace.MaxLag
 }
 
-// begin starts an event of text, and finishes the one before.
-func (s *playback) begin(frame *Frame, at, due time.Duration) error {
+// begin writes the event being assembled and begins another one, of text.
+func (s *playback) begin(frame *Frame, arrived, due time.Duration) error {
 	if err := s.finish(); err != nil {
 		return err
 	}
-	if frame.Number > 0 && s.typed == 0 {
-		s.typed = s.clustersBefore(s.player.From)
-	}
+	s.number(frame)
 	s.text = s.text[:0]
-	s.out = Output{Frame: frame, Number: s.typed + 1, Lag: s.now - at, Late: max(s.now-due, 0)}
-	s.last = s.now
+	s.out = Output{Frame: frame, Number: s.clusters + 1, Lag: s.now - arrived, Late: max(s.now-due, 0)}
+	s.lastText = s.now
 	return nil
 }
 
-// clustersBefore counts the clusters up to a position, for a player that goes on with
-// their numbers.
-func (s *playback) clustersBefore(end Position) (n int64) {
-	pos := s.pos
-	defer func() { s.pos = pos }()
-	s.pos = Position{}
-	for s.pos.Entry < end.Entry || s.pos.Entry == end.Entry && s.pos.Offset < end.Offset {
-		e, at, _ := s.log.Read(s.pos.Entry)
-		if s.pos.Offset >= len(e.Text) {
-			s.pos = Position{Entry: s.pos.Entry + 1}
-			continue
-		}
-		s.pos = s.next(e, at).end
-		n++
+// number sets the number of clusters before the first numbered frame, for a player that
+// does not start at the beginning.
+func (s *playback) number(frame *Frame) {
+	if frame.Number > 0 && s.clusters == 0 {
+		s.clusters = s.clustersBefore(s.player.From)
 	}
-	return n
 }
 
-// finish writes the event that is being put together, if one is.
+// clustersBefore counts the clusters of text before a position.
+func (s *playback) clustersBefore(end Position) (n int64) {
+	before := newSegmenter(s.pacer.pauses, s.pacer.natural)
+	for i := range min(end.Entry+1, s.available) {
+		e, _, _ := s.log.Read(i)
+		text := e.Text
+		if i == end.Entry {
+			text = text[:min(end.Offset, len(text))]
+		}
+		before.add(e.Frame.Channel, text, 0)
+		for ; !before.frontOpen(); n++ {
+			before.pop()
+		}
+	}
+	return n + int64(before.len())
+}
+
+// finish writes the event being assembled, if there is one.
 func (s *playback) finish() error {
 	if s.out.Frame == nil {
 		return nil
@@ -293,84 +276,4 @@ func (s *playback) write() error {
 	err := s.w.Write(&s.out)
 	s.out.Frame = nil
 	return err
-}
-
-// span is a cluster in the log.
-type span struct {
-	frame   *Frame        // of the entry that it ends in
-	text    string        // as it stands in the payload
-	char    rune          // its character, or unknown if it has several
-	end     Position      // where the next one begins
-	arrived time.Duration // when its last part did
-	held    bool          // more text may make it longer
-}
-
-// maxCluster is the length at which a cluster is not made any longer: a stream of
-// nothing but combining marks must not be kept waiting for its end.
-const maxCluster = 4096
-
-// next returns the cluster at the script's position, in an entry that has text
-// left. It may reach into the entries that follow.
-func (s *playback) next(e Event, at time.Duration) span {
-	text := e.Text[s.pos.Offset:]
-	c := s.split.first(text)
-	span := span{frame: e.Frame, arrived: at, end: Position{Entry: s.pos.Entry, Offset: s.pos.Offset + c.size}}
-	for i := s.pos.Entry + 1; isOpen(text, c.size) && len(text) < maxCluster; i++ {
-		// The next entry may continue it.
-		whole := c.size == len(text)
-		if whole {
-			span.end = Position{Entry: i}
-		}
-		e, at, ok := s.read(i)
-		if !ok {
-			span.held = !s.ended && s.split.mayGrow(text[:c.size])
-			break
-		}
-		if e.Frame.Channel != span.frame.Channel || whole && isPlain(c.char) && e.Text != "" && startsPlain(e.Text) {
-			break
-		}
-		if e.Text == "" {
-			continue
-		}
-		joined := text + e.Text
-		if longer := s.split.first(joined); longer.size > c.size {
-			c = longer
-			span.frame, span.arrived = e.Frame, at
-			span.end = Position{Entry: i, Offset: c.size - len(text)}
-		}
-		text = joined
-	}
-	span.text, span.char = text[:c.size], c.char
-	return span
-}
-
-// following returns the character at the script's position: unknown if it has not
-// arrived, a space if no text follows.
-func (s *playback) following() rune {
-	e, _, ok := s.read(s.pos.Entry)
-	switch {
-	case !ok && !s.ended:
-		return unknown
-	case !ok || !e.Frame.IsText():
-		return ' '
-	default:
-		return firstRune(e.Text[s.pos.Offset:])
-	}
-}
-
-// read returns an entry that the pacer knows of.
-func (s *playback) read(i int) (Event, time.Duration, bool) {
-	if i >= s.ingested {
-		return Event{}, 0, false
-	}
-	e, at := s.at(i)
-	return e, at, true
-}
-
-func firstRune(text string) rune {
-	if text == "" {
-		return unknown
-	}
-	r, _ := scanRune(text)
-	return r
 }

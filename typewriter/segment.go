@@ -1,0 +1,202 @@
+package typewriter
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// HoldTime is how long a grapheme cluster that may still grow waits for more text.
+const HoldTime = 100 * time.Millisecond
+
+// maxCluster is the length in bytes from which a cluster takes no more text from later
+// events. It bounds the wait for the end of a stream of combining marks.
+const maxCluster = 4096
+
+// unit is a piece of text that leaves undivided: a grapheme cluster, which may span
+// entries of the log.
+type unit struct {
+	size  uint32  // in bytes of the log's text, escapes included
+	pause pauseID // the pause after the unit
+}
+
+// segmenter cuts the text of successive events into units and queues them, each text
+// once. It knows neither the clock nor the log.
+//
+// The last unit is open: the next text may lengthen it or change its pause. The unit
+// before is open too if the last one is only half of a surrogate pair. A unit that has
+// left the queue is final.
+type segmenter struct {
+	pauses  *Pauses
+	natural []time.Duration // the natural time of each pause
+	split   splitter
+	queue   unitQueue // final units
+
+	channel   string  // of the text so far
+	open      [2]unit // the open units, which follow those of the queue
+	numOpen   int
+	tail      []byte        // the text of the open units
+	tailPlain bool          // the only open unit is a plain character
+	tailAt    time.Duration // when the last part of the first open unit arrived
+}
+
+func newSegmenter(pauses *Pauses, natural []time.Duration) segmenter {
+	return segmenter{pauses: pauses, natural: natural, queue: unitQueue{pauses: uint64(len(natural))}}
+}
+
+// len returns the number of units that are queued.
+func (s *segmenter) len() int { return s.queue.len + s.numOpen }
+
+// frontOpen reports whether the first unit is open or missing.
+func (s *segmenter) frontOpen() bool { return s.queue.len == 0 }
+
+// add queues the units of an event's text. It returns by how much the natural time of
+// all queued units has grown and, if there is text, the natural time of the last unit.
+// An event without text separates the texts around it if its channel differs.
+func (s *segmenter) add(channel, text string, at time.Duration) (added, last time.Duration) {
+	if channel != s.channel {
+		if text != "" {
+			added = s.resolveLast(text)
+		}
+		s.close()
+		s.channel = channel
+	}
+	if text == "" || channel == "" {
+		return added, 0
+	}
+	unchanged := uint32(0)
+	if s.numOpen > 0 && s.tailPlain && startsPlain(text) {
+		added += s.resolveLast(text)
+		s.close()
+	} else if s.numOpen > 0 {
+		// The text of the open units is cut again, together with the new text.
+		unchanged = s.open[0].size
+		for _, u := range s.open[:s.numOpen] {
+			added -= s.natural[u.pause]
+		}
+		s.numOpen = 0
+		text = string(s.tail) + text
+	}
+	cut, last := s.cut(text, unchanged, at)
+	return added + cut, last
+}
+
+// cut queues the units of a text and opens the last of them. If the first unit has the
+// size unchanged, it was open before and has not grown.
+func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added, last time.Duration) {
+	var c cluster
+	for rest := text; rest != ""; {
+		c = s.split.first(rest)
+		rest = rest[c.size:]
+		u := unit{size: uint32(c.size), pause: s.pauses.after(c.char, rest)}
+		last = s.natural[u.pause]
+		added += last
+		if s.numOpen == len(s.open) {
+			s.settleFirst()
+		}
+		s.open[s.numOpen] = u
+		s.numOpen++
+	}
+	if s.numOpen == 2 && (c.size != unitSize || !endsWithHighSurrogate(text)) {
+		s.settleFirst()
+	}
+	size := 0
+	for _, u := range s.open[:s.numOpen] {
+		size += int(u.size)
+	}
+	if size < len(text) || s.open[0].size != unchanged {
+		s.tailAt = at
+	}
+	s.tail = append(s.tail[:0], text[len(text)-size:]...)
+	s.tailPlain = s.numOpen == 1 && isPlain(c.char)
+	if size >= maxCluster {
+		s.close()
+	}
+	return added, last
+}
+
+// settleFirst makes the first open unit final.
+func (s *segmenter) settleFirst() {
+	s.queue.push(s.open[0])
+	s.open[0] = s.open[1]
+	s.numOpen--
+}
+
+// close makes all units final: no more text belongs to them.
+func (s *segmenter) close() {
+	for s.numOpen > 0 {
+		s.settleFirst()
+	}
+}
+
+// resolveLast sets the pause of the last unit, if that is open, for next as the text
+// that follows. It returns by how much the natural time of the unit has grown.
+func (s *segmenter) resolveLast(next string) (added time.Duration) {
+	if s.numOpen == 0 {
+		return 0
+	}
+	u := &s.open[s.numOpen-1]
+	was := u.pause
+	u.pause = s.pauses.resolve(was, next)
+	return s.natural[u.pause] - s.natural[was]
+}
+
+// heldUntil returns until when the first unit waits for text that would lengthen it;
+// 0 if it does not wait. It never waits beyond its deadline.
+func (s *segmenter) heldUntil(deadline time.Duration) time.Duration {
+	if !s.frontOpen() || s.numOpen == 0 || s.tailPlain {
+		return 0
+	}
+	text := string(s.tail[:s.open[0].size])
+	switch {
+	case !s.split.mayGrow(text):
+		return 0
+	case endsWithHighSurrogate(text): // half a character cannot be shown at all
+		return deadline
+	default:
+		return min(deadline, s.tailAt+HoldTime)
+	}
+}
+
+// pop removes the first unit. Its pause is tentative if the character that follows is
+// not known and may change it.
+func (s *segmenter) pop() (u unit, tentative bool) {
+	if !s.frontOpen() {
+		return s.queue.pop(), false
+	}
+	u = s.open[0]
+	s.open[0] = s.open[1]
+	s.numOpen--
+	s.tail = append(s.tail[:0], s.tail[u.size:]...)
+	return u, s.pauses.table[u.pause].beforeSpace
+}
+
+// unitQueue is a queue of units. It takes one byte for most of them, since an answer
+// that arrives at once is queued as a whole, for each of its players.
+type unitQueue struct {
+	pauses uint64 // the number of different pauses
+	len    int
+	bytes  []byte // uvarints of size*pauses + pause
+	head   int    // the offset of the first unit
+}
+
+// maxIdleQueue is the capacity in bytes up to which an empty queue keeps its memory.
+const maxIdleQueue = 512
+
+func (q *unitQueue) push(u unit) {
+	switch {
+	case q.len == 0 && cap(q.bytes) > maxIdleQueue:
+		q.bytes, q.head = nil, 0
+	case cap(q.bytes)-len(q.bytes) < binary.MaxVarintLen64 && q.head >= len(q.bytes)/2:
+		q.bytes = q.bytes[:copy(q.bytes, q.bytes[q.head:])]
+		q.head = 0
+	}
+	q.bytes = binary.AppendUvarint(q.bytes, uint64(u.size)*q.pauses+uint64(u.pause))
+	q.len++
+}
+
+func (q *unitQueue) pop() unit {
+	v, n := binary.Uvarint(q.bytes[q.head:])
+	q.head += n
+	q.len--
+	return unit{size: uint32(v / q.pauses), pause: pauseID(v % q.pauses)}
+}
