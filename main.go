@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"sse-typewriter/internal/app"
 	"sse-typewriter/internal/terminal"
@@ -18,7 +19,9 @@ func main() {
 	case errors.Is(err, terminal.ErrInterrupted):
 		os.Exit(exitInterrupted)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "sse-typewriter:", err)
+		for line := range strings.Lines(err.Error()) {
+			fmt.Fprintln(os.Stderr, "sse-typewriter:", strings.TrimSpace(line))
+		}
 		os.Exit(1)
 	}
 }

@@ -1,6 +1,5 @@
-// Package deploy holds files to deploy the program with. Its tests check what can be
-// checked without a cluster: what they name exists, what belongs together fits, and what
-// they build runs.
+// Package deploy contains deployment files. The tests check them without a cluster: all
+// names resolve, related values match, and the builds run.
 package deploy
 
 import (
@@ -18,7 +17,7 @@ import (
 	"testing"
 )
 
-// read returns a file of this repository.
+// read returns the content of a file of this repository.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", name))
@@ -28,7 +27,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// shell runs a command line in a folder, with more in its environment.
+// shell runs a command line in a directory, with additional environment variables.
 func shell(t *testing.T, dir, line string, env ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", line)
@@ -43,8 +42,8 @@ func shell(t *testing.T, dir, line string, env ...string) string {
 
 const version = "v1.2.3-test"
 
-// The Dockerfile's command, run where only that is which the Dockerfile copies, builds a
-// static program that tells its version; "make dist" builds the same one to the byte.
+// The Dockerfile's build command needs only the copied files, and builds a static program
+// with its version, byte for byte equal to that of "make dist".
 func TestBuild(t *testing.T) {
 	dockerfile := read(t, "deploy/Dockerfile")
 	command := regexp.MustCompile(`(?m)^RUN (.* go build .*) -o /sse-typewriter \.$`).FindStringSubmatch(dockerfile)
@@ -64,14 +63,14 @@ func TestBuild(t *testing.T) {
 	fromImage, err1 := os.ReadFile(image)
 	fromDist, err2 := os.ReadFile(filepath.Join(dist, "sse-typewriter-"+target))
 	if err1 != nil || err2 != nil || !bytes.Equal(fromImage, fromDist) {
-		t.Errorf("the image's program and that of make dist differ, %v, %v", err1, err2)
+		t.Errorf("programs of the image and of make dist differ: %v, %v", err1, err2)
 	}
 	if got := shell(t, dist, image+" --version"); runtime.GOOS == "linux" && got != version+"\n" {
-		t.Errorf("its version is %q", got)
+		t.Errorf("version is %q", got)
 	}
 }
 
-// dockerignored returns the command that removes what Docker ignores.
+// dockerignored returns a command that removes the files ignored by Docker.
 func dockerignored(t *testing.T) string {
 	t.Helper()
 	var find []string
@@ -89,7 +88,7 @@ func dockerignored(t *testing.T) string {
 	return "find . '(' " + strings.Join(find, " -o ") + " ')' -prune -exec rm -r {} +"
 }
 
-// checkStatic checks that a program needs no file to run.
+// checkStatic checks that a program is statically linked.
 func checkStatic(t *testing.T, name string) {
 	t.Helper()
 	f, err := elf.Open(name)
@@ -102,7 +101,7 @@ func checkStatic(t *testing.T, name string) {
 	}
 }
 
-// checkSums checks that a folder's sums are right and name these files.
+// checkSums checks that SHA256SUMS in a directory is correct and lists these files.
 func checkSums(t *testing.T, folder string, names ...string) {
 	t.Helper()
 	slices.Sort(names)
@@ -120,13 +119,14 @@ func checkSums(t *testing.T, folder string, names ...string) {
 	}
 }
 
-// The Dockerfile copies what there is, with the Go of go.mod, and runs it as nobody.
+// The Dockerfile copies existing files, uses the Go version of go.mod, and sets an
+// unprivileged user.
 func TestDockerfile(t *testing.T) {
 	dockerfile := read(t, "deploy/Dockerfile")
 	for _, m := range regexp.MustCompile(`(?m)^COPY (.*) \S+$`).FindAllStringSubmatch(dockerfile, -1) {
 		for source := range strings.FieldsSeq(m[1]) {
 			if strings.HasPrefix(source, "--from=") {
-				break // from another stage
+				break // copied from another stage
 			}
 			if _, err := os.Stat(filepath.Join("..", source)); err != nil {
 				t.Error(err)

@@ -18,7 +18,7 @@ import (
 	"sse-typewriter/internal/config"
 )
 
-// files are all files here but the tests, and the guide to them.
+// files returns all files of this directory except tests, and the operations guide.
 func files(t *testing.T) []string {
 	t.Helper()
 	names := []string{"docs/operations.md"}
@@ -34,10 +34,10 @@ func files(t *testing.T) []string {
 	return names
 }
 
-// others are the flags of other programs that are named here.
+// others lists flags of other programs used in the files.
 var others = []string{"build", "build-arg", "from", "tags", "always", "now", "maxmemory", "maxmemory-policy", "save", "appendonly", "no-deps"}
 
-// Each setting that is named exists.
+// All settings used in the files exist.
 func TestSettingsExist(t *testing.T) {
 	var help bytes.Buffer
 	if _, err := config.Parse([]string{"serve", "--help"}, &help); !errors.Is(err, config.ErrHelp) {
@@ -55,16 +55,16 @@ func TestSettingsExist(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?:^|[^a-zA-Z-])(--[a-z][a-z-]+|TYPEWRITER_[A-Z_*]+)`).FindAllStringSubmatch(read(t, file), -1) {
 			named++
 			if !known[m[1]] {
-				t.Errorf("%s names %s, which is no setting", file, m[1])
+				t.Errorf("%s uses unknown setting %s", file, m[1])
 			}
 		}
 	}
 	if named < 20 {
-		t.Errorf("only %d settings are named", named)
+		t.Errorf("only %d settings found", named)
 	}
 }
 
-// drain is for how long streams go on by default after a signal to end.
+// drain returns the default of --drain-timeout.
 func drain(t *testing.T) time.Duration {
 	t.Helper()
 	c, err := config.Parse(nil, io.Discard)
@@ -74,17 +74,17 @@ func drain(t *testing.T) time.Duration {
 	return c.Serve.DrainTimeout
 }
 
-// asLongAsDrain checks that who ends the program waits for its streams.
+// asLongAsDrain checks that a stop timeout covers draining.
 func asLongAsDrain(t *testing.T, what, wait string, sleep time.Duration) {
 	t.Helper()
 	d, err := time.ParseDuration(wait)
-	const ends = 10 * time.Second // to hand streams over, and for clients to read the end
+	const ends = 10 * time.Second // to hand streams over and to flush connections
 	if least := drain(t) + sleep + ends; err != nil || d < least {
-		t.Errorf("%s is %q, which must be %v", what, wait, least)
+		t.Errorf("%s is %q, want at least %v", what, wait, least)
 	}
 }
 
-// all decodes a YAML file of several documents, by kind.
+// all decodes the documents of a YAML file, by kind.
 func all(t *testing.T, name string) map[string]yaml.Node {
 	t.Helper()
 	documents := map[string]yaml.Node{}
@@ -131,7 +131,7 @@ type variable struct {
 	} `yaml:"valueFrom"`
 }
 
-// deployment is what the test looks at.
+// deployment contains the tested fields of a Deployment.
 type deployment struct {
 	Spec struct {
 		Replicas int
@@ -198,12 +198,12 @@ func TestKubernetes(t *testing.T) {
 		"resources":       c.Resources.Requests["memory"] != "" && c.Resources.Limits["memory"] != "" && c.Resources.Limits["cpu"] == "",
 	} {
 		if !holds {
-			t.Errorf("not so: %s: %+v", name, d.Spec)
+			t.Errorf("condition fails: %s: %+v", name, d.Spec)
 		}
 	}
 	checkSecret(t, c.Env)
 
-	// What selects pods selects ours.
+	// All selectors match the pods.
 	var service struct {
 		Spec struct{ Selector map[string]string }
 	}
@@ -226,15 +226,15 @@ func TestKubernetes(t *testing.T) {
 		}
 	}
 	if budget.Spec.MinAvailable < 1 || budget.Spec.MinAvailable >= d.Spec.Replicas {
-		t.Errorf("%d of %d must be there", budget.Spec.MinAvailable, d.Spec.Replicas)
+		t.Errorf("%d of %d pods must be available", budget.Spec.MinAvailable, d.Spec.Replicas)
 	}
 	if all(t, "deploy/kubernetes/ingress.yaml")["Ingress"].Kind == 0 {
 		t.Error("no Ingress")
 	}
 }
 
-// checkSecret checks that the variables of secrets name what the Secret has or, if it is
-// optional, tells of, and that secrets are nowhere else.
+// checkSecret checks that the variables refer to keys of the Secret (in a comment if
+// optional), and that secrets are set in no other way.
 func checkSecret(t *testing.T, env []variable) {
 	t.Helper()
 	node := all(t, "deploy/kubernetes/secret.yaml")["Secret"]
@@ -279,18 +279,18 @@ func TestCompose(t *testing.T) {
 		replica := compose.Services[name]
 		asLongAsDrain(t, "stop_grace_period", replica.StopGrace, 0)
 		if address := replica.Networks["default"].Address; address == "" || !strings.Contains(nginx, "server "+address+":8380 max_fails=0;") {
-			t.Errorf("nginx does not know %s at %q", name, address)
+			t.Errorf("nginx has no server for %s at %q", name, address)
 		}
 		if trusted := replica.Environment["TYPEWRITER_TRUSTED_PROXIES"]; trusted == "" || trusted != front.Networks["default"].Address {
 			t.Errorf("%s trusts %q", name, trusted)
 		}
 		if store := replica.Environment["TYPEWRITER_STORE"]; store != "redis://redis:6379/0" {
-			t.Errorf("%s has its streams at %q", name, store)
+			t.Errorf("%s uses the store %q", name, store)
 		}
 	}
 	if policy := strings.Join(compose.Services["redis"].Command, " "); !strings.Contains(policy, "--maxmemory-policy volatile-lru") ||
 		!strings.Contains(read(t, "docs/redis.md"), "`maxmemory-policy volatile-lru`") {
-		t.Errorf("redis is run by %q", policy)
+		t.Errorf("redis runs with %q", policy)
 	}
 	if len(front.Volumes) != 2 {
 		t.Errorf("nginx has %q", front.Volumes)
@@ -327,7 +327,7 @@ func TestSystemd(t *testing.T) {
 	if err != nil {
 		t.Skip("systemd-analyze is not installed: scripts/install-test-deps does that")
 	}
-	// A copy whose program is there.
+	// A copy with an existing program.
 	copied := filepath.Join(t.TempDir(), filepath.Base(name))
 	if err := os.WriteFile(copied, []byte(strings.Replace(unit, "ExecStart=/usr/local/bin/sse-typewriter", "ExecStart=/bin/true", 1)), 0o600); err != nil {
 		t.Fatal(err)

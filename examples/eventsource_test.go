@@ -22,11 +22,11 @@ func browser(t *testing.T) context.Context {
 	if err != nil {
 		t.Skip("chromium is not installed: no page is tested")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(patience))...)
+		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(timeout))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -63,7 +63,7 @@ func TestPage(t *testing.T) {
 		var text, title string
 		err := chromedp.Run(ctx,
 			chromedp.Navigate(origin.URL+"/?message="+url.QueryEscape(test.scenario+ask)),
-			chromedp.Poll(`document.title !== "EventSource"`, nil, chromedp.WithPollingTimeout(patience)),
+			chromedp.Poll(`document.title !== "EventSource"`, nil, chromedp.WithPollingTimeout(timeout)),
 			chromedp.Title(&title),
 			chromedp.Evaluate(`document.getElementById("answer").textContent`, &text),
 		)

@@ -21,19 +21,18 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// patience bounds waits for things that must happen; how long they take is no test's
-// business.
-const patience = 2 * time.Minute
+// timeout bounds each example. Tests do not measure its duration.
+const timeout = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil { // they mostly wait
+	if err := flag.Set("test.parallel", "16"); err != nil { // the tests mostly wait
 		panic(err)
 	}
 	os.Exit(testenv.Main(m))
 }
 
-// answer is what the stand-in itself says to a question.
+// answer returns the mock's own answer to a question.
 func answer(t *testing.T, base, question string) string {
 	t.Helper()
 	body := fmt.Sprintf(`{"bot_id":"1","user_id":"1","stream":true,"additional_messages":[{"role":"user","content":%q,"content_type":"text"}]}`, question)
@@ -52,18 +51,18 @@ func answer(t *testing.T, base, question string) string {
 			return gjson.Get(data, "content").String()
 		}
 	}
-	t.Fatalf("the stand-in has no answer to %q: %s", question, stream)
+	t.Fatalf("the mock has no answer to %q: %s", question, stream)
 	return ""
 }
 
-// command is an example, and what must be installed to run it.
+// command is an example with its requirements.
 type command struct {
 	name string
 	args []string
 	need func(*testing.T)
 }
 
-// program is for an example that needs a program.
+// program requires a program that exits with 0 for the arguments.
 func program(name string, test ...string) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Helper()
@@ -73,7 +72,7 @@ func program(name string, test ...string) func(*testing.T) {
 	}
 }
 
-// python is the one that Debian's modules belong to.
+// python is the interpreter with the Python modules of Debian.
 const python = "/usr/bin/python3"
 
 func installed(t *testing.T) {
@@ -90,10 +89,10 @@ var commands = []command{
 	{"curl", []string{"./curl.sh"}, program("sh", "-c", "curl --version && jq --version")},
 }
 
-// run runs an example and returns what it prints.
+// run runs an example and returns its output.
 func (c command) run(t *testing.T, base, question string) (out, failed string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.args[0], append(c.args[1:], question)...)
@@ -103,8 +102,7 @@ func (c command) run(t *testing.T, base, question string) (out, failed string, e
 	return stdout.String(), stderr.String(), err
 }
 
-// Each example prints the answer, all of it and nothing else, or fails with what the
-// server says.
+// Each example prints exactly the answer, or fails with the error of the server.
 func TestCommands(t *testing.T) {
 	base := testenv.Start(t, "--speed=100").Base
 	const ask = `1:2 & "3" 👩‍👧 秋天`
@@ -114,7 +112,7 @@ func TestCommands(t *testing.T) {
 	}
 	tests := []struct {
 		name, scenario string
-		fails          string // what the example says then; empty: it prints the answer
+		fails          string // pattern of the error; empty if the example prints the answer
 	}{
 		{"answer", "/fast ", ""},
 		{"escapes", "/escapes ", ""},

@@ -15,7 +15,7 @@ type Config struct {
 	Config kong.ConfigFlag `help:"YAML file with settings, named like the flags, and with pauses." placeholder:"FILE"`
 
 	Addr          string `default:"127.0.0.1:8380" help:"Address to listen on."`
-	AdminAddr     string `help:"Private address to serve /metrics and /debug/pprof/ on, without authentication. Without it there are no profiles, and /metrics is served on --addr only." placeholder:"ADDR"`
+	AdminAddr     string `help:"Private address to serve /metrics and /debug/pprof/ on, without authentication. /metrics is served on --addr, too, profiles are not." placeholder:"ADDR"`
 	Upstream      string `help:"Base URL of the AI service, such as https://api.coze.com. Defaults to the built-in mock at /upstream." placeholder:"URL"`
 	UpstreamToken string `help:"Token sent upstream for clients without a token of their own. Prefer the environment variable." placeholder:"TOKEN"`
 	BotID         string `help:"bot_id for requests without one." placeholder:"ID"`

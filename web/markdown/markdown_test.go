@@ -53,7 +53,7 @@ func TestHTML(t *testing.T) {
 	}
 }
 
-// Whatever its spelling, only a link that is known to be harmless is one.
+// Only harmless links remain, in any spelling.
 func TestUnsafeLinks(t *testing.T) {
 	for _, destination := range []string{
 		"javascript:alert(1)", "javascript://e.com/%0aalert(1)", "JavaScript:alert(1)", " javascript:alert(1)", "javascript&colon;alert(1)", "javascript&#58;alert(1)",
@@ -73,7 +73,7 @@ func TestUnsafeLinks(t *testing.T) {
 	}
 }
 
-// allowed is all that there may be of HTML.
+// allowed matches the possible HTML.
 var allowed = regexp.MustCompile(`^(</?(p|h[1-6]|ul|ol|li|blockquote|pre|code|em|strong|del|hr|br|table|thead|tbody|tr|th|td|a)` +
 	`( (data-line="\d+"|class="language-[^"<>]*"|align="(left|right|center)"|start="\d+"|href="((?i:https?://|mailto:)|#)[^"<>]*"|title="[^"<>]*"|rel="noopener noreferrer nofollow"|target="_blank"))*>|[^<>])*$`)
 
@@ -91,7 +91,7 @@ func FuzzHTML(f *testing.F) {
 	})
 }
 
-// A text that takes time which grows with its square is refused in time.
+// Texts with quadratic parsing time are rejected.
 func TestBounds(t *testing.T) {
 	paragraph := strings.Repeat("a", 1000) + "\n\n"
 	for _, test := range []struct {
