@@ -63,6 +63,16 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
+// Each invalid setting is printed on a line of its own.
+func TestStartErrorLines(t *testing.T) {
+	t.Parallel()
+	_, got, code := testenv.Run(t, testenv.Command(t.Context(), t, "--addr=localhost", "--heartbeat=0s"))
+	const want = "sse-typewriter: --addr \"localhost\": want host:port\nsse-typewriter: --heartbeat 0s: want more than 0\n"
+	if got != want || code != 1 {
+		t.Errorf("printed %q with exit code %d, want %q", got, code, want)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	out, failed, code := testenv.Run(t, testenv.Command(t.Context(), t, "--version"))
