@@ -2,115 +2,117 @@ package typewriter
 
 import "time"
 
-// Barrier stands between a log and its readers: while it is shut they see only what has
-// passed it, and not the log's end. It is for one goroutine that writes elsewhere what
-// the log holds, before anybody sees it.
+// Barrier is the commit point of a log. While it is shut, readers of the log see only
+// committed entries and no end. One goroutine owns the barrier: it stores entries
+// elsewhere before readers may see them. All methods are safe for concurrent use.
 type Barrier struct {
 	log   *Log
 	ready chan struct{}
 
-	// What follows belongs to log.mu.
+	// Guarded by log.mu.
 	shut   bool
-	passed int
+	passed int // the number of committed entries
 }
 
-// Barrier sets up a gate, which is shut. A log has one at most.
+// Barrier installs a barrier, which is shut and has committed all entries so far. A log
+// has at most one.
 func (l *Log) Barrier() *Barrier {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gate = &Barrier{log: l, ready: make(chan struct{}, 1), shut: true, passed: l.entries0 + len(l.entries)}
-	return l.gate
+	l.barrier = &Barrier{log: l, ready: make(chan struct{}, 1), shut: true, passed: l.firstKept + len(l.entries)}
+	return l.barrier
 }
 
-// Ready has a value whenever the log has grown or ended since it was read last.
-func (g *Barrier) Ready() <-chan struct{} { return g.ready }
+// Ready returns a channel that receives a value after the log has grown or ended.
+func (b *Barrier) Ready() <-chan struct{} { return b.ready }
 
-// Len returns how many entries have come up to the gate, and whether that is all.
-func (g *Barrier) Len() (n int, ended bool) {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	return g.log.entries0 + len(g.log.entries), g.log.ended
+// Len returns the number of entries, committed or not, and whether the log has ended.
+func (b *Barrier) Len() (n int, ended bool) {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	return b.log.firstKept + len(b.log.entries), b.log.ended
 }
 
-// Read is [Log.Read] for what has not passed, too. It reports false also when the entry
-// was let go of.
-func (g *Barrier) Read(i int) (Event, time.Duration, bool) {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	if i < g.log.entries0 {
+// Read is like [Log.Read] but includes entries that are not committed, and returns false
+// for trimmed ones.
+func (b *Barrier) Read(i int) (Event, time.Duration, bool) {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	if i < b.log.firstKept {
 		return Event{}, 0, false
 	}
-	return g.log.read(i)
+	return b.log.read(i)
 }
 
-// Freed reports whether the log was freed.
-func (g *Barrier) Freed() bool {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	return g.log.freed
+// Freed reports whether the log has been freed.
+func (b *Barrier) Freed() bool {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	return b.log.freed
 }
 
-// Advance shows the first n entries to the readers.
-func (g *Barrier) Advance(n int) {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	if g.shut && n > g.passed {
-		g.passed = n
-		g.log.readers.notify()
+// Advance commits the first n entries.
+func (b *Barrier) Advance(n int) {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	if b.shut && n > b.passed {
+		b.passed = n
+		b.log.readers.notify()
 	}
 }
 
-// Committed returns how many entries readers can have seen.
-func (g *Barrier) Committed() int {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	n, _ := g.log.shown()
+// Committed returns the number of entries that readers may have seen.
+func (b *Barrier) Committed() int {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	n, _ := b.log.shown()
 	return n
 }
 
-// Open has readers see everything, as it comes.
-func (g *Barrier) Open() {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	if g.shut {
-		g.shut = false
-		g.log.readers.notify()
+// Open makes all entries visible to readers as they arrive.
+func (b *Barrier) Open() {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	if b.shut {
+		b.shut = false
+		b.log.readers.notify()
 	}
 }
 
-// HandOff is [Log.HandOff]: nothing more passes.
-func (g *Barrier) HandOff() { g.log.HandOff() }
+// HandOff is [Log.HandOff].
+func (b *Barrier) HandOff() { b.log.HandOff() }
 
-// Shut undoes Open, for what comes from now on.
-func (g *Barrier) Shut() {
-	g.log.mu.Lock()
-	defer g.log.mu.Unlock()
-	if !g.shut && !g.log.ended {
-		g.shut, g.passed = true, g.log.entries0+len(g.log.entries)
+// Shut undoes Open for later entries.
+func (b *Barrier) Shut() {
+	b.log.mu.Lock()
+	defer b.log.mu.Unlock()
+	if !b.shut && !b.log.ended {
+		b.shut, b.passed = true, b.log.firstKept+len(b.log.entries)
 	}
 }
 
-func (g *Barrier) wake() {
+// wake makes Ready's channel ready.
+func (b *Barrier) wake() {
 	select {
-	case g.ready <- struct{}{}:
+	case b.ready <- struct{}{}:
 	default:
 	}
 }
 
-// HandOff ends the log for its readers where they see it: the rest of the stream is kept
-// elsewhere. What is appended yet, nobody sees.
+// HandOff ends the log for its readers after the entries that they can see, because the
+// rest of the stream is stored elsewhere. It has no effect on a log that has ended.
 func (l *Log) HandOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n, ended := l.shown(); !ended {
-		l.left, l.leftAt = true, n
+		l.handedOff, l.visible = true, n
 		l.readers.notify()
 	}
 }
 
-// HandedOff reports whether readers saw an end that was not the stream's.
+// HandedOff reports whether the end that readers see is that of [Log.HandOff].
 func (l *Log) HandedOff() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.left
+	return l.handedOff
 }

@@ -2,28 +2,28 @@ package typewriter
 
 import "sync/atomic"
 
-// Budget bounds the memory of many logs together. It is safe for concurrent use.
+// Budget bounds the total memory of several logs. It is safe for concurrent use.
 type Budget struct {
 	max   int64
 	used  atomic.Int64
 	evict func() bool
 }
 
-// NewBudget returns a budget of so many bytes. When a log would exceed it, evict is
-// called, without locks held, until there is room or it reports that there is
-// nothing left to free. It may be nil.
+// NewBudget returns a budget of maxBytes. When a log would exceed the budget, evict is
+// called, without locks held, until there is room or evict returns false because there
+// is nothing left to free. A nil evict frees nothing.
 func NewBudget(maxBytes int64, evict func() bool) *Budget {
 	return &Budget{max: maxBytes, evict: evict}
 }
 
-// Used returns how many bytes the logs hold.
+// Used returns the number of bytes in use.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// Max returns how many bytes they may hold.
+// Max returns the size of the budget in bytes.
 func (b *Budget) Max() int64 { return b.max }
 
-// reserve takes bytes out of the budget, and reports whether they were there. The
-// nil budget has no end.
+// reserve takes bytes from the budget and reports whether there was room for them. A nil
+// budget is unbounded.
 func (b *Budget) reserve(bytes int) bool {
 	if b == nil {
 		return true
@@ -37,7 +37,8 @@ func (b *Budget) reserve(bytes int) bool {
 	return true
 }
 
-// release gives bytes back; a negative number takes them whatever the bound.
+// release returns bytes to the budget. A negative number takes bytes regardless of the
+// bound.
 func (b *Budget) release(bytes int) {
 	if b != nil {
 		b.used.Add(-int64(bytes))

@@ -5,25 +5,26 @@ import (
 	"time"
 )
 
-// deadlines answers one question for the text that waits: by how much must the
-// natural rhythm be shrunk so that each part of it still meets its deadline?
+// deadlines computes by how much the natural rhythm of the backlog must be compressed so
+// that every part of the text meets its deadline.
 //
-// A part is a point: where its last cluster stands on the axis of natural time,
-// and when that must have left. The player stands to the left of all points, and
-// the answer is the smallest slope from there to a point. Only the lower convex
-// hull of the points can hold it, so only the hull is kept; each point enters and
-// leaves it once.
+// Each text that arrived is a point: the position of its last unit on the axis of natural
+// time, and the deadline of that unit. The player is to the left of all points, and the
+// result is the smallest slope from the player to a point. Only points of the lower convex
+// hull can have that slope, so only the hull is kept. Each point enters and leaves the
+// hull once.
 type deadlines struct {
 	hull []deadline
 }
 
+// deadline is a point in the plane of natural and real time.
 type deadline struct {
 	pos time.Duration // natural time
 	by  time.Duration // real time
 }
 
-// add adds a deadline. Times must not decrease. Nor do positions, but for units that
-// became one: their deadline stays where it was.
+// add adds a deadline. Times must not decrease. A position that decreases, because two
+// units became one, counts as that of the deadline before.
 func (d *deadlines) add(p deadline) {
 	h := d.hull
 	if len(h) > 0 {
@@ -34,26 +35,26 @@ func (d *deadlines) add(p deadline) {
 		if p.by > last.by && (len(h) == 1 || slope(h[len(h)-2], last) < slope(last, p)) {
 			break
 		}
-		h = h[:len(h)-1] // above the line to p, or due with p and nearer
+		h = h[:len(h)-1] // above the line to p, or due at the time of p
 	}
 	d.hull = append(h, p)
 }
 
-// passed drops the deadlines of places before the player's.
-func (d *deadlines) passed(place time.Duration) {
+// passed drops the deadlines before a position that the player has reached.
+func (d *deadlines) passed(pos time.Duration) {
 	n := 0
-	for n < len(d.hull) && d.hull[n].pos < place {
+	for n < len(d.hull) && d.hull[n].pos < pos {
 		n++
 	}
 	d.drop(n)
 }
 
-// factor returns the largest factor up to 1 under which a player that stands at
-// place from.place at the time from.by meets all deadlines.
+// factor returns the largest factor up to 1 with which a player at the position from.pos
+// at the time from.by meets all deadlines.
 func (d *deadlines) factor(from deadline) float64 {
 	n := 0
 	for n+1 < len(d.hull) && slope(from, d.hull[n+1]) <= slope(from, d.hull[n]) {
-		n++ // and never again: the player moves below the line to n+1
+		n++ // final, since the player stays below the line to n+1
 	}
 	d.drop(n)
 	if len(d.hull) == 0 {
@@ -62,15 +63,15 @@ func (d *deadlines) factor(from deadline) float64 {
 	return min(1, slope(from, d.hull[0]))
 }
 
-// drop removes the first n points, in place so that the memory is used again.
+// drop removes the first n points, in place to reuse the memory.
 func (d *deadlines) drop(n int) {
 	if n > 0 {
 		d.hull = append(d.hull[:0], d.hull[n:]...)
 	}
 }
 
-// slope is real time for natural time between two points. A place already reached
-// leaves all the time there is.
+// slope returns the real time per natural time between two points. It is infinite if
+// there is no natural time between them.
 func slope(from, to deadline) float64 {
 	if to.by <= from.by {
 		return 0

@@ -1,17 +1,18 @@
-// Package typewriter gives text that arrives in bursts the rhythm of somebody typing:
-// one character (grapheme cluster) after another, with pauses that know punctuation,
-// and never later than a chosen lag after its arrival. It never changes text, its
-// order or what is around it, never holds the source back, and never drops anything:
-// what leaves, joined, is what came.
+// Package typewriter re-times text that arrives in bursts, so that it reads as if typed:
+// grapheme cluster by grapheme cluster, with pauses after punctuation, and never later
+// than a chosen lag after the arrival. Timing changes; text, order and surrounding
+// payloads do not, and the source is never slowed down.
 //
-// [Type] does that for any iterator over strings and any io.Writer. What stands behind
-// it serves streams of events too:
+// [Type] paces any iterator over strings into an io.Writer. The parts behind it serve
+// streams of events:
 //
-// Two verbs meet at a [Log]. [Record] appends what the source yields, as fast as it
-// comes. [Player.Play] reads the log from a [Position], splits the text, waits and
-// writes to a [Writer]. The log stands before the pacing, so every player of one log
-// has a tempo of its own, and one can go on where another has stopped.
+//   - [Record] appends the events of a source to a [Log] as fast as they arrive.
+//   - [Player.Play] reads the log from a [Position], splits the text, waits, and writes
+//     to a [Writer].
 //
-// The package knows neither HTTP nor any service's vocabulary: it is told which part
-// of an event is text by the event's [Frame].
+// Players of the same log are independent: each has its own tempo and position, and a
+// player can continue where another one stopped.
+//
+// The package knows neither HTTP nor any service. The [Frame] of an event marks the part
+// of the payload that is text.
 package typewriter

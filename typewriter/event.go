@@ -6,49 +6,48 @@ import (
 	"strings"
 )
 
-// Event is one event of a stream: what all events of a run have in common, and
-// the text that is this one's own.
+// Event is one event of a stream: a frame, usually shared with its neighbours, and a
+// text.
 type Event struct {
-	// Frame is the event's type and the payload around its text. It is never nil
-	// and is shared between events: nobody changes it.
+	// Frame is the event's type and the payload around the text. It must not be nil
+	// and must not be modified, because events share frames.
 	Frame *Frame
 
-	// Text is the text between Frame.Head and Frame.Tail as it stands in the
-	// payload: the inside of a JSON string, escapes and all. It is empty in an
-	// event that is not text.
+	// Text is the text between Frame.Head and Frame.Tail in its encoded form: the
+	// inside of a JSON string, including escapes. Events that are not text have none.
 	Text string
 }
 
-// Frame is what the events of a run have in common.
+// Frame is the part of an event that a run of events shares.
 type Frame struct {
-	// Name is the event's type; empty for an unnamed event.
+	// Name is the event's type, or empty for an unnamed event.
 	Name string
 
-	// Head and Tail are the payload before and after the text. An event that is
-	// not text has its whole payload in Head.
+	// Head and Tail are the payload before and after the text. Events that are not
+	// text have their whole payload in Head.
 	Head, Tail string
 
-	// Channel tells which running text the event adds to: the texts of events
-	// with the same channel are read as one, and a grapheme cluster may span
-	// them. Empty: the event is not text and passes in one piece.
+	// Channel names the text to which the event adds. Consecutive events of the same
+	// channel form one text, and a grapheme cluster may span them. An empty channel
+	// marks an event that is not text and is written undivided.
 	Channel string
 
-	// Number, when not 0, is the place in Head where the running number of the
-	// event's first cluster is written. It serves payloads that bring no id.
+	// Number, if not 0, is an offset in Head. The sequence number of the event's
+	// first cluster is inserted there, for payloads that have no id of their own.
 	Number int
 }
 
-// IsText reports whether the event's text is to be typed.
+// IsText reports whether the text of events with this frame is paced.
 func (f *Frame) IsText() bool { return f.Channel != "" }
 
-// Size is what the frame holds in memory, in bytes, near enough.
+// size returns the approximate memory use of the frame in bytes.
 func (f *Frame) size() int {
 	const header = 80
 	return header + len(f.Name) + len(f.Head) + len(f.Tail) + len(f.Channel)
 }
 
-// appendHead begins a payload: what stands before the text. Number is the
-// running number of the cluster that follows.
+// appendHead appends the payload before the text. Number is the sequence number of the
+// cluster that follows.
 func (f *Frame) appendHead(dst []byte, number int64) []byte {
 	if f.Number == 0 {
 		return append(dst, f.Head...)
@@ -58,23 +57,23 @@ func (f *Frame) appendHead(dst []byte, number int64) []byte {
 	return append(dst, f.Head[f.Number:]...)
 }
 
-// Position is a place in a log: everything before byte Offset of the text of
-// entry Entry has been played. The zero value is the beginning.
+// Position is a position in a log: everything before byte Offset of the text of entry
+// Entry has been played. The zero value is the beginning of the log.
 type Position struct {
 	Entry  int
 	Offset int
 }
 
-// String writes the position as "entry.offset".
+// String formats the position as "entry.offset".
 func (p Position) String() string { return string(p.Append(nil)) }
 
-// Append appends what [Position.String] returns.
+// Append appends the result of [Position.String] to dst.
 func (p Position) Append(dst []byte) []byte {
 	dst = append(strconv.AppendInt(dst, int64(p.Entry), 10), '.')
 	return strconv.AppendInt(dst, int64(p.Offset), 10)
 }
 
-// ParsePosition reads what [Position.String] wrote and nothing else.
+// ParsePosition parses the format of [Position.String] and rejects any other spelling.
 func ParsePosition(s string) (Position, error) {
 	entry, offset, _ := strings.Cut(s, ".")
 	e, errEntry := strconv.Atoi(entry)

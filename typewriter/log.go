@@ -11,58 +11,62 @@ import (
 	"unsafe"
 )
 
-// ErrFull is returned by [Log.Append] when the log would outgrow its bound.
+// ErrFull is the error of [Log.Append] when the event would exceed the bound of the log
+// or of its budget.
 var ErrFull = errors.New("stream log is full")
 
-// entry is one event in the log, without its text and its frame: 8 bytes, because an
-// entry stands for 2.7 characters on average (measured on Coze).
+// entry is the log's record of one event, apart from the text and the frame. It takes
+// only 8 bytes, because an event has only 2.7 characters on average (measured on Coze).
 type entry struct {
-	at  uint32 // arrival, in ticks since the log's start
-	end uint32 // where its text ends in Log.text
+	at  uint32 // the arrival, in ticks since the start of the log
+	end uint32 // the end of the text in Log.text
 }
 
-// tick is how exactly arrivals are kept. What arrives after twelve hours has arrived
-// then: it is typed at once.
+// tick is the resolution of arrival times. Events that arrive after twelve hours count as
+// having arrived then, and are played at once.
 const tick = 10 * time.Microsecond
 
 func (e entry) arrived() time.Duration { return time.Duration(e.at) * tick }
 
-// frameRun is a frame and the entry where it begins to be that of all that follow.
+// frameRun is a frame and the first of the consecutive entries that have it.
 type frameRun struct {
 	frame *Frame
 	from  int
 }
 
-// Log keeps the events of one stream in the order of their arrival. One
-// goroutine appends; any number read. All methods are safe for concurrent use.
+// Log stores the events of one stream in order of arrival. One goroutine appends; any
+// number of goroutines read. All methods are safe for concurrent use.
 //
-// Text is kept in one growing buffer and a frame once for the run of events that
-// share it, so an answer costs about its own length.
+// The log keeps all text in one buffer, and one frame for each run of events that share
+// it, so that its memory is about the size of the text.
 type Log struct {
 	start    time.Time
 	maxBytes int
 	budget   *Budget
-	overhead int // bytes that count besides what the log holds
+	overhead int // bytes taken from the budget in addition to the size
 
 	mu      sync.Mutex
 	entries []entry
 	text    []byte
 	runs    []frameRun
-	framed  int // bytes held by their frames
+	framed  int // the size of their frames in bytes
 	ended   bool
 	freed   bool
-	left    bool
-	leftAt  int      // how many entries readers see of a log that was left
-	gate    *Barrier // nil: readers see everything
 	readers listeners
 
-	// What Drop let go of: so many entries and bytes of text came before the first that
-	// is kept. The latter wrap around with entry's field.
-	entries0 int
-	text0    uint32
+	// barrier, if not nil, hides entries from the readers. After a hand-off they see
+	// visible entries and an end.
+	barrier   *Barrier
+	handedOff bool
+	visible   int
+
+	// The number of entries and bytes of text that Trim has freed. The latter wraps
+	// around, as entry.end does.
+	firstKept int
+	textStart uint32
 }
 
-// maxLogBytes keeps offsets within 32 bits.
+// maxLogBytes is the maximum size of a log, so that offsets fit in 32 bits.
 const maxLogBytes = 1 << 31
 
 // LogOptions configures a [Log]. The zero value is an unshared log that starts now.
@@ -97,12 +101,12 @@ func NewLog(options LogOptions) *Log {
 	return l
 }
 
-// Started returns when the log was begun.
+// Started returns the start time of the log.
 func (l *Log) Started() time.Time { return l.start }
 
-// Record appends the events of a source as they come, never waiting for a
-// reader, and ends the log. When the log is full it takes no more of the source,
-// ends the log with the event given for that case, and returns [ErrFull].
+// Record appends the events of a source as they arrive, without waiting for readers, and
+// ends the log. If the log is full, Record stops the source, ends the log with the event
+// full, and returns [ErrFull].
 func Record(events iter.Seq[Event], log *Log, full Event) error {
 	var err error
 	for e := range events {
@@ -110,8 +114,7 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 			break
 		}
 	}
-	// The source has run to its end here: what it tells then may be relied on by
-	// those who see the log's.
+	// Readers that see the end of the log may rely on the source having finished.
 	if err != nil {
 		log.End(full)
 		return err
@@ -120,11 +123,11 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 	return nil
 }
 
-// Append adds an event that arrived now.
+// Append appends an event that arrived now. It returns nil or [ErrFull].
 func (l *Log) Append(e Event) error { return l.AppendAt(e, time.Now()) }
 
-// AppendAt adds an event that arrived at a time: by the log's clock none arrives in
-// the future, nor before the one that precedes it.
+// AppendAt appends an event with an arrival time, which is limited to the range from the
+// arrival of the preceding event to now. It returns nil or [ErrFull].
 func (l *Log) AppendAt(e Event, arrived time.Time) error {
 	if cost, fits := l.fits(e); !fits || !l.budget.reserve(cost) {
 		return ErrFull
@@ -136,8 +139,8 @@ func (l *Log) AppendAt(e Event, arrived time.Time) error {
 	return nil
 }
 
-// fits returns what an event would cost, which only the goroutine that appends can
-// change, and whether the log has room for it.
+// fits returns the cost of an event and whether the log has room for it. Only the
+// goroutine that appends can change the cost.
 func (l *Log) fits(e Event) (cost int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,8 +148,7 @@ func (l *Log) fits(e Event) (cost int, ok bool) {
 	return cost, l.size()+cost <= l.maxBytes
 }
 
-// End says that nothing follows the events given. They are added even to a log
-// that is full.
+// End appends the last events, even to a full log, and marks the log as ended.
 func (l *Log) End(last ...Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -155,23 +157,22 @@ func (l *Log) End(last ...Event) {
 		l.add(e, time.Now())
 	}
 	l.ended = true
-	// What was left for growth, a quarter, goes back: the log may be kept for long.
+	// The log may be kept for long: free the capacity for growth, about a quarter.
 	l.entries, l.text = slices.Clone(l.entries), bytes.Clone(l.text)
 	l.wake()
 }
 
-// Free lets go of all the log holds. It must have ended, and nobody may read it
-// again.
+// Free frees the memory of a log that has ended. The log must not be read again.
 func (l *Log) Free() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.budget.release(l.size() + l.overhead)
 	l.freed, l.overhead = true, 0
-	l.entries0 += len(l.entries)
+	l.firstKept += len(l.entries)
 	l.entries, l.text, l.runs, l.framed = nil, nil, nil, 0
 }
 
-// cost is what an event would add to the log's size.
+// cost returns by how much an event would increase the size of the log.
 func (l *Log) cost(e Event) int {
 	cost := len(e.Text) + int(unsafe.Sizeof(entry{}))
 	if l.isNew(e.Frame) {
@@ -180,23 +181,25 @@ func (l *Log) cost(e Event) int {
 	return cost
 }
 
+// isNew reports whether a frame would begin a new run.
 func (l *Log) isNew(f *Frame) bool { return len(l.runs) == 0 || l.runs[len(l.runs)-1].frame != f }
 
+// add appends an event, with the lock held.
 func (l *Log) add(e Event, arrived time.Time) {
 	if l.isNew(e.Frame) {
-		l.runs = append(l.runs, frameRun{e.Frame, l.entries0 + len(l.entries)})
+		l.runs = append(l.runs, frameRun{e.Frame, l.firstKept + len(l.entries)})
 		l.framed += e.Frame.size()
 	}
 	l.text = append(l.text, e.Text...)
 	at := min(max(arrived.Sub(l.start), 0), time.Since(l.start)) / tick
-	added := entry{at: uint32(min(at, math.MaxUint32)), end: l.text0 + uint32(len(l.text))}
+	added := entry{at: uint32(min(at, math.MaxUint32)), end: l.textStart + uint32(len(l.text))}
 	if last := len(l.entries) - 1; last >= 0 {
 		added.at = max(added.at, l.entries[last].at)
 	}
 	l.entries = append(l.entries, added)
 }
 
-// Size is what the log holds, in bytes.
+// Size returns the memory use of the log in bytes.
 func (l *Log) Size() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -207,9 +210,9 @@ func (l *Log) size() int {
 	return len(l.text) + len(l.entries)*int(unsafe.Sizeof(entry{})) + l.framed
 }
 
-// Read returns entry i and when it arrived, as time since the log's start. It
-// reports false when there is no such entry yet, or none will come: see Len.
-// Reading an entry that was dropped is a bug of the caller and panics.
+// Read returns the event of entry i and its arrival as time since the start of the log. It
+// returns false if the entry does not exist yet or never will; see [Log.Len]. Read panics
+// if the entry was trimmed.
 func (l *Log) Read(i int) (Event, time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -219,26 +222,26 @@ func (l *Log) Read(i int) (Event, time.Duration, bool) {
 	return l.read(i)
 }
 
-// read returns entry i, if it is there; with the lock held.
+// read is Read for all entries, visible or not, with the lock held.
 func (l *Log) read(i int) (Event, time.Duration, bool) {
-	k := i - l.entries0
+	k := i - l.firstKept
 	if k >= len(l.entries) {
 		return Event{}, 0, false
 	}
 	e := l.entries[k]
 	begin := uint32(0)
 	if k > 0 {
-		begin = l.entries[k-1].end - l.text0
+		begin = l.entries[k-1].end - l.textStart
 	}
-	// The string shares the buffer, which is only ever appended to.
-	text := l.text[begin : e.end-l.text0]
+	// The string shares the buffer, whose bytes never change.
+	text := l.text[begin : e.end-l.textStart]
 	return Event{
 		Frame: l.runs[l.runOf(i)].frame,
 		Text:  unsafe.String(unsafe.SliceData(text), len(text)),
 	}, e.arrived(), true
 }
 
-// runOf returns which run entry i belongs to.
+// runOf returns the index of the run of entry i.
 func (l *Log) runOf(i int) int {
 	after, _ := slices.BinarySearchFunc(l.runs, i, func(r frameRun, i int) int {
 		if r.from > i {
@@ -249,22 +252,22 @@ func (l *Log) runOf(i int) int {
 	return after - 1
 }
 
-// Len returns how many entries came so far and whether that is all.
+// Len returns the number of entries so far and whether the log has ended.
 func (l *Log) Len() (n int, ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.shown()
 }
 
-// shown is what readers see; with the lock held.
+// shown is Len with the lock held.
 func (l *Log) shown() (n int, ended bool) {
-	if l.left {
-		return l.leftAt, true
+	if l.handedOff {
+		return l.visible, true
 	}
-	if l.gate != nil && l.gate.shut {
-		return l.gate.passed, false
+	if l.barrier != nil && l.barrier.shut {
+		return l.barrier.passed, false
 	}
-	return l.entries0 + len(l.entries), l.ended
+	return l.firstKept + len(l.entries), l.ended
 }
 
 // Events returns the first n events.
@@ -278,8 +281,8 @@ func (l *Log) Events(n int) iter.Seq[Event] {
 	}
 }
 
-// Contains reports whether a position is one that playing this log leads to: the end of
-// an entry or of a character of its text. Entries that were dropped are not.
+// Contains reports whether playing the log can lead to a position: the end of an entry or
+// of a character of its text. The entry must not have been trimmed.
 func (l *Log) Contains(p Position) bool {
 	n, _ := l.Len()
 	if p.Entry < l.firstEntry() || p.Entry > n || p.Entry == n && p.Offset > 0 {
@@ -297,9 +300,8 @@ func (l *Log) Contains(p Position) bool {
 	return at == p.Offset
 }
 
-// Backlog counts the clusters of text that readers can see and that follow a position,
-// as if no cluster ended before the position and all text were of one channel. A
-// position in what was dropped is taken for the beginning of what is kept.
+// Backlog counts the clusters of visible text after a position, as if all text were of
+// one channel. A position in a trimmed entry counts as the first position that is kept.
 func (l *Log) Backlog(from Position) int {
 	var split splitter
 	n := 0
@@ -309,60 +311,61 @@ func (l *Log) Backlog(from Position) int {
 	return n
 }
 
-// after returns all text that readers can see and that follows a position.
+// after returns all visible text after a position.
 func (l *Log) after(from Position) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	shown, _ := l.shown()
-	n := min(shown-l.entries0, len(l.entries))
-	i := max(from.Entry-l.entries0, 0)
+	n := min(shown-l.firstKept, len(l.entries))
+	i := max(from.Entry-l.firstKept, 0)
 	if i >= n {
 		return ""
 	}
-	begin, end := 0, int(l.entries[n-1].end-l.text0)
+	begin, end := 0, int(l.entries[n-1].end-l.textStart)
 	if i > 0 {
-		begin = int(l.entries[i-1].end - l.text0)
+		begin = int(l.entries[i-1].end - l.textStart)
 	}
-	if from.Entry >= l.entries0 {
-		begin = min(begin+from.Offset, int(l.entries[i].end-l.text0))
+	if from.Entry >= l.firstKept {
+		begin = min(begin+from.Offset, int(l.entries[i].end-l.textStart))
 	}
 	text := l.text[begin:end]
 	return unsafe.String(unsafe.SliceData(text), len(text)) // as in read
 }
 
+// firstEntry returns the first entry that has not been trimmed.
 func (l *Log) firstEntry() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.entries0
+	return l.firstKept
 }
 
-// dropMin is how many entries are let go of at a time, so that a drop costs
-// little for each.
+// dropMin is the minimum number of entries that [Log.Trim] frees at a time, to spread the
+// cost of the copy.
 const dropMin = 64
 
-// Trim says that the entries before i will not be read again. Their memory is
-// freed now or, to make fewer copies, at a later call. It reports whether it is now.
+// Trim declares that the entries before i will not be read again. Their memory is freed
+// now or, to save copies, in a later call. Trim reports whether it has freed memory.
 func (l *Log) Trim(i int) (freed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := min(i-l.entries0, len(l.entries)) // a player may begin beyond the end
+	n := min(i-l.firstKept, len(l.entries)) // a player may start beyond the end
 	if n < dropMin || n < len(l.entries)/2 {
 		return false
 	}
 	before := l.size()
 	defer func() { l.budget.release(before - l.size()) }()
 	last := l.entries[n-1]
-	// The text moves to a new buffer: strings given out point into the old one.
-	l.text = append([]byte(nil), l.text[last.end-l.text0:]...)
-	l.text0 = last.end
-	// The last run stays even when unused, for the next event's sake.
-	unused := l.runOf(l.entries0 + n)
+	// The text moves to a new buffer, because strings of readers share the old one.
+	l.text = append([]byte(nil), l.text[last.end-l.textStart:]...)
+	l.textStart = last.end
+	// The last run is kept even if unused, because the next event may continue it.
+	unused := l.runOf(l.firstKept + n)
 	for _, r := range l.runs[:unused] {
 		l.framed -= r.frame.size()
 	}
 	l.runs = slices.Clone(l.runs[unused:])
 	l.entries = slices.Clone(l.entries[n:])
-	l.entries0 += n
+	l.firstKept += n
 	return true
 }
 
@@ -374,9 +377,9 @@ func (l *Log) Subscribe(wake func()) (unsubscribe func()) {
 
 // wake notifies the barrier of a change, and the readers if they can see it.
 func (l *Log) wake() {
-	if l.gate != nil {
-		l.gate.wake()
-		if l.gate.shut {
+	if l.barrier != nil {
+		l.barrier.wake()
+		if l.barrier.shut {
 			return
 		}
 	}

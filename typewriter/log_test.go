@@ -214,21 +214,21 @@ func TestLogStringsOutliveDrops(t *testing.T) {
 // Offsets wrap around.
 func TestLogWrapsAround(t *testing.T) {
 	for _, left := range []uint32{0, 1, 50, 150, 400, 1000} {
-		log := &Log{maxBytes: maxLogBytes, text0: math.MaxUint32 - left}
+		log := &Log{maxBytes: maxLogBytes, textStart: math.MaxUint32 - left}
 		frames := []*Frame{content, reasoning}
 		for i := range 1000 {
 			fill(t, log, frames[i/10%2], i, 1)
 			if i%100 == 99 {
 				log.Trim(i - 20)
 			}
-			for j := max(log.entries0, i-50); j <= i; j++ {
+			for j := max(log.firstKept, i-50); j <= i; j++ {
 				checkRead(t, log, j, frames[j/10%2], j)
 			}
 		}
 		if want := 100 * (8 + 3 + 10); log.Size() > want+10*content.size() {
 			t.Errorf("the log takes %d bytes", log.Size())
 		}
-		if log.text0 > math.MaxUint32/2 {
+		if log.textStart > math.MaxUint32/2 {
 			t.Error("nothing wrapped around")
 		}
 	}
@@ -377,11 +377,11 @@ func TestLogRuns(t *testing.T) {
 		}
 		for _, from := range []int{0, 250, 251, 375, 448, 500} {
 			log.Trim(from)
-			for i := max(from, log.entries0); i < 500; i++ {
+			for i := max(from, log.firstKept); i < 500; i++ {
 				checkRead(t, log, i, frames[i/long%3], i)
 			}
 		}
-		if want := 499/long - log.entries0/long + 1; len(log.runs) != want {
+		if want := 499/long - log.firstKept/long + 1; len(log.runs) != want {
 			t.Errorf("%d runs are kept, want %d", len(log.runs), want)
 		}
 	}

@@ -6,61 +6,61 @@ import (
 	"time"
 )
 
-// Mode is a way of timing a stream.
+// Mode is the kind of timing of a stream.
 type Mode string
 
-// The modes.
+// Modes.
 const (
-	// Typewriter pauses after each cluster by what the cluster is.
+	// Typewriter pauses after each cluster, depending on its character.
 	Typewriter Mode = "typewriter"
 
-	// Smooth spaces clusters evenly, at the rate at which text arrives.
+	// Smooth spaces clusters evenly, at the rate of arrival.
 	Smooth Mode = "smooth"
 
-	// Raw does not pace: events leave as they came.
+	// Raw does not pace: events are written as they arrive.
 	Raw Mode = "raw"
 )
 
-// Default lags; see [Pace.MaxLag].
+// Default values of [Pace.MaxLag] by mode.
 const (
 	DefaultMaxLag       = 3 * time.Second
 	DefaultSmoothMaxLag = 400 * time.Millisecond
 )
 
-// DefaultMinInterval is the default of [Pace.MinInterval]: half a frame of a
-// 60 Hz screen.
+// DefaultMinInterval is the default value of [Pace.MinInterval]: half a frame of a 60 Hz
+// display.
 const DefaultMinInterval = 8 * time.Millisecond
 
-// Limits of what a [Pace] may ask for.
+// Bounds of the fields of [Pace].
 const (
 	MinSpeed = 0.1
 	MaxSpeed = 100
 	MaxLag   = time.Minute
 )
 
-// Pace is a tempo. The zero value is not useful: start from [DefaultPace].
+// Pace is the tempo of a player. The zero value is invalid; start from [DefaultPace].
 type Pace struct {
 	Mode Mode
 
-	// Speed divides the pauses of Typewriter: 2 types twice as fast.
+	// Speed divides the pauses of Typewriter: 2 is twice as fast as the default, 1.
 	Speed float64
 
-	// MaxLag is how long after its arrival a cluster leaves at the latest. With 0
-	// Typewriter does not catch up at all, however far it falls behind.
+	// MaxLag bounds the time from the arrival of a cluster until it is written. With 0,
+	// Typewriter never catches up, however far it falls behind.
 	MaxLag time.Duration
 
-	// MinInterval is the shortest time between two events; clusters that are due
-	// closer together share one.
+	// MinInterval is the minimum time between two events of text. Clusters that are due
+	// closer together share an event.
 	MinInterval time.Duration
 
-	// Pauses are the pauses of Typewriter.
+	// Pauses is the table of pauses of Typewriter. See [NewPauses].
 	Pauses *Pauses
 
-	// Seed makes the pauses the same each time. With 0 they differ.
+	// Seed, if not 0, makes the random pauses reproducible.
 	Seed uint64
 }
 
-// DefaultPace returns the tempo that a mode has when nothing is asked of it.
+// DefaultPace returns the default tempo of a mode.
 func DefaultPace(mode Mode) Pace {
 	p := Pace{Mode: mode, Speed: 1, MaxLag: DefaultMaxLag, MinInterval: DefaultMinInterval, Pauses: defaultPauses}
 	if mode == Smooth {
@@ -69,7 +69,7 @@ func DefaultPace(mode Mode) Pace {
 	return p
 }
 
-// Validate returns an error that names the first value that is out of bounds.
+// Validate returns an error for the first field that is out of bounds.
 func (p Pace) Validate() error {
 	switch {
 	case p.Mode != Typewriter && p.Mode != Smooth && p.Mode != Raw:

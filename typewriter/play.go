@@ -5,72 +5,76 @@ import (
 	"time"
 )
 
-// Writer is where a player writes. It is called from one goroutine.
+// Writer is the destination of a player. [Player.Play] calls its methods from one
+// goroutine and stops at the first error.
 type Writer interface {
-	// Write takes one event, which it must not keep.
+	// Write writes one event. It must not retain the event.
 	Write(*Output) error
 
-	// Flush sends what was written. It is called once for the events that are due
-	// together, and not without any.
+	// Flush sends all written events. It follows the last Write of each group of events
+	// that are due together.
 	Flush() error
 
-	// Heartbeat sends a sign of life, at once.
+	// Heartbeat sends a sign of life immediately.
 	Heartbeat() error
 }
 
-// Output is an event that leaves.
+// Output is an event that a player writes.
 type Output struct {
-	// Frame is the event's type and what is around its text, and Text that: what is to
-	// be typed, or what is left of an event that is not typed. See AppendData.
+	// Frame is the event's type and the payload around the text.
 	Frame *Frame
-	Text  []byte
 
-	// Number is the running number of its first cluster, if the frame wants one.
+	// Text is the part of the text that the event carries.
+	Text []byte
+
+	// Number is the sequence number of the first cluster, for frames with a Number.
 	Number int64
 
-	// Next is where to go on after this event.
+	// Next is the position after the event.
 	Next Position
 
-	// Clusters is how many clusters of text the event holds; 0: it is not text.
+	// Clusters is the number of clusters in Text, or 0 if the event is not paced text.
 	Clusters int
 
-	// Lag is how long ago the event arrived: the oldest part of it. Late is how
-	// long ago it was due.
-	Lag, Late time.Duration
+	// Lag is the time since the oldest part of the event arrived.
+	Lag time.Duration
+
+	// Late is the time since the event was due.
+	Late time.Duration
 }
 
-// AppendData appends the event's payload.
+// AppendData appends the payload of the event to dst.
 func (o *Output) AppendData(dst []byte) []byte {
 	dst = o.Frame.appendHead(dst, o.Number)
 	dst = append(dst, o.Text...)
 	return append(dst, o.Frame.Tail...)
 }
 
-// Player plays a log to one viewer.
+// Player plays a log to one viewer. Log and Pace are required.
 type Player struct {
 	Log  *Log
 	Pace Pace
 
-	// From is where to begin.
+	// From is the start position.
 	From Position
 
-	// Heartbeat is how long nothing is written before a heartbeat is; 0: never.
+	// Heartbeat is the time without any write after which a heartbeat is sent. With 0,
+	// none is sent.
 	Heartbeat time.Duration
 
 	// Skip, if not nil, ends the pacing when it is set.
 	Skip *Skip
 
-	// TrimPlayed lets go of the log's entries once they are played.
+	// TrimPlayed frees entries of the log once they are played. No other player may
+	// read the log then.
 	TrimPlayed bool
 }
 
-// Play writes the events of the log from the player's position on, each when it
-// is due, until the log has ended. Text is typed cluster by cluster; every other
-// event waits until the text before it has been typed. The concatenation of the
-// texts written equals that of the texts in the log.
+// Play writes the events of the log, from p.From to the end of the log, each when it is
+// due. Text is written cluster by cluster; any other event follows the text before it. The
+// concatenation of the texts written equals the concatenation of the texts in the log.
 //
-// It returns nil at the log's end, ctx's error when that is done, or the
-// writer's. It starts no goroutine, but for a moment when ctx ends.
+// Play returns nil at the end of the log, or the first error of w or ctx.
 func (p *Player) Play(ctx context.Context, w Writer) error {
 	signal := make(chan struct{}, 1)
 	wake := Notify(signal)

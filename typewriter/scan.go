@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// scanRune reads the first character of the inside of a JSON string and returns how
-// many bytes it takes there. Half a surrogate pair is read as U+FFFD; so are bytes
-// that are not UTF-8 and escapes that are not JSON's, one byte at a time.
+// scanRune decodes the first character of the inside of a JSON string and returns its
+// encoded size in bytes. Half a surrogate pair decodes to U+FFFD. So do invalid UTF-8 and
+// invalid escapes, with a size of one byte.
 func scanRune(s string) (r rune, size int) {
 	if s[0] != '\\' {
 		return utf8.DecodeRuneInString(s)
@@ -51,7 +51,7 @@ func scanRune(s string) (r rune, size int) {
 // unitSize is the length of a \uXXXX escape.
 const unitSize = 6
 
-// scanUnit reads a \uXXXX escape at the beginning of s.
+// scanUnit decodes the \uXXXX escape at the beginning of s.
 func scanUnit(s string) (rune, bool) {
 	if len(s) < unitSize || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
@@ -60,8 +60,8 @@ func scanUnit(s string) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// endsWithHighSurrogate reports whether s ends with the first half of a
-// surrogate pair. It must be a whole number of characters.
+// endsWithHighSurrogate reports whether s, which must not end inside a character, ends
+// with the first half of a surrogate pair.
 func endsWithHighSurrogate(s string) bool {
 	if len(s) < unitSize {
 		return false
@@ -70,15 +70,7 @@ func endsWithHighSurrogate(s string) bool {
 	return ok && unit >= 0xD800 && unit < 0xDC00 && !oddBackslashes(s[:len(s)-unitSize])
 }
 
-// isOpen reports whether what follows text could make its first cluster longer,
-// which takes size bytes of it: it ends with the text, or only half a surrogate
-// pair stands behind it.
-func isOpen(text string, size int) bool {
-	return size == len(text) || size+unitSize == len(text) && endsWithHighSurrogate(text)
-}
-
-// oddBackslashes reports whether s ends with an escape's own backslash, so that
-// what follows is escaped by it.
+// oddBackslashes reports whether s ends with a backslash that begins an escape.
 func oddBackslashes(s string) bool {
 	n := 0
 	for n < len(s) && s[len(s)-1-n] == '\\' {

@@ -6,23 +6,23 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// cluster is one extended grapheme cluster (UAX #29) at the beginning of a text.
+// cluster is an extended grapheme cluster (UAX #29) at the beginning of a text.
 type cluster struct {
-	// size is how many bytes it takes in the text, escapes included.
+	// size is the encoded size in bytes, including escapes.
 	size int
 
-	// char is its character when it has but one ('\n' also for CRLF), else -1.
+	// char is the character of a cluster that has only one, '\n' for CRLF, and unknown
+	// for any other cluster.
 	char rune
 }
 
-// splitter cuts the insides of JSON strings into grapheme clusters. It keeps a
-// buffer between calls; the zero value is ready.
+// splitter finds the grapheme clusters of the insides of JSON strings. It keeps a buffer
+// between calls. The zero value is ready to use.
 type splitter struct {
-	buf []byte // the unescaped beginning of the text, of a whole cluster or more
+	buf []byte // the decoded beginning of the text, at least one cluster
 }
 
-// first returns the cluster that text begins with, taking text to be complete.
-// The text must not be empty.
+// first returns the first cluster of a text that is complete and not empty.
 func (s *splitter) first(text string) cluster {
 	r, size := scanRune(text)
 	if isPlain(r) && startsPlain(text[size:]) {
@@ -31,8 +31,8 @@ func (s *splitter) first(text string) cluster {
 	return s.search(text)
 }
 
-// search is first for what the short way cannot tell. It unescapes no more of
-// the text than it must, so that a long text is not read again for each cluster.
+// search returns the first cluster of any text. It decodes no more of the text than
+// necessary, so that the cost of a long text stays linear.
 func (s *splitter) search(text string) cluster {
 	const fewRunes = 8
 	s.buf = s.buf[:0]
@@ -49,7 +49,7 @@ func (s *splitter) search(text string) cluster {
 	}
 	s.buf = s.buf[:clusterLen(s.buf)]
 
-	c := cluster{char: -1}
+	c := cluster{char: unknown}
 	for unescaped := 0; unescaped < len(s.buf); {
 		r, size := scanRune(text[c.size:])
 		c.size += size
@@ -63,16 +63,14 @@ func (s *splitter) search(text string) cluster {
 	return c
 }
 
-// growths are what turns a cluster into a longer one. A cluster that any of them
-// continues may still grow: after a carriage return a line feed, after one regional
-// indicator a second (a prepended mark takes that too), after an emoji a joiner and
-// an emoji, after a joiner that emoji, after conjoining jamo more of them, after a
-// conjunct's linker a consonant.
+// growths are samples of the texts that lengthen clusters: a line feed after a carriage
+// return, a second regional indicator after the first or after a prepended mark, a joiner
+// and an emoji after an emoji, an emoji after a joiner, a vowel or trailing consonant
+// after conjoining jamo, a consonant after the linker of a conjunct.
 var growths = [...]string{"\n", "\U0001F1E6", "\u200D\u2764", "\u2764", "\u1161", "\u11A8", "\u0915"}
 
-// mayGrow reports whether the cluster that is all of text, one that first
-// returned, is of a kind that waits for more. Any cluster can take on a
-// combining mark; that is no reason to wait.
+// mayGrow reports whether a text, which must be one cluster, should wait for text that
+// would lengthen it. Combining marks can follow any cluster and are not waited for.
 func (s *splitter) mayGrow(text string) bool {
 	if r, size := scanRune(text); size == len(text) && isPlain(r) {
 		return false
@@ -91,13 +89,14 @@ func (s *splitter) mayGrow(text string) bool {
 	return false
 }
 
+// clusterLen returns the length of the first cluster of b.
 func clusterLen(b []byte) int {
 	it := graphemes.FromBytes(b)
 	it.Next()
 	return it.End()
 }
 
-// startsPlain reports whether text is empty or starts with a plain character.
+// startsPlain reports whether text is empty or begins with a plain character.
 func startsPlain(text string) bool {
 	if text == "" {
 		return true
@@ -106,11 +105,11 @@ func startsPlain(text string) bool {
 	return isPlain(r)
 }
 
-// isPlain reports whether r is of the everyday characters between two of which
-// there is always a boundary (Unicode 17, GraphemeBreakProperty.txt and
-// emoji-data.txt), and which are not held for a growth of their own: ASCII but
-// for the carriage return, Latin, Greek, Cyrillic, kana, Hangul syllables,
-// ideographs, their punctuation and full-width forms.
+// isPlain reports whether r is one of the common characters that are always a cluster of
+// their own beside each other (Unicode 17, GraphemeBreakProperty.txt and emoji-data.txt)
+// and that [splitter.mayGrow] does not hold: ASCII except the carriage return, Latin,
+// Greek, Cyrillic, kana, Hangul syllables, ideographs, their punctuation and full-width
+// forms.
 func isPlain(r rune) bool {
 	switch {
 	case r < 0x7F:

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Type writes texts to w as somebody types them, each piece that is due by one Write.
-// What is written equals the texts, joined. It reads texts in a goroutine of its own,
-// as fast as they come, and keeps what waits in memory.
+// Type writes texts to w at the given pace, with one Write for all clusters that are due
+// together. The text written is the concatenation of texts. Type reads texts in a separate
+// goroutine, as fast as they arrive, and keeps the backlog in memory.
 //
-// It returns nil when all is written; else the pace's error, the writer's, ctx's when
-// that is done, or [ErrFull]. In any case it waits until texts has ended or yields
-// once more: a source that may block for long must end with ctx itself.
+// Type returns nil after the last write, or the first error: of [Pace.Validate], of w, of
+// ctx, or [ErrFull]. It does not return before texts ends or yields once more, so a source
+// that may block for long must watch ctx.
 func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) error {
 	if err := pace.Validate(); err != nil {
 		return err
@@ -23,7 +23,7 @@ func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) e
 	defer cancel()
 	log := NewLog(LogOptions{})
 	recorded := make(chan error, 1)
-	// It ends with texts or, after ctx, with the next of them.
+	// The goroutine ends with texts or, once ctx is done, at the next text.
 	go func() { recorded <- Record(plainEvents(ctx, texts), log, Event{Frame: plain}) }()
 	player := Player{Log: log, Pace: pace, TrimPlayed: true}
 	err := player.Play(ctx, plainWriter{w})
@@ -34,12 +34,12 @@ func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) e
 	return err
 }
 
-// plain is the frame of texts with nothing around them.
+// plain is the frame of texts without surrounding payload.
 var plain = &Frame{Channel: "text"}
 
-// plainEvents makes events of texts until ctx is done. The text of an event is the
-// inside of a JSON string, where a backslash is written as two; all else may stand as
-// it is, since nobody parses it.
+// plainEvents returns an event for each text until ctx is done. Event texts are the inside
+// of JSON strings, so backslashes are doubled. Nothing parses the result as JSON, so all
+// other characters remain as they are.
 func plainEvents(ctx context.Context, texts iter.Seq[string]) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for text := range texts {
@@ -50,11 +50,11 @@ func plainEvents(ctx context.Context, texts iter.Seq[string]) iter.Seq[Event] {
 	}
 }
 
-// plainWriter writes what plainEvents made of texts as it was.
+// plainWriter undoes the escaping of plainEvents.
 type plainWriter struct{ w io.Writer }
 
-// Write implements [Writer]. No event ends within an escape, so that each has both
-// backslashes of a pair.
+// Write implements [Writer]. No event ends within an escape, so both backslashes of a
+// pair are in the same event.
 func (p plainWriter) Write(o *Output) error {
 	_, err := p.w.Write(bytes.ReplaceAll(o.Text, []byte(`\\`), []byte(`\`)))
 	return err
