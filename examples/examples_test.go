@@ -3,36 +3,29 @@
 package examples
 
 import (
-	"bytes"
-	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/testenv"
+	"sse-typewriter/internal/testenv/chromium"
 )
 
-// timeout bounds each example. Tests do not measure its duration.
-const timeout = 2 * time.Minute
-
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil { // the tests mostly wait
-		panic(err)
-	}
-	os.Exit(testenv.Main(m))
+	code := testenv.Main(m)
+	chromium.Close()
+	os.Exit(code)
 }
 
-// answer returns the mock's own answer to a question.
+// answer returns the stand-in's answer to a question.
 func answer(t *testing.T, base, question string) string {
 	t.Helper()
 	body := fmt.Sprintf(`{"bot_id":"1","user_id":"1","stream":true,"additional_messages":[{"role":"user","content":%q,"content_type":"text"}]}`, question)
@@ -55,34 +48,35 @@ func answer(t *testing.T, base, question string) string {
 	return ""
 }
 
-// command is an example with its requirements.
+// command is an example that is run in a process.
 type command struct {
 	name string
 	args []string
-	need func(*testing.T)
+	need func(*testing.T) // skips the test if a dependency is missing
 }
 
-// program requires a program that exits with 0 for the arguments.
+// program returns the need of a program, which the given arguments test.
 func program(name string, test ...string) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Helper()
 		if out, err := exec.CommandContext(t.Context(), name, test...).CombinedOutput(); err != nil {
-			t.Skipf("%s %s: %v: this example is not tested\n%s", name, strings.Join(test, " "), err, out)
+			t.Skipf("%s %s: %v: run scripts/install-test-deps\n%s", name, strings.Join(test, " "), err, out)
 		}
 	}
 }
 
-// python is the interpreter with the Python modules of Debian.
+// python is the interpreter that Debian's modules belong to.
 const python = "/usr/bin/python3"
 
-func installed(t *testing.T) {
+// npm is the need of packages from npm.
+func npm(t *testing.T) {
 	t.Helper()
 	testenv.InstallNPM(t, ".")
 }
 
 var commands = []command{
-	{"fetch", []string{"node", "fetch.mjs"}, installed},
-	{"@coze/api", []string{"node", "coze.mjs"}, installed},
+	{"fetch", []string{"node", "fetch.mjs"}, npm},
+	{"@coze/api", []string{"node", "coze.mjs"}, npm},
 	{"requests", []string{python, "with_requests.py"}, program(python, "-c", "import requests")},
 	{"httpx", []string{python, "with_httpx.py"}, program(python, "-c", "import httpx")},
 	{"go", []string{"go", "run", "./go"}, func(*testing.T) {}},
@@ -90,20 +84,17 @@ var commands = []command{
 }
 
 // run runs an example and returns its output.
-func (c command) run(t *testing.T, base, question string) (out, failed string, err error) {
+func (c command) run(t *testing.T, base, question string) (out, failed string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
-	defer cancel()
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, c.args[0], append(c.args[1:], question)...)
+	cmd := exec.CommandContext(t.Context(), c.args[0], append(slices.Clone(c.args[1:]), question)...)
 	cmd.Env = append(os.Environ(), "BASE_URL="+base, "NO_PROXY=*", "no_proxy=*", "PYTHONIOENCODING=utf-8")
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err = cmd.Run()
-	return stdout.String(), stderr.String(), err
+	return testenv.Run(t, cmd)
 }
 
-// Each example prints exactly the answer, or fails with the error of the server.
+// Each example prints the whole answer and nothing else, or fails with the server's
+// error.
 func TestCommands(t *testing.T) {
+	t.Parallel()
 	base := testenv.Start(t, "--speed=100").Base
 	const ask = `1:2 & "3" 👩‍👧 秋天`
 	answers := map[string]string{}
@@ -112,12 +103,12 @@ func TestCommands(t *testing.T) {
 	}
 	tests := []struct {
 		name, scenario string
-		fails          string // pattern of the error; empty if the example prints the answer
+		fails          string // matches the error; "": the example prints the answer
 	}{
 		{"answer", "/fast ", ""},
 		{"escapes", "/escapes ", ""},
 		{"error in the stream", "/error-event ", "5000|5001|busy"},
-		{"stream that breaks off", "/failed ", "cut|chat.failed"},
+		{"truncated stream", "/failed ", "cut|chat.failed"},
 		{"error instead of a stream", "/error-json ", "4101"},
 	}
 	for _, c := range commands {
@@ -127,13 +118,13 @@ func TestCommands(t *testing.T) {
 			for _, test := range tests {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
-					out, failed, err := c.run(t, base, test.scenario+ask)
+					out, failed, code := c.run(t, base, test.scenario+ask)
 					if test.fails == "" {
-						if want := answers[test.scenario] + "\n"; err != nil || out != want {
-							t.Errorf("ended with %v and printed\n%s\nwant\n%s\n%s", err, out, want, failed)
+						if want := answers[test.scenario] + "\n"; code != 0 || out != want {
+							t.Errorf("exit code %d, printed\n%s\nwant\n%s\n%s", code, out, want, failed)
 						}
-					} else if err == nil || !regexp.MustCompile(test.fails).MatchString(failed) {
-						t.Errorf("ended with %v and said %q, want %q", err, failed, test.fails)
+					} else if code == 0 || !regexp.MustCompile(test.fails).MatchString(failed) {
+						t.Errorf("exit code %d, printed %q, want %q", code, failed, test.fails)
 					}
 				})
 			}

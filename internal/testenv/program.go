@@ -94,12 +94,12 @@ type Program struct {
 	stopping bool // a signal was sent that shuts the server down
 }
 
-// Start starts a server on a free port of the loopback interface, with a short drain
-// timeout unless args say otherwise. The end of the test stops it, if that has not
+// Start starts a server on a free port of the loopback interface. Its stand-in is seeded
+// and its drain timeout short, unless args say otherwise. The end of the test stops it, if that has not
 // happened before; it must then exit with code 0.
 func Start(t testing.TB, args ...string) *Program {
 	t.Helper()
-	args = append([]string{"--addr=127.0.0.1:0", "--bot-id=1", "--drain-timeout=100ms"}, args...)
+	args = append([]string{"--addr=127.0.0.1:0", "--bot-id=1", "--seed=1", "--drain-timeout=100ms"}, args...)
 	// The context of the test is done before the server is stopped.
 	return StartCommand(t, Command(context.WithoutCancel(t.Context()), t, args...))
 }

@@ -1,5 +1,5 @@
-// Package abuse runs the program against clients and upstreams that mean no good,
-// and looks at what is left of them. It never asserts how long anything takes.
+// Package abuse tests the program against hostile clients and upstreams: it must keep
+// serving, and free all memory, descriptors and goroutines that they took.
 package abuse
 
 import (
@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 const delta = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"%s\"}\n\n"
 
-// upstream answers a chat by what the client asks in the header X-Ask: shortly, or with
-// one delta and then nothing, or with more than anybody wants.
+// upstream answers a chat as the client's header X-Ask says: with one delta and the end,
+// with one delta and then silence, or without end.
 type upstream struct {
 	*httptest.Server
 	open    atomic.Int64
@@ -40,7 +40,7 @@ func newUpstream(t *testing.T) *upstream {
 		defer u.open.Add(-1)
 		select {
 		case u.headers <- r.Header.Clone():
-		default: // nobody has asked for the last one's
+		default: // nobody has read the last one
 		}
 		if r.URL.Path != "/v3/chat" {
 			_, _ = io.Copy(io.Discard, r.Body)
@@ -65,8 +65,8 @@ func newUpstream(t *testing.T) *upstream {
 	return u
 }
 
-// victim is the program under attack.
-type victim struct {
+// target is the program under attack, with its state before the attack.
+type target struct {
 	*testenv.Program
 	t           *testing.T
 	up          *upstream
@@ -75,28 +75,29 @@ type victim struct {
 	memory      int64
 }
 
-// attack starts the program, has it do some work, and then attacks it, in rounds that
-// leave nothing behind. The program may take so many bytes more than before.
-func attack(t *testing.T, bytes int64, args []string, round func(*victim)) {
+// attack starts the program, lets it serve some chats, and attacks it. Afterwards the
+// program must still serve, without more descriptors or goroutines than before and with
+// at most the given number of bytes more memory at its peak.
+func attack(t *testing.T, bytes int64, args []string, run func(*target)) {
 	t.Helper()
 	up := newUpstream(t)
-	v := &victim{
+	v := &target{
 		Program: testenv.Start(t, append([]string{"--upstream=" + up.URL}, args...)...), t: t, up: up,
 		client: &http.Client{Transport: &http.Transport{}, Timeout: testenv.Patience},
 	}
 	for range 5 {
-		v.serves()
+		v.checkServes()
 	}
-	v.settles("before the attack")
+	v.awaitDescriptors("before the attack")
 	v.descriptors = v.Descriptors(t)
 	v.ResetPeak(t)
 	v.memory, _ = v.Memory(t)
-	round(v)
-	testenv.Eventually(t, "the upstream is freed", func() bool { return up.open.Load() == 0 })
-	v.serves()
-	v.settles("after the attack")
+	run(v)
+	testenv.Eventually(t, "the upstream requests are canceled", func() bool { return up.open.Load() == 0 })
+	v.checkServes()
+	v.awaitDescriptors("after the attack")
 	if testenv.IsRace() {
-		bytes *= 10 // it has its own memory for each byte
+		bytes *= 10 // the race detector keeps shadow memory
 	}
 	if _, peak := v.Memory(t); peak > v.memory+bytes {
 		t.Errorf("the program took %d MiB more memory, want at most %d", (peak-v.memory)>>20, bytes>>20)
@@ -104,8 +105,8 @@ func attack(t *testing.T, bytes int64, args []string, round func(*victim)) {
 	v.checkGoroutines()
 }
 
-// serves checks that the program does what it is for.
-func (v *victim) serves() {
+// checkServes checks that the program answers a chat.
+func (v *target) checkServes() {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), http.MethodGet, v.Base+"/v3/chat?mode=raw", nil)
 	if err != nil {
@@ -113,21 +114,21 @@ func (v *victim) serves() {
 	}
 	res, err := v.client.Do(req)
 	if err != nil {
-		v.t.Fatalf("it does not serve: %v\n%s", err, v.Log.String())
+		v.t.Fatalf("the program does not serve: %v\n%s", err, v.Log.String())
 	}
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err != nil || !strings.Contains(string(body), "[DONE]") {
-		v.t.Fatalf("it does not serve: %v %q", err, body)
+		v.t.Fatalf("the program does not serve: %v %q", err, body)
 	}
 }
 
-// settles waits until no more descriptors are open than were before the attack.
-func (v *victim) settles(when string) {
+// awaitDescriptors waits until no more descriptors are open than before the attack.
+func (v *target) awaitDescriptors(when string) {
 	v.t.Helper()
 	v.client.CloseIdleConnections()
 	last := -1
 	testenv.Eventually(v.t, "descriptors are closed "+when, func() bool {
-		v.up.CloseClientConnections() // which the program keeps, to use them again
+		v.up.CloseClientConnections() // the program keeps them for reuse
 		n := v.Descriptors(v.t)
 		if v.descriptors > 0 {
 			return n <= v.descriptors
@@ -138,29 +139,30 @@ func (v *victim) settles(when string) {
 	})
 }
 
-// leftBehind is what a goroutine does that serves a client, or a stream.
-var leftBehind = regexp.MustCompile(`(?m)^(sse-typewriter/(handler|streams|typewriter|upstream)\.|sse-typewriter/conns\.\(\*Conn\)|.*http1\.Server\.Serve).*$`)
+// leftBehind matches the frames of goroutines that serve a client or a stream.
+var leftBehind = regexp.MustCompile(`(?m)^(sse-typewriter/(handler|internal/streams|internal/summary|typewriter|upstream)\.|sse-typewriter/internal/hertzio\.\(\*\w*[cC]onn\w*\)|.*http1\.Server\.Serve).*$`)
 
-// checkGoroutines ends the program, which then tells what its goroutines do.
-func (v *victim) checkGoroutines() {
+// checkGoroutines ends the program by SIGQUIT and checks the goroutines that it then
+// prints.
+func (v *target) checkGoroutines() {
 	v.t.Helper()
-	time.Sleep(100 * time.Millisecond) // to the end of those that have closed their descriptor
+	time.Sleep(100 * time.Millisecond) // goroutines end shortly after they have closed their descriptors
 	v.Signal(syscall.SIGQUIT)
-	_ = v.Cmd.Wait() // it ends with an error
+	_ = v.Cmd.Wait() // reports SIGQUIT
 	log := v.Log.String()
 	if !strings.Contains(log, "SIGQUIT: quit") || !strings.Contains(log, "goroutine ") {
-		v.t.Fatalf("the program said %s", log)
+		v.t.Fatalf("no goroutines in the log: %s", log)
 	}
 	for _, line := range leftBehind.FindAllString(log, 5) {
 		v.t.Errorf("a goroutine is left behind in %s", line)
 	}
 	if strings.Contains(log, "DATA RACE") || strings.Contains(log, "level=ERROR") {
-		v.t.Errorf("the program said %s", log)
+		v.t.Errorf("errors in the log: %s", log)
 	}
 }
 
-// dial opens a connection of TCP.
-func (v *victim) dial() *net.TCPConn {
+// dial opens a TCP connection.
+func (v *target) dial() *net.TCPConn {
 	v.t.Helper()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(context.Background(), "tcp", v.Address())
@@ -173,8 +175,8 @@ func (v *victim) dial() *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// send opens a connection and sends a request, or a part of one.
-func (v *victim) send(request string) *net.TCPConn {
+// send opens a connection and sends a request or a part of one.
+func (v *target) send(request string) *net.TCPConn {
 	v.t.Helper()
 	conn := v.dial()
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -184,7 +186,7 @@ func (v *victim) send(request string) *net.TCPConn {
 }
 
 // chat opens a stream and reads its beginning.
-func (v *victim) chat(ask string) *net.TCPConn {
+func (v *target) chat(ask string) *net.TCPConn {
 	v.t.Helper()
 	conn := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nX-Ask: " + ask + "\r\n\r\n")
 	if _, err := conn.Read(make([]byte, 64)); err != nil {
@@ -193,9 +195,9 @@ func (v *victim) chat(ask string) *net.TCPConn {
 	return conn
 }
 
-// answer sends a request and returns all that comes until the connection is closed. It
-// is closed with an error, too, if what was sent was not read.
-func (v *victim) answer(request string) string {
+// answer sends a request and returns the bytes that arrive until the connection is
+// closed. An error of the close is ignored: the server may not have read all bytes.
+func (v *target) answer(request string) string {
 	v.t.Helper()
 	conn := v.send(request)
 	defer conn.Close()
@@ -207,14 +209,14 @@ func (v *victim) answer(request string) string {
 }
 
 func isTimeout(err error) bool {
-	timeout, ok := err.(net.Error) //nolint:errorlint // of a connection of our own
+	timeout, ok := err.(net.Error) //nolint:errorlint // an unwrapped error of net
 	return ok && timeout.Timeout()
 }
 
-// httptestServer serves with a function until the test's end.
-func httptestServer(t *testing.T, serve http.HandlerFunc) (url string) {
+// serve serves with a function until the end of the test.
+func serve(t *testing.T, handle http.HandlerFunc) (url string) {
 	t.Helper()
-	server := httptest.NewServer(serve)
+	server := httptest.NewServer(handle)
 	t.Cleanup(server.Close)
 	return server.URL
 }

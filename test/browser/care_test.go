@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
@@ -23,7 +25,7 @@ func preferring(feature, value string) chromedp.Action {
 
 func TestLanguages(t *testing.T) {
 	t.Parallel()
-	base := start(t)
+	base := testenv.Start(t).Base
 	for _, test := range []struct{ languages, lang, chat, job string }{
 		{"zh-CN,zh,en", "zh-CN", "今天想读点什么？", "开始总结"},
 		{"zh-TW", "zh-CN", "今天想读点什么？", "开始总结"},
@@ -49,7 +51,7 @@ func TestLanguages(t *testing.T) {
 // Whoever wants little motion gets text as it comes.
 func TestReducedMotion(t *testing.T) {
 	t.Parallel()
-	p := open(t, start(t, "--upstream="+newUpstream(t, sayOK).URL), "/", preferring("prefers-reduced-motion", "reduce"))
+	p := open(t, testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base, "/", preferring("prefers-reduced-motion", "reduce"))
 	p.ask("hello")
 	p.untilState("done")
 	if got := p.sent("mode=raw"); len(got) != 1 {
@@ -63,7 +65,7 @@ func TestReducedMotion(t *testing.T) {
 // Mode and speed act on the next answer, and are kept for the next visit.
 func TestTempo(t *testing.T) {
 	t.Parallel()
-	base := start(t, "--upstream="+newUpstream(t, sayOK).URL)
+	base := testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base
 	p := open(t, base, "/")
 	p.choose("mode", "smooth")
 	p.choose("speed", "10")
@@ -83,7 +85,7 @@ func TestPhone(t *testing.T) {
 		c.say("# "+strings.Repeat("long", 50), "\n\n```\n"+strings.Repeat("code ", 100)+"\n```\n\n|a|b|\n|-|-|\n|"+strings.Repeat("cell ", 30)+"|"+strings.Repeat("wide", 30)+"|\n")
 		c.end("a question that is so long that it does not fit on one line of a phone")
 	})
-	base := start(t, "--upstream="+u.URL)
+	base := testenv.Start(t, "--upstream="+u.URL).Base
 	for _, languages := range []string{"en", "zh"} {
 		p := open(t, base, "/", inLanguage(languages), chromedp.EmulateViewport(360, 640, chromedp.EmulateMobile))
 		p.choose("mode", "raw")
@@ -115,7 +117,7 @@ func TestKeyboard(t *testing.T) {
 		}
 		c.end("second")
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
 	focused := func(want string) {
 		t.Helper()
 		if !eval[bool](p, hasFocus) {
@@ -175,7 +177,7 @@ func TestScreenReader(t *testing.T) {
 		c.say("。Costs 3.50 in *all*. The end")
 		c.end()
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
 	p.choose("speed", "10")
 	eval[bool](p, `(() => {
 		window.heard = [];
@@ -212,7 +214,7 @@ func TestScrolling(t *testing.T) {
 		c.say("the last line\n")
 		c.end()
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
 	p.choose("mode", "raw")
 	p.ask("x")
 	p.until("much is there", messages+`?.textContent.includes("paragraph-59")`)
@@ -265,7 +267,7 @@ func TestContrast(t *testing.T) {
 		c.say("> quoted, `code` and [a link](https://example.com)")
 		c.end("next")
 	})
-	base := start(t, "--upstream="+u.URL)
+	base := testenv.Start(t, "--upstream="+u.URL).Base
 	for _, scheme := range []string{"light", "dark"} {
 		for _, path := range []string{"/", "/progress"} {
 			p := open(t, base, path, preferring("prefers-color-scheme", scheme))

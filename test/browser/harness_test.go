@@ -1,3 +1,4 @@
+// Package browser tests the pages in Chromium, against the built program.
 package browser
 
 import (
@@ -5,20 +6,11 @@ import (
 	"testing"
 
 	"sse-typewriter/internal/testenv"
+	"sse-typewriter/internal/testenv/chromium"
 )
-
-// patience bounds waits for things that must happen; how long they take is no test's
-// business.
-const patience = testenv.Patience
 
 func TestMain(m *testing.M) {
 	code := testenv.Main(m)
-	closeBrowser()
+	chromium.Close()
 	os.Exit(code)
-}
-
-// start runs the program to the end of the test and returns its base URL.
-func start(t *testing.T, args ...string) string {
-	t.Helper()
-	return testenv.Start(t, append([]string{"--seed=1"}, args...)...).Base
 }

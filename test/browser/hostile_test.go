@@ -3,6 +3,8 @@ package browser
 import (
 	"strings"
 	"testing"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // hostile is an answer that does what it can to be more than text.
@@ -35,7 +37,7 @@ func TestHostileText(t *testing.T) {
 		}
 		c.end(hostile)
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
 	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
 	eval[bool](p, watch)
 	p.choose("speed", "10")
@@ -67,7 +69,7 @@ func TestHostileProblem(t *testing.T) {
 	u := newUpstream(t, func(c *chat) {
 		c.send("error", map[string]any{"code": 1, "msg": hostile})
 	})
-	base := start(t, "--upstream="+u.URL)
+	base := testenv.Start(t, "--upstream="+u.URL).Base
 	p := open(t, base, "/")
 	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
 	p.ask("x")
@@ -81,7 +83,7 @@ func TestHostileSummary(t *testing.T) {
 		c.say(hostile)
 		c.end()
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/progress")
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/progress")
 	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
 	p.write(hostile)
 	p.click("#send")
@@ -93,7 +95,7 @@ func TestHostileSummary(t *testing.T) {
 // Even HTML that should never have been sent becomes only what the page knows.
 func TestHostileHTML(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, start(t, "--upstream="+newUpstream(t, sayOK).URL))
+	g := newGateway(t, testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base)
 	g.html = `<p onclick="pwned(1)" style="color:red" id="send">text <a href="javascript:pwned(2)" onclick="pwned(3)">link</a></p>` + hostile
 	p := open(t, g.URL, "/")
 	p.expect("forbidden:") // where the reply is parsed, the policy holds, too
@@ -127,7 +129,7 @@ func (p *page) checkHarmless() {
 // answer: the page builds only what it knows, and its policy is a second wall.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
-	p := open(t, start(t), "/")
+	p := open(t, testenv.Start(t).Base, "/")
 	p.expect("forbidden:")
 	p.expect("This document requires 'Trusted")
 	p.expect("violates the")

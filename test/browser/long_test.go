@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/chromedp/cdproto/tracing"
 	"github.com/chromedp/chromedp"
 )
@@ -27,7 +29,7 @@ func TestLongAnswerIsResponsive(t *testing.T) {
 		}
 		c.end()
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/")
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
 	p.choose("mode", "raw")
 	eval[bool](p, watch)
 	trace := p.trace()
@@ -81,11 +83,7 @@ func (p *page) trace() func() []time.Duration {
 	return func() []time.Duration {
 		p.t.Helper()
 		p.do(tracing.End())
-		select {
-		case <-complete:
-		case <-time.After(patience):
-			p.t.Fatal("the trace does not end")
-		}
+		testenv.Receive(p.t, "the trace ends", complete)
 		mains := map[[2]int]bool{}
 		for _, e := range events {
 			if e.Name == "thread_name" && e.Args.Name == "CrRendererMain" {

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"sse-typewriter/internal/testenv"
+	"sse-typewriter/internal/testenv/chromium"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
@@ -36,7 +38,7 @@ type page struct {
 // open opens a page of a server, which actions have prepared.
 func open(t *testing.T, base, path string, prepare ...chromedp.Action) *page {
 	t.Helper()
-	p := &page{t: t, ctx: newWindow(t), base: base}
+	p := &page{t: t, ctx: chromium.NewWindow(t), base: base}
 	t.Cleanup(p.check)
 	chromedp.ListenTarget(p.ctx, p.listen)
 	if err := chromedp.Run(p.ctx); err != nil { // with a context that ends, the page would end, too
@@ -108,7 +110,7 @@ func (p *page) sent(text string) []string {
 
 func (p *page) do(actions ...chromedp.Action) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, testenv.Patience)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		p.t.Fatal(err)
@@ -128,12 +130,12 @@ func eval[T any](p *page, expression string) T {
 // until waits until an expression is true.
 func (p *page) until(what, condition string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !eval[bool](p, "Boolean("+condition+")"); {
-		if time.Now().After(deadline) {
-			p.t.Fatalf("%s: still not after %v; the page says %q", what, patience, eval[string](p, "document.body.innerText"))
+	defer func() {
+		if p.t.Failed() {
+			p.t.Logf("the page shows %q", eval[string](p, "document.body.innerText"))
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	}()
+	testenv.Eventually(p.t, what, func() bool { return eval[bool](p, "Boolean("+condition+")") })
 }
 
 // untilState waits until the connection's state is one.

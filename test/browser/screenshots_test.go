@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/chromedp/chromedp"
 )
 
@@ -66,7 +68,7 @@ func TestScreenshots(t *testing.T) {
 		{"chat-phone", "light", chromedp.EmulateViewport(390, 760, chromedp.EmulateScale(2), chromedp.EmulateMobile), chinese},
 	} {
 		u := newUpstream(t, test.said.play(t))
-		p := open(t, start(t, "--upstream="+u.URL), "/", test.size, inLanguage(test.said.languages), preferring("prefers-color-scheme", test.scheme))
+		p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/", test.size, inLanguage(test.said.languages), preferring("prefers-color-scheme", test.scheme))
 		p.choose("speed", "10")
 		p.ask(test.said.question)
 		p.untilState("done")
@@ -81,7 +83,7 @@ func TestScreenshots(t *testing.T) {
 		c.say("**Waiting feels longer than it is.**\n\n- After two seconds readers begin to doubt, after five they reload.\n- A first word within a third of a second keeps them.\n")
 		c.end()
 	})
-	p := open(t, start(t, "--upstream="+u.URL), "/progress", desk, inLanguage("en"))
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/progress", desk, inLanguage("en"))
 	p.write("People do not feel time evenly. Two seconds are fine; in the third we doubt the network, and in the fifth we reach for the reload button. " +
 		"A stream cuts that silence into small pieces: the first word is there within a third of a second, and the rest follows like water.")
 	p.click("#send")

@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // On the wire, HEAD has the header of GET and no body, and a page can only be read.
 func TestServed(t *testing.T) {
-	base := start(t)
+	base := testenv.Start(t).Base
 	lengths := map[string]int64{}
 	for _, test := range []struct {
 		method, path string

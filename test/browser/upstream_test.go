@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 )
 
@@ -125,7 +127,7 @@ func (c *chat) await(signal <-chan struct{}) {
 	select {
 	case <-signal:
 	case <-c.gone:
-	case <-time.After(patience):
+	case <-time.After(testenv.Patience): // the test fails elsewhere
 	}
 }
 

@@ -20,7 +20,7 @@ type caddy struct {
 	folder  string
 	base    string
 	cmd     *exec.Cmd
-	log     output
+	log     testenv.Output
 }
 
 // startCaddy runs Caddy in front of servers to the end of the test, by the configuration
@@ -28,7 +28,7 @@ type caddy struct {
 func startCaddy(t *testing.T, addresses ...string) *caddy {
 	t.Helper()
 	program := findProgram(t, "caddy")
-	c := &caddy{t: t, program: program, folder: t.TempDir(), base: fmt.Sprintf("https://127.0.0.1:%d", freePort(t))}
+	c := &caddy{t: t, program: program, folder: t.TempDir(), base: fmt.Sprintf("https://127.0.0.1:%d", testenv.FreePort(t))}
 	file := recommended(t, "Caddyfile")
 	replaceOnce(t, [][2]string{
 		{"chat.example.com {", c.base + " {\n\ttls " + certFile() + " " + keyFile()},

@@ -37,16 +37,16 @@ func answerWith(signal <-chan struct{}) func(*chat) {
 // the rest of the same answer, and stops when it is told to.
 func TestCut(t *testing.T) {
 	t.Parallel()
-	check := func(t *testing.T, behind func(*testing.T, *server) (base string, cut func())) {
+	check := func(t *testing.T, behind func(*testing.T, *testenv.Program) (base string, cut func())) {
 		t.Parallel()
 		goOn := make(chan struct{})
 		u := newUpstream(t, answerWith(goOn), nil)
-		base, cut := behind(t, start(t, "--upstream="+u.URL))
+		base, cut := behind(t, testenv.Start(t, "--upstream="+u.URL))
 		page, ended := open(t, base, "x", "&speed=4")
 		testenv.Eventually(t, "an event has come", func() bool { return page.connections() == 1 })
 		cut()
 		close(goOn)
-		if err := receive(t, "the page is told to stop", ended); err != nil {
+		if err := testenv.Receive(t, "the page is told to stop", ended); err != nil {
 			t.Fatal(err)
 		}
 		page.check(t, u.sentTo("x"), 2)
@@ -57,7 +57,7 @@ func TestCut(t *testing.T) {
 		"reload":            (*nginx).reload,
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, func(t *testing.T, s *server) (string, func()) {
+			check(t, func(t *testing.T, s *testenv.Program) (string, func()) {
 				n := startNginx(t, s)
 				return n.base, func() { cut(n) }
 			})
@@ -65,7 +65,7 @@ func TestCut(t *testing.T) {
 	}
 	for _, front := range fronts {
 		t.Run("restart of "+front.name, func(t *testing.T) {
-			check(t, func(t *testing.T, s *server) (string, func()) {
+			check(t, func(t *testing.T, s *testenv.Program) (string, func()) {
 				f := front.start(t, s)
 				return f.base, f.restart
 			})
@@ -79,11 +79,11 @@ func TestTimeoutCuts(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	u := newUpstream(t, answerWith(goOn), nil)
-	n := startNginx(t, start(t, "--upstream="+u.URL, "--heartbeat=1h"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 1s;"})
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--heartbeat=1h"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 1s;"})
 	page, ended := open(t, n.base, "x", "&mode=raw")
 	testenv.Eventually(t, "the page has come back twice", func() bool { return page.answers() >= 3 })
 	close(goOn)
-	if err := receive(t, "the page is told to stop", ended); err != nil {
+	if err := testenv.Receive(t, "the page is told to stop", ended); err != nil {
 		t.Fatal(err)
 	}
 	page.check(t, u.sentTo("x"), page.answers()-1)
@@ -94,11 +94,11 @@ func TestCutNPM(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	u := newUpstream(t, answerWith(goOn), nil)
-	n := startNginx(t, start(t, "--upstream="+u.URL, "--speed=4"))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--speed=4"))
 	testenv.InstallNPM(t, "../sdk")
 	cmd := exec.CommandContext(t.Context(), "node", "eventsource.mjs", n.base, "content")
 	cmd.Dir = "../sdk"
-	var failed output
+	var failed testenv.Output
 	cmd.Stderr = &failed
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -168,7 +168,7 @@ func TestManyPagesUnderReloads(t *testing.T) {
 			}
 		}
 	}, nil)
-	n := startNginx(t, start(t, "--upstream="+u.URL, "--max-lag=500ms"))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--max-lag=500ms"))
 	var all []*browser
 	var ends []<-chan error
 	for i := range pages {
@@ -182,7 +182,7 @@ func TestManyPagesUnderReloads(t *testing.T) {
 		cut(n)
 	}
 	for i, page := range all {
-		if err := receive(t, "a page is told to stop", ends[i]); err != nil {
+		if err := testenv.Receive(t, "a page is told to stop", ends[i]); err != nil {
 			t.Fatal(err)
 		}
 		page.check(t, u.sentTo(fmt.Sprint("page", i)), len(cuts)+1)
@@ -195,7 +195,7 @@ func TestPostResumes(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	u := newUpstream(t, answerWith(goOn), nil)
-	n := startNginx(t, start(t, "--upstream="+u.URL, "--mode=raw"))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--mode=raw"))
 	const body = `{"bot_id":"1","user_id":"u","stream":true,"additional_messages":[{"role":"user","content":"x","content_type":"text"}]}`
 	last := ""
 	var got strings.Builder

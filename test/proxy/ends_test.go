@@ -30,24 +30,24 @@ func TestLeaving(t *testing.T) {
 				<-c.ctx.Done()
 				left <- struct{}{}
 			}, nil)
-			s := start(t, "--upstream="+u.URL, "--resume-grace=0s", "--heartbeat=1h")
+			s := testenv.Start(t, "--upstream="+u.URL, "--resume-grace=0s", "--heartbeat=1h")
 			f := front.start(t, s)
 			for _, method := range []string{http.MethodPost, http.MethodGet} {
 				res := ask(t, http.DefaultClient, method, f.base+"/v3/chat", "")
 				readTo(t, bufio.NewReader(res.Body), "data:")
-				receive(t, "the upstream has spoken", asked)
+				testenv.Receive(t, "the upstream has spoken", asked)
 				_ = res.Body.Close() // which ends the connection, or HTTP/2's stream
-				receive(t, method+": the upstream is given up", left)
+				testenv.Receive(t, method+": the upstream is given up", left)
 			}
-			testenv.Eventually(t, "the log tells", func() bool { return slices.Equal(s.outcomes(), []string{"left", "left"}) })
+			testenv.Eventually(t, "the log tells", func() bool { return slices.Equal(outcomes(s), []string{"left", "left"}) })
 
 			for _, method := range []string{http.MethodPost, http.MethodGet} {
 				ctx, leave := context.WithCancel(t.Context())
 				answer := askLater(ctx, t, method, f.base+"/v3/chat?message=silent")
-				receive(t, "the upstream is asked", asked)
+				testenv.Receive(t, "the upstream is asked", asked)
 				leave()
-				receive(t, method+": the upstream is given up before it began", left)
-				receive(t, "the client has left", answer)
+				testenv.Receive(t, method+": the upstream is given up before it began", left)
+				testenv.Receive(t, "the client has left", answer)
 			}
 		})
 	}
@@ -81,13 +81,13 @@ func TestCrashIsACut(t *testing.T) {
 		c.say("一")
 		<-c.ctx.Done()
 	}, nil)
-	s := start(t, "--upstream="+u.URL)
+	s := testenv.Start(t, "--upstream="+u.URL)
 	n := startNginx(t, s)
 	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
 	defer res.Body.Close()
 	lines := bufio.NewReader(res.Body)
 	readTo(t, lines, "data:")
-	s.kill()
+	s.Kill()
 	if rest, err := io.ReadAll(lines); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %q, %v", rest, err)
 	}
@@ -96,17 +96,17 @@ func TestCrashIsACut(t *testing.T) {
 // behindTwo are what we recommend before two replicas. Its start returns the base.
 var behindTwo = []struct {
 	name  string
-	start func(t *testing.T, one, other *server) string
+	start func(t *testing.T, one, other *testenv.Program) string
 	// sendsBodiesOn says that a replica is passed over for a request with a body, too.
 	// Caddy 2.6 has closed the body by then, and answers 502.
 	sendsBodiesOn bool
 }{
-	{"nginx", func(t *testing.T, one, other *server) string {
+	{"nginx", func(t *testing.T, one, other *testenv.Program) string {
 		return runNginx(t, "nginx-compose.conf",
-			[2]string{"10.83.80.11:8380", one.address()}, [2]string{"10.83.80.12:8380", other.address()}).base
+			[2]string{"10.83.80.11:8380", one.Address()}, [2]string{"10.83.80.12:8380", other.Address()}).base
 	}, true},
-	{"Caddy", func(t *testing.T, one, other *server) string {
-		return startCaddy(t, one.address(), other.address()).base
+	{"Caddy", func(t *testing.T, one, other *testenv.Program) string {
+		return startCaddy(t, one.Address(), other.Address()).base
 	}, false},
 }
 
@@ -127,9 +127,9 @@ func TestCrashStartsNoSecondChat(t *testing.T) {
 					asked <- c.header.Get("Authorization")
 					<-c.ctx.Done()
 				}, nil)
-				servers := map[string]*server{
-					"Bearer 1": start(t, "--upstream="+u.URL, "--upstream-token=1"),
-					"Bearer 2": start(t, "--upstream="+u.URL, "--upstream-token=2"),
+				servers := map[string]*testenv.Program{
+					"Bearer 1": testenv.Start(t, "--upstream="+u.URL, "--upstream-token=1"),
+					"Bearer 2": testenv.Start(t, "--upstream="+u.URL, "--upstream-token=2"),
 				}
 				base := front.start(t, servers["Bearer 1"], servers["Bearer 2"])
 				for range 6 {
@@ -138,10 +138,10 @@ func TestCrashStartsNoSecondChat(t *testing.T) {
 					_ = res.Body.Close()                 // it was read
 				}
 				answer := askLater(t.Context(), t, method, base+"/v3/chat?message=x")
-				one := receive(t, "the upstream is asked", asked)
+				one := testenv.Receive(t, "the upstream is asked", asked)
 				time.Sleep(200 * time.Millisecond) // longer than nginx's proxy_next_upstream_timeout
-				servers[one].kill()
-				if status := receive(t, "an answer", answer); status != http.StatusBadGateway {
+				servers[one].Kill()
+				if status := testenv.Receive(t, "an answer", answer); status != http.StatusBadGateway {
 					t.Errorf("got %d", status)
 				}
 				if chats := u.sentTo("x"); len(chats) != 1 {
@@ -161,11 +161,11 @@ func TestReplicaIsPassedOver(t *testing.T) {
 			u := newUpstream(t, func(c *chat) { c.end() }, func(w http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(w, r.Body) // an error shows at the client
 			})
-			one, other := start(t, "--upstream="+u.URL), start(t, "--upstream="+u.URL)
+			one, other := testenv.Start(t, "--upstream="+u.URL), testenv.Start(t, "--upstream="+u.URL)
 			base := front.start(t, one, other)
 			for _, killed := range []bool{false, true} {
 				if killed {
-					one.kill()
+					one.Kill()
 				}
 				for i := range 12 {
 					for _, test := range []struct{ method, path, body, want string }{
@@ -185,8 +185,8 @@ func TestReplicaIsPassedOver(t *testing.T) {
 						}
 					}
 				}
-				if !killed && (len(one.outcomes()) == 0 || len(other.outcomes()) == 0) {
-					t.Errorf("replicas served %d and %d streams", len(one.outcomes()), len(other.outcomes()))
+				if !killed && (len(outcomes(one)) == 0 || len(outcomes(other)) == 0) {
+					t.Errorf("replicas served %d and %d streams", len(outcomes(one)), len(outcomes(other)))
 				}
 			}
 		})

@@ -30,20 +30,20 @@ type front struct {
 // fronts are all that we recommend, each with a way to start it to the end of the test.
 var fronts = []struct {
 	name  string
-	start func(*testing.T, *server) front
+	start func(*testing.T, *testenv.Program) front
 	// keepsForwardedFor says that it appends to a client's X-Forwarded-For.
 	keepsForwardedFor bool
 }{
-	{"nginx", func(t *testing.T, s *server) front {
+	{"nginx", func(t *testing.T, s *testenv.Program) front {
 		n := startNginx(t, s)
 		return front{n.base, n.restart}
 	}, true},
-	{"nginx with TLS", func(t *testing.T, s *server) front {
+	{"nginx with TLS", func(t *testing.T, s *testenv.Program) front {
 		n := startNginx(t, s)
 		return front{n.secure, n.restart}
 	}, true},
-	{"Caddy", func(t *testing.T, s *server) front {
-		c := startCaddy(t, s.address())
+	{"Caddy", func(t *testing.T, s *testenv.Program) front {
+		c := startCaddy(t, s.Address())
 		return front{c.base, c.restart}
 	}, false},
 }

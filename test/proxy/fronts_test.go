@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // A reader stops its stream: the chat is cancelled upstream, and the stream ends.
@@ -23,7 +25,7 @@ func TestStop(t *testing.T) {
 				<-c.ctx.Done()
 				left <- struct{}{}
 			}, nil)
-			f := front.start(t, start(t, "--upstream="+u.URL))
+			f := front.start(t, testenv.Start(t, "--upstream="+u.URL))
 			res := ask(t, http.DefaultClient, http.MethodGet, f.base+"/v3/chat", "")
 			defer res.Body.Close()
 			lines := bufio.NewReader(res.Body)
@@ -34,7 +36,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("got %d", stop.StatusCode)
 			}
 			readTo(t, lines, `data:"[DONE]"`)
-			receive(t, "the upstream is given up", left)
+			testenv.Receive(t, "the upstream is given up", left)
 		})
 	}
 }
@@ -57,7 +59,7 @@ func TestOneConnection(t *testing.T) {
 				}
 				c.end()
 			}, nil)
-			f := front.start(t, start(t, "--upstream="+u.URL, "--resume-grace=0s"))
+			f := front.start(t, testenv.Start(t, "--upstream="+u.URL, "--resume-grace=0s"))
 			client, connections := newClient(t), atomic.Int32{}
 			client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 				connections.Add(1)
@@ -74,7 +76,7 @@ func TestOneConnection(t *testing.T) {
 				}
 			}
 			_ = leave[7]() // an error would show below
-			if who := receive(t, "the upstream of one is given up", left); who != "7" {
+			if who := testenv.Receive(t, "the upstream of one is given up", left); who != "7" {
 				t.Errorf("stream %s was given up", who)
 			}
 			close(goOn)

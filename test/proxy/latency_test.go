@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // What nginx costs until the first event is there is printed, not judged. It runs by
@@ -17,11 +19,11 @@ func TestFirstEventLatency(t *testing.T) {
 		c.say("一")
 		c.end()
 	}, nil)
-	s := start(t, "--upstream="+u.URL)
+	s := testenv.Start(t, "--upstream="+u.URL)
 	n := startNginx(t, s)
 	took := map[string][]time.Duration{}
 	for range chats {
-		for _, base := range []string{s.base, n.base} {
+		for _, base := range []string{s.Base, n.base} {
 			began := time.Now()
 			res := ask(t, http.DefaultClient, http.MethodPost, base+"/v3/chat?mode=raw", "")
 			lines := bufio.NewReader(res.Body)
@@ -39,6 +41,6 @@ func TestFirstEventLatency(t *testing.T) {
 	median := func(base string) time.Duration { return took[base][chats/2] }
 	p90 := func(base string) time.Duration { return took[base][chats*9/10] }
 	t.Logf("first event of %d chats: direct p50 %v p90 %v, through nginx p50 %v p90 %v, ratio of p50 %.2f, of p90 %.2f",
-		chats, median(s.base), p90(s.base), median(n.base), p90(n.base),
-		float64(median(n.base))/float64(median(s.base)), float64(p90(n.base))/float64(p90(s.base)))
+		chats, median(s.Base), p90(s.Base), median(n.base), p90(n.base),
+		float64(median(n.base))/float64(median(s.Base)), float64(p90(n.base))/float64(p90(s.Base)))
 }

@@ -16,24 +16,24 @@ func TestLogsHoldNoQuery(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name  string
-		start func(*testing.T, *server) (base string, logs func() string)
+		start func(*testing.T, *testenv.Program) (base string, logs func() string)
 	}{
-		{"nginx", func(t *testing.T, s *server) (string, func() string) {
+		{"nginx", func(t *testing.T, s *testenv.Program) (string, func() string) {
 			n := startNginx(t, s, [2]string{errorLog, "error_log error.log crit;"})
 			return n.base, n.logs
 		}},
-		{"nginx with TLS", func(t *testing.T, s *server) (string, func() string) {
+		{"nginx with TLS", func(t *testing.T, s *testenv.Program) (string, func() string) {
 			n := startNginx(t, s, [2]string{errorLog, "error_log error.log crit;"})
 			return n.secure, n.logs
 		}},
-		{"Caddy", func(t *testing.T, s *server) (string, func() string) {
-			c := startCaddy(t, s.address())
+		{"Caddy", func(t *testing.T, s *testenv.Program) (string, func() string) {
+			c := startCaddy(t, s.Address())
 			return c.base, c.log.String
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t)
+			s := testenv.Start(t)
 			base, logs := test.start(t, s)
 			client := newClient(t)
 			for _, want := range []int{http.StatusOK, http.StatusBadGateway} {
@@ -42,7 +42,7 @@ func TestLogsHoldNoQuery(t *testing.T) {
 				if res.StatusCode != want {
 					t.Fatalf("status is %d, want %d", res.StatusCode, want)
 				}
-				s.kill()
+				s.Kill()
 			}
 			testenv.Eventually(t, "the failure is logged", func() bool { return strings.Contains(logs(), "502") })
 			if log := logs(); strings.Contains(log, "SECRET") || !strings.Contains(log, "/healthz") {

@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -26,7 +25,7 @@ type nginx struct {
 	base    string
 	secure  string // the base of nginx-tls.conf
 	cmd     *exec.Cmd
-	log     output
+	log     testenv.Output
 }
 
 // errorLog is the line of deploy/nginx-location.conf that says what nginx complains of,
@@ -59,16 +58,16 @@ http {
 // startNginx runs nginx in front of a server to the end of the test, by the
 // configuration that we recommend. Each change is a part of it and what stands there
 // instead.
-func startNginx(t *testing.T, s *server, changes ...[2]string) *nginx {
+func startNginx(t *testing.T, s *testenv.Program, changes ...[2]string) *nginx {
 	t.Helper()
-	return runNginx(t, "nginx.conf", append(changes, [2]string{"127.0.0.1:8380", s.address()})...)
+	return runNginx(t, "nginx.conf", append(changes, [2]string{"127.0.0.1:8380", s.Address()})...)
 }
 
 // runNginx runs nginx by a file of deploy, changed so.
 func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
 	t.Helper()
 	program := findProgram(t, "nginx")
-	plain, secure := freePort(t), freePort(t)
+	plain, secure := testenv.FreePort(t), testenv.FreePort(t)
 	n := &nginx{t: t, program: program, prefix: t.TempDir()}
 	n.base, n.secure = fmt.Sprintf("http://127.0.0.1:%d", plain), fmt.Sprintf("https://127.0.0.1:%d", secure)
 	changes = append(changes,
@@ -102,22 +101,6 @@ func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
 		}
 	})
 	return n
-}
-
-// freePort returns a port that nobody listens at, and that the system does not give to
-// clients: it is still free when nginx starts again.
-func freePort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 20000 + rand.IntN(12000)
-		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = listener.Close() // it was never used
-			return port
-		}
-	}
-	t.Fatal("no port is free")
-	return 0
 }
 
 // start runs the master process and waits until it listens.

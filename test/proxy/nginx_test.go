@@ -11,13 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // ask sends a request and returns the answer, which ends with the test, or after a long
 // time.
 func ask(t *testing.T, client *http.Client, method, url, body string, header ...string) *http.Response {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
@@ -64,7 +66,7 @@ func TestUnbuffered(t *testing.T) {
 				c.await(next)
 				c.end()
 			}, nil)
-			f := front.start(t, start(t, "--upstream="+u.URL, "--heartbeat=20ms", "--trusted-proxies=127.0.0.1"))
+			f := front.start(t, testenv.Start(t, "--upstream="+u.URL, "--heartbeat=20ms", "--trusted-proxies=127.0.0.1"))
 			forwarded := "127.0.0.1, 127.0.0.1"
 			if front.keepsForwardedFor {
 				forwarded = "10.0.0.1, " + forwarded
@@ -168,7 +170,7 @@ func TestForwardedStreamUnbuffered(t *testing.T) {
 					}
 				}
 			})
-			f := front.start(t, start(t, "--upstream="+u.URL))
+			f := front.start(t, testenv.Start(t, "--upstream="+u.URL))
 			res := ask(t, http.DefaultClient, http.MethodPost, f.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
 			defer res.Body.Close()
 			buf := make([]byte, 100)
@@ -195,7 +197,7 @@ func TestHeartbeatsOutliveTheTimeout(t *testing.T) {
 		c.await(next)
 		c.end()
 	}, nil)
-	n := startNginx(t, start(t, "--upstream="+u.URL, "--heartbeat=100ms"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 2s;"})
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--heartbeat=100ms"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 2s;"})
 	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
 	defer res.Body.Close()
 	lines := bufio.NewReader(res.Body)

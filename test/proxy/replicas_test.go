@@ -16,12 +16,12 @@ func TestReplicaIsLost(t *testing.T) {
 	for _, front := range behindTwo {
 		t.Run(front.name, func(t *testing.T) {
 			t.Parallel()
-			redis, standIn := testenv.StartRedis(t), start(t)
-			args := []string{"--upstream=" + standIn.base + "/upstream", "--store=" + redis.URL()}
-			one, other := start(t, args...), start(t, args...)
+			redis, standIn := testenv.StartRedis(t), testenv.Start(t)
+			args := []string{"--upstream=" + standIn.Base + "/upstream", "--store=" + redis.URL()}
+			one, other := testenv.Start(t, args...), testenv.Start(t, args...)
 			base := front.start(t, one, other)
 			whole := &browser{ids: map[string]bool{}}
-			res := ask(t, http.DefaultClient, http.MethodGet, standIn.base+"/v3/chat?message=诗&mode=raw", "")
+			res := ask(t, http.DefaultClient, http.MethodGet, standIn.Base+"/v3/chat?message=诗&mode=raw", "")
 			defer res.Body.Close()
 			whole.read(res.Body)
 
@@ -33,10 +33,10 @@ func TestReplicaIsLost(t *testing.T) {
 			testenv.Eventually(t, "all pages have got something", func() bool {
 				return !slices.ContainsFunc(pages, func(b *browser) bool { return b.connections() == 0 })
 			})
-			one.kill()
+			one.Kill()
 			cut := 0
 			for i, page := range pages {
-				if err := receive(t, "a page is told to stop", ends[i]); err != nil {
+				if err := testenv.Receive(t, "a page is told to stop", ends[i]); err != nil {
 					t.Fatal(err)
 				}
 				if page.said() != whole.said() || len(page.again) > 0 {

@@ -117,14 +117,14 @@ func (s *service) list(w http.ResponseWriter, r *http.Request) {
 
 // replica is a server that is restarted at its address.
 type replica struct {
-	*server
+	*testenv.Program
 	args []string
 }
 
 func startReplica(t *testing.T, args ...string) *replica {
 	t.Helper()
-	args = append([]string{fmt.Sprintf("--addr=127.0.0.1:%d", freePort(t))}, args...)
-	return &replica{start(t, args...), args}
+	args = append([]string{fmt.Sprintf("--addr=127.0.0.1:%d", testenv.FreePort(t))}, args...)
+	return &replica{testenv.Start(t, args...), args}
 }
 
 // restart has the replica end as a deployment does, and starts it again. While it
@@ -133,8 +133,8 @@ func startReplica(t *testing.T, args ...string) *replica {
 func (r *replica) restart(t *testing.T) (sent int) {
 	t.Helper()
 	r.Signal(syscall.SIGTERM)
-	testenv.Eventually(t, "it is not ready", func() bool { return statusOf(t, r.base+"/readyz") == http.StatusServiceUnavailable })
-	res := ask(t, http.DefaultClient, http.MethodPost, r.base+"/v3/chat?message=late", "")
+	testenv.Eventually(t, "it is not ready", func() bool { return statusOf(t, r.Base+"/readyz") == http.StatusServiceUnavailable })
+	res := ask(t, http.DefaultClient, http.MethodPost, r.Base+"/v3/chat?message=late", "")
 	body, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close() // it is read
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !res.Close || gjson.GetBytes(body, "code").Int() != 5032 {
@@ -143,13 +143,13 @@ func (r *replica) restart(t *testing.T) (sent int) {
 	if err := r.Cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v: %s", err, r.Log.String())
 	}
-	for _, outcome := range r.outcomes() {
+	for _, outcome := range outcomes(r.Program) {
 		if outcome == "handed_over" {
 			sent++
 		}
 	}
-	r.server = start(t, r.args...)
-	testenv.Eventually(t, "it is ready", func() bool { return statusOf(t, r.base+"/readyz") == http.StatusOK })
+	r.Program = testenv.Start(t, r.args...)
+	testenv.Eventually(t, "it is ready", func() bool { return statusOf(t, r.Base+"/readyz") == http.StatusOK })
 	return sent
 }
 
@@ -169,8 +169,8 @@ func TestRollingRestart(t *testing.T) {
 		"--upstream=" + up.URL, "--store=" + testenv.StartRedis(t).URL(), "--drain-timeout=1s", "--min-interval=50ms",
 	}
 	a, b := startReplica(t, args...), startReplica(t, args...)
-	n := startNginx(t, a.server,
-		[2]string{"keepalive 32;", "server " + b.address() + " max_fails=0;\n\tkeepalive 32;"},
+	n := startNginx(t, a.Program,
+		[2]string{"keepalive 32;", "server " + b.Address() + " max_fails=0;\n\tkeepalive 32;"},
 		// The machine is busy. That nothing is asked twice is seen below.
 		[2]string{"proxy_connect_timeout 5s;", "proxy_connect_timeout 30s;"},
 		[2]string{"proxy_next_upstream_timeout 100ms;", "proxy_next_upstream_timeout 30s;"},
@@ -204,7 +204,7 @@ func TestRollingRestart(t *testing.T) {
 		await()
 	}
 	for i, page := range all {
-		if err := receive(t, "a page is told to stop", ends[i]); err != nil {
+		if err := testenv.Receive(t, "a page is told to stop", ends[i]); err != nil {
 			t.Fatalf("page %d: %v", i, err)
 		}
 		page.checkRolled(t, fmt.Sprint(100+i))

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // A large upload is on its way while the client still sends: the client sends the rest
@@ -27,7 +29,7 @@ func TestUploadStreams(t *testing.T) {
 		n, err := io.Copy(sum, r.Body)
 		_, _ = fmt.Fprintf(w, "%d %v %x", beginning+n, err, sum.Sum(nil))
 	})
-	n := startNginx(t, start(t, "--upstream="+u.URL))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL))
 	for _, length := range []int64{size, -1} {
 		body, rest := io.Pipe()
 		sum := sha256.New()
@@ -36,7 +38,7 @@ func TestUploadStreams(t *testing.T) {
 			_, _ = io.CopyN(rest, random, beginning)
 			select {
 			case <-begun:
-			case <-time.After(patience):
+			case <-time.After(testenv.Patience):
 				_ = rest.CloseWithError(errors.New("the upstream has got nothing")) // it fails never
 				return
 			}
@@ -70,7 +72,7 @@ func TestUploadStreams(t *testing.T) {
 func TestUploadTooLarge(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, nil, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	n := startNginx(t, start(t, "--upstream="+u.URL))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL))
 	for _, length := range []int64{512<<20 + 1, 512 << 20} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.base+"/v1/files/upload", io.LimitReader(zeros{}, length))
 		if err != nil {
@@ -102,7 +104,7 @@ func TestDownloadWaits(t *testing.T) {
 	u := newUpstream(t, nil, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.CopyN(w, zeros{}, size) // an error shows at the client
 	})
-	n := startNginx(t, start(t, "--upstream="+u.URL))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL))
 	res := ask(t, http.DefaultClient, http.MethodGet, n.base+"/v1/files/content", "")
 	defer res.Body.Close()
 	for range 10 {
@@ -120,7 +122,7 @@ func TestDownloadWaits(t *testing.T) {
 func TestTargetsAreNotChanged(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, nil, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RequestURI) })
-	n := startNginx(t, start(t, "--upstream="+u.URL))
+	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL))
 	for _, target := range []string{"/v1/x/%E4%BD%A0%20%2b", "/v1/a%2Fb?a=%2f&b=+%20&a=", "/open_api/x/?"} {
 		res := ask(t, http.DefaultClient, http.MethodGet, n.base+target, "")
 		got, err := io.ReadAll(res.Body)

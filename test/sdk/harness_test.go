@@ -8,21 +8,17 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"sse-typewriter/internal/testenv"
 )
 
-// patience bounds waits for things that must happen; how long they take is no test's
-// business.
-const patience = 2 * time.Minute
-
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// start runs the program to the end of the test.
+// start starts a server whose log can be parsed and whose streams may end while it
+// drains.
 func start(t *testing.T, args ...string) *testenv.Program {
 	t.Helper()
-	return testenv.Start(t, append([]string{"--seed=1", "--log-format=json", "--drain-timeout=60s"}, args...)...)
+	return testenv.Start(t, append([]string{"--log-format=json", "--drain-timeout=60s"}, args...)...)
 }
 
 // endings stops a server once its streams have ended, and counts how they did.
@@ -63,7 +59,7 @@ type line struct {
 
 // node runs a script against a base URL and returns its lines by case.
 func node(t *testing.T, script, base string) map[string][]line {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	defer cancel()
 	var out, failed bytes.Buffer
 	cmd := exec.CommandContext(ctx, "node", script, base)

@@ -13,8 +13,8 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// rawUpstream serves each connection by a function, which gets it when a request's
-// header has come.
+// rawUpstream serves each connection with a function, once the header of a request has
+// arrived.
 func rawUpstream(t *testing.T, serve func(conn *net.TCPConn)) (url string) {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -28,7 +28,7 @@ func rawUpstream(t *testing.T, serve func(conn *net.TCPConn)) (url string) {
 			if err != nil {
 				return
 			}
-			go func() { // ends when the program or serve has had enough
+			go func() { // ends when the program closes the connection or serve returns
 				defer conn.Close()
 				if n, err := conn.Read(make([]byte, 64<<10)); n > 0 && err == nil {
 					serve(conn.(*net.TCPConn))
@@ -44,12 +44,13 @@ const (
 	oneDelta     = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"好\"}\n\n"
 )
 
-// poured is how much the program has read of what has no end.
+// poured counts the bytes that the program has read of endless streams.
 var poured atomic.Int64
 
-// What an upstream may do with a connection once it has the request. Errors show at the
-// client.
+// Each of the following functions returns the behaviour of an upstream on a connection.
+// Their write errors are visible at the client.
 
+// pour writes a block without end.
 func pour(block string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) {
 		_, err := io.WriteString(conn, streamHeader)
@@ -59,10 +60,12 @@ func pour(block string) func(*net.TCPConn) {
 	}
 }
 
+// say writes a text and closes the connection.
 func say(text string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) { _, _ = io.WriteString(conn, text) }
 }
 
+// drip writes a block every 50 ms.
 func drip(header, block string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) {
 		_, err := io.WriteString(conn, header)
@@ -73,13 +76,15 @@ func drip(header, block string) func(*net.TCPConn) {
 	}
 }
 
+// hang writes a header and falls silent.
 func hang(header string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) {
 		_, _ = io.WriteString(conn, header)
-		_, _ = io.Copy(io.Discard, conn) // up to its end
+		_, _ = io.Copy(io.Discard, conn) // until the program closes it
 	}
 }
 
+// breakOff writes a text and resets the connection.
 func breakOff(text string) func(*net.TCPConn) {
 	return func(conn *net.TCPConn) {
 		say(text)(conn)
@@ -92,17 +97,17 @@ var hostileUpstreams = []struct {
 	serve  func(*net.TCPConn)
 	status int
 	want   string // in the answer
-	whole  bool   // the answer has its end
+	whole  bool   // the reply is complete
 }{
 	{"never answers", hang(""), 504, `{"code":5041,`, true},
 	{"answers byte by byte", drip("HTTP/1.1 200 OK\r\nX: ", "x"), 504, `{"code":5041,`, true},
-	{"header without end", say("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 24_000)), 502, `{"code":5021,`, true},
+	{"oversized header", say("HTTP/1.1 200 OK\r\n" + strings.Repeat("X: "+strings.Repeat("y", 1000)+"\r\n", 24_000)), 502, `{"code":5021,`, true},
 	{"no HTTP", say("hello\r\n\r\n"), 502, `{"code":5021,`, true},
 	{"closes at once", say(""), 502, `{"code":5021,`, true},
 	{"event of 10 GB", pour(strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
-	{"data without end", pour("data:" + strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
-	{"stream without end", pour(strings.Repeat(oneDelta, 1000)), 200, `{"code":5025,`, true},
-	{"comments without end", drip(streamHeader+oneDelta, ": still here\n\n"), 200, `{"code":5043,`, true},
+	{"endless data", pour("data:" + strings.Repeat("x", 64<<10)), 200, `{"code":5022,`, true},
+	{"endless stream", pour(strings.Repeat(oneDelta, 1000)), 200, `{"code":5025,`, true},
+	{"endless comments", drip(streamHeader+oneDelta, ": still here\n\n"), 200, `{"code":5043,`, true},
 	{"falls silent", hang(streamHeader + oneDelta), 200, `{"code":5042,`, true},
 	{"silent stream", hang(streamHeader), 200, `{"code":5042,`, true},
 	{"HTML", say("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"), 200, "<html>", true},
@@ -118,9 +123,9 @@ var hostileUpstreams = []struct {
 	{"reset in an event", breakOff(streamHeader + oneDelta + "event:conv"), 200, `{"code":5023,`, true},
 }
 
-// Whatever an upstream does, the client gets one clear answer, soon, and the program
-// goes on.
+// Whatever an upstream does, the client gets one clear reply, and the program continues.
 func TestHostileUpstreams(t *testing.T) {
+	t.Parallel()
 	poured.Store(0)
 	for _, test := range hostileUpstreams {
 		t.Run(test.name, func(t *testing.T) {
@@ -131,9 +136,9 @@ func TestHostileUpstreams(t *testing.T) {
 			before, _ := p.Memory(t)
 			query := ""
 			if strings.Contains(test.want, "5025") {
-				query = "?event_ids=on" // so that it is kept
+				query = "?event_ids=on" // the events are kept
 			}
-			res, err := request(t, p.Base+"/v3/chat"+query)
+			res, err := requestChat(t, p.Base+"/v3/chat"+query)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +148,7 @@ func TestHostileUpstreams(t *testing.T) {
 				t.Errorf("got %d, %v, %.300q, want %d and %s", res.StatusCode, err, body, test.status, test.want)
 			}
 			if strings.Contains(string(body), "event:error") && (strings.Count(string(body), "event:error") > 1 || strings.Contains(string(body), "done")) {
-				t.Errorf("it ended more than once: %.300q", body)
+				t.Errorf("more than one end: %.300q", body)
 			}
 			if _, peak := p.Memory(t); peak > before+128*mib && !testenv.IsRace() {
 				t.Errorf("the program took %d MiB more memory", (peak-before)/mib)
@@ -152,18 +157,18 @@ func TestHostileUpstreams(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		if n := poured.Load(); n > 3*64*mib {
-			t.Errorf("the program has read %d MiB of three upstreams that do not end", n/mib)
+			t.Errorf("the program has read %d MiB of three endless streams", n/mib)
 		}
 	})
 }
 
 func reset(conn *net.TCPConn) {
-	time.Sleep(50 * time.Millisecond) // what was written is read before
-	_ = conn.SetLinger(0)             // so that closing it is a reset
+	time.Sleep(50 * time.Millisecond) // the program reads before the reset
+	_ = conn.SetLinger(0)             // makes the close a reset
 }
 
-// request asks for a chat, with a token.
-func request(t *testing.T, url string) (*http.Response, error) {
+// requestChat requests a chat, with a token.
+func requestChat(t *testing.T, url string) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, nil)
 	if err != nil {
@@ -178,40 +183,41 @@ func request(t *testing.T, url string) (*http.Response, error) {
 	return client.Do(req)
 }
 
-// A redirect goes to the client as it is: nobody else gets the token.
+// A redirect is forwarded to the client and not followed, so that no other host gets the
+// token.
 func TestRedirects(t *testing.T) {
-	var asked atomic.Int64
-	other := httptestServer(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	var requests atomic.Int64
+	other := serve(t, func(http.ResponseWriter, *http.Request) { requests.Add(1) })
 	for _, status := range []int{301, 302, 303, 307, 308} {
-		up := httptestServer(t, func(w http.ResponseWriter, r *http.Request) {
+		up := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other+"/v3/chat", status)
 		})
 		p := testenv.Start(t, "--upstream="+up)
 		for _, path := range []string{"/v3/chat", "/v1/x"} {
-			res, err := request(t, p.Base+path)
+			res, err := requestChat(t, p.Base+path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = res.Body.Close() // the header is all
+			_ = res.Body.Close() // only the header matters
 			if res.StatusCode != status || res.Header.Get("Location") != other+"/v3/chat" {
 				t.Errorf("%d to %s: got %d %v", status, path, res.StatusCode, res.Header)
 			}
 		}
 	}
-	if asked.Load() > 0 {
-		t.Errorf("the other host was asked %d times", asked.Load())
+	if requests.Load() > 0 {
+		t.Errorf("the other host got %d requests", requests.Load())
 	}
 }
 
-// An upstream whose certificate cannot be trusted, or that speaks no TLS, is none.
+// An upstream with an untrusted certificate or without TLS is unreachable.
 func TestTLSErrors(t *testing.T) {
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(untrusted.Close)
-	plain := httptestServer(t, http.NotFound)
+	plain := serve(t, http.NotFound)
 	for _, url := range []string{untrusted.URL, strings.Replace(plain, "http:", "https:", 1)} {
 		p := testenv.Start(t, "--upstream="+url)
 		for _, path := range []string{"/v3/chat", "/v1/x"} {
-			res, err := request(t, p.Base+path)
+			res, err := requestChat(t, p.Base+path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,9 +230,9 @@ func TestTLSErrors(t *testing.T) {
 	}
 }
 
-// An upstream that is reset after any so many bytes of a reply: some of them over real
-// connections; handler's tests try all.
-func TestResets(t *testing.T) {
+// An upstream that resets the connection within a reply causes one error. This test tries
+// some positions over real connections; the tests of handler try all.
+func TestUpstreamResets(t *testing.T) {
 	whole := streamHeader + oneDelta + "event:conversation.chat.completed\ndata:{\"id\":\"2\"}\n\nevent:done\ndata:\"[DONE]\"\n\n"
 	at := make(chan int, 1)
 	url := rawUpstream(t, func(conn *net.TCPConn) {
@@ -236,7 +242,7 @@ func TestResets(t *testing.T) {
 	p := testenv.Start(t, "--upstream="+url, "--recovery-timeout=0", "--mode=raw")
 	for n := 0; n < len(whole); n += 17 {
 		at <- n
-		res, err := request(t, p.Base+"/v3/chat")
+		res, err := requestChat(t, p.Base+"/v3/chat")
 		if err != nil {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
@@ -249,7 +255,7 @@ func TestResets(t *testing.T) {
 	}
 }
 
-// What an upstream sends where a header should be, or a trailer, is nowhere in the log.
+// Malformed headers and trailers of the upstream are not logged.
 func TestMalformedIsNotLogged(t *testing.T) {
 	const streamOfChunks = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 	for _, answer := range []string{
@@ -264,29 +270,29 @@ func TestMalformedIsNotLogged(t *testing.T) {
 		streamOfChunks + "0\r\nMARKANSWER\r\n\r\n",
 	} {
 		p := testenv.Start(t, "--upstream="+rawUpstream(t, say(answer)), "--bot-id=1", "--log-level=debug")
-		res, err := request(t, p.Base+"/v3/chat")
+		res, err := requestChat(t, p.Base+"/v3/chat")
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = io.Copy(io.Discard, res.Body) // its end shows in the log
+		_, _ = io.Copy(io.Discard, res.Body) // the log reports its end
 		res.Body.Close()
-		testenv.Eventually(t, "it is logged", func() bool { return strings.Contains(p.Log.String(), "request_id=") })
+		testenv.Eventually(t, "the end is logged", func() bool { return strings.Contains(p.Log.String(), "request_id=") })
 		if log := p.Log.String(); strings.Contains(log, "MARK") {
-			t.Errorf("%q: it said %s", answer, log)
+			t.Errorf("%q: log is %s", answer, log)
 		}
 	}
 }
 
-// What an upstream sends after the end of its answer is nowhere in the log.
+// Bytes that the upstream sends after its reply are not logged.
 func TestUnsolicitedIsNotLogged(t *testing.T) {
 	dropped := make(chan struct{})
 	url := rawUpstream(t, func(conn *net.TCPConn) {
 		say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}MARKANSWER")(conn)
-		_, _ = io.Copy(io.Discard, conn) // up to its end
+		_, _ = io.Copy(io.Discard, conn) // until the program closes it
 		close(dropped)
 	})
 	p := testenv.Start(t, "--upstream="+url, "--log-level=debug")
-	res, err := request(t, p.Base+"/v1/x")
+	res, err := requestChat(t, p.Base+"/v1/x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,8 +300,8 @@ func TestUnsolicitedIsNotLogged(t *testing.T) {
 	if body, err := io.ReadAll(res.Body); err != nil || string(body) != "{}" {
 		t.Errorf("got %q, %v", body, err)
 	}
-	receive(t, "the connection is dropped", dropped)
+	testenv.Receive(t, "the connection is dropped", dropped)
 	if log := p.Log.String(); strings.Contains(log, "MARK") {
-		t.Errorf("it said %s", log)
+		t.Errorf("log is %s", log)
 	}
 }

@@ -1,4 +1,5 @@
-package browser
+// Package chromium runs Chromium for tests of pages.
+package chromium
 
 import (
 	"context"
@@ -10,20 +11,25 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+
+	"sse-typewriter/internal/testenv"
 )
 
-// closeBrowser ends the browser, if it was started.
+// Close ends the browser, if it was started. It must be called after the tests of a
+// package.
+func Close() { closeBrowser() }
+
 var closeBrowser = func() {}
 
-// browser starts the one that all tests share.
-var browser = sync.OnceValues(func() (context.Context, error) {
+// start starts the browser that all tests of a package share.
+var start = sync.OnceValues(func() (context.Context, error) {
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(chromium()),
-		chromedp.WSURLReadTimeout(patience),
+		chromedp.ExecPath(path()),
+		chromedp.WSURLReadTimeout(testenv.Patience),
 	}
 	for _, name := range []string{
 		"headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync",
-		// Pages of tests that run at the same time are all in front.
+		// Tests run in parallel, but each expects its page to be in the foreground.
 		"disable-background-timer-throttling", "disable-renderer-backgrounding", "disable-backgrounding-occluded-windows",
 		"disable-dev-shm-usage",
 	} {
@@ -36,13 +42,13 @@ var browser = sync.OnceValues(func() (context.Context, error) {
 		cancelAllocator()
 	}
 	if err := chromedp.Run(ctx); err != nil {
-		return nil, fmt.Errorf("cannot start %s: %w", chromium(), err)
+		return nil, fmt.Errorf("cannot start %s: %w", path(), err)
 	}
 	return ctx, nil
 })
 
-// chromium returns the browser's path, or "" if none is installed.
-func chromium() string {
+// path returns the browser's path, or "" if none is installed.
+func path() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
@@ -51,15 +57,20 @@ func chromium() string {
 	return ""
 }
 
-// newWindow returns a context for a page in a window of its own: in a tab behind others
-// nothing is drawn. Tests share no storage all the same, since the port of each one's
-// server makes it another origin.
-func newWindow(t *testing.T) context.Context {
+// NewWindow opens a window and returns the context of its page; the end of the test
+// closes it. Pages of servers at different ports share no storage. NewWindow skips the
+// test without Chromium and under -short.
+//
+// Each page has a window of its own because Chromium does not draw background tabs.
+func NewWindow(t *testing.T) context.Context {
 	t.Helper()
-	if chromium() == "" {
-		t.Skip("Chromium is not installed: scripts/install-test-deps does that")
+	if testing.Short() {
+		t.Skip("-short: no page is tested")
 	}
-	shared, err := browser()
+	if path() == "" {
+		t.Skip("Chromium is not installed: run scripts/install-test-deps")
+	}
+	shared, err := start()
 	if err != nil {
 		t.Fatal(err)
 	}

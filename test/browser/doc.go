@@ -1,3 +1,0 @@
-// Package browser opens the pages in a real browser, against the real program. It has
-// nothing but tests.
-package browser
