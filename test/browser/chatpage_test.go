@@ -288,10 +288,10 @@ func TestKinds(t *testing.T) {
 	t.Parallel()
 	base := testenv.Start(t).Base
 	for _, test := range []struct{ question, condition string }{
-		{"/reasoning hello", `document.querySelector(".thoughts .text").textContent.includes("Let me think") && !document.querySelector(".thoughts").open && !` + messages + `.querySelector(".formatted").textContent.includes("Let me")`},
+		{"/reasoning hello", `document.querySelector(".thoughts .text")?.textContent.includes("Let me think") && !document.querySelector(".thoughts").open && !` + messages + `.querySelector(".formatted")?.textContent.includes("Let me")`},
 		{"/messages hello", messages + `.querySelectorAll(".formatted").length === 3`},
 		{"/unknown hello", `!` + messages + `.textContent.includes("card_type")`},
-		{"你好，请介绍一下 Coze SSE", messages + `.querySelector(".formatted").textContent.trim() === "你好，这是 Coze SSE"`},
+		{"你好，请介绍一下 Coze SSE", messages + `.querySelector(".formatted")?.textContent.trim() === "你好，这是 Coze SSE"`},
 	} {
 		t.Run(test.question, func(t *testing.T) {
 			t.Parallel()
