@@ -2,9 +2,9 @@ package typewriter
 
 import "time"
 
-// Barrier is the commit point of a log. While it is shut, readers of the log see only
-// committed entries and no end. One goroutine owns the barrier: it stores entries
-// elsewhere before readers may see them. All methods are safe for concurrent use.
+// Barrier is the commit point of a log. While the barrier is shut, readers of the log see
+// only committed entries and no end. The goroutine with the barrier stores entries
+// elsewhere before committing them. All methods are safe for concurrent use.
 type Barrier struct {
 	log   *Log
 	ready chan struct{}
@@ -14,8 +14,8 @@ type Barrier struct {
 	passed int // the number of committed entries
 }
 
-// Barrier installs a barrier, which is shut and has committed all entries so far. A log
-// has at most one.
+// Barrier installs a barrier, shut and with all present entries committed. A log has at
+// most one barrier.
 func (l *Log) Barrier() *Barrier {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -23,7 +23,7 @@ func (l *Log) Barrier() *Barrier {
 	return l.barrier
 }
 
-// Ready returns a channel that receives a value after the log has grown or ended.
+// Ready returns a channel for a value after each growth and the end of the log.
 func (b *Barrier) Ready() <-chan struct{} { return b.ready }
 
 // Len returns the number of entries, committed or not, and whether the log has ended.
@@ -33,8 +33,8 @@ func (b *Barrier) Len() (n int, ended bool) {
 	return b.log.firstKept + len(b.log.entries), b.log.ended
 }
 
-// Read is like [Log.Read] but includes entries that are not committed, and returns false
-// for trimmed ones.
+// Read is like [Log.Read] but includes uncommitted entries, and returns false for trimmed
+// entries.
 func (b *Barrier) Read(i int) (Event, time.Duration, bool) {
 	b.log.mu.Lock()
 	defer b.log.mu.Unlock()
@@ -61,7 +61,7 @@ func (b *Barrier) Advance(n int) {
 	}
 }
 
-// Committed returns the number of entries that readers may have seen.
+// Committed returns the number of entries visible to readers.
 func (b *Barrier) Committed() int {
 	b.log.mu.Lock()
 	defer b.log.mu.Unlock()
@@ -99,8 +99,8 @@ func (b *Barrier) wake() {
 	}
 }
 
-// HandOff ends the log for its readers after the entries that they can see, because the
-// rest of the stream is stored elsewhere. It has no effect on a log that has ended.
+// HandOff ends the log for readers after the visible entries, because the rest of the
+// stream is stored elsewhere. HandOff has no effect on an ended log.
 func (l *Log) HandOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,7 +110,7 @@ func (l *Log) HandOff() {
 	}
 }
 
-// HandedOff reports whether the end that readers see is that of [Log.HandOff].
+// HandedOff reports whether [Log.HandOff] has ended the log for readers.
 func (l *Log) HandedOff() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -2,7 +2,7 @@ package typewriter
 
 import "sync/atomic"
 
-// Budget bounds the total memory of several logs. It is safe for concurrent use.
+// Budget bounds the total memory of several logs. A Budget is safe for concurrent use.
 type Budget struct {
 	max   int64
 	used  atomic.Int64

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// deadlines computes by how much the natural rhythm of the backlog must be compressed so
-// that every part of the text meets its deadline.
+// deadlines computes how far to compress the natural rhythm of the backlog for every part
+// of the text to meet the max lag.
 //
-// Each text that arrived is a point: the position of its last unit on the axis of natural
-// time, and the deadline of that unit. The player is to the left of all points, and the
-// result is the smallest slope from the player to a point. Only points of the lower convex
-// hull can have that slope, so only the hull is kept. Each point enters and leaves the
-// hull once.
+// Each arrival is a point: the position of the last unit on the axis of natural time, and
+// the deadline of the unit. The player is to the left of all points, and the result is the
+// smallest slope from the player to a point. Only points of the lower convex hull can have
+// the smallest slope, and only the hull is kept. Each point enters and leaves the hull
+// once.
 type deadlines struct {
 	hull []deadline
 }
@@ -23,8 +23,8 @@ type deadline struct {
 	by  time.Duration // real time
 }
 
-// add adds a deadline. Times must not decrease. A position that decreases, because two
-// units became one, counts as that of the deadline before.
+// add adds a deadline. Times must not decrease. A decreasing position, after two units
+// became a single unit, counts as the position of the deadline before.
 func (d *deadlines) add(p deadline) {
 	h := d.hull
 	if len(h) > 0 {
@@ -40,7 +40,7 @@ func (d *deadlines) add(p deadline) {
 	d.hull = append(h, p)
 }
 
-// passed drops the deadlines before a position that the player has reached.
+// passed drops the deadlines before a position reached by the player.
 func (d *deadlines) passed(pos time.Duration) {
 	n := 0
 	for n < len(d.hull) && d.hull[n].pos < pos {
@@ -70,8 +70,8 @@ func (d *deadlines) drop(n int) {
 	}
 }
 
-// slope returns the real time per natural time between two points. It is infinite if
-// there is no natural time between them.
+// slope returns the real time per natural time between two points: infinite for no
+// natural time, 0 for no real time.
 func slope(from, to deadline) float64 {
 	if to.by <= from.by {
 		return 0

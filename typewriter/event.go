@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Event is one event of a stream: a frame, usually shared with its neighbours, and a
+// Event is an event of a stream: a frame, usually shared with neighbouring events, and a
 // text.
 type Event struct {
-	// Frame is the event's type and the payload around the text. It must not be nil
+	// Frame is the event's type and the payload around the text. Frame must not be nil
 	// and must not be modified, because events share frames.
 	Frame *Frame
 
-	// Text is the text between Frame.Head and Frame.Tail in its encoded form: the
-	// inside of a JSON string, including escapes. Events that are not text have none.
+	// Text is the encoded text between Frame.Head and Frame.Tail: the inside of a JSON
+	// string, including escapes. Events without a channel have no text.
 	Text string
 }
 
@@ -23,17 +23,17 @@ type Frame struct {
 	// Name is the event's type, or empty for an unnamed event.
 	Name string
 
-	// Head and Tail are the payload before and after the text. Events that are not
-	// text have their whole payload in Head.
+	// Head and Tail are the payload before and after the text. Events without a channel
+	// have their whole payload in Head.
 	Head, Tail string
 
-	// Channel names the text to which the event adds. Consecutive events of the same
-	// channel form one text, and a grapheme cluster may span them. An empty channel
-	// marks an event that is not text and is written undivided.
+	// Channel names the text of the event. Consecutive events of the same channel form a
+	// continuous text, and a grapheme cluster may span them. Events with an empty
+	// channel are not text and are written undivided.
 	Channel string
 
 	// Number, if not 0, is an offset in Head. The sequence number of the event's
-	// first cluster is inserted there, for payloads that have no id of their own.
+	// first cluster is inserted there, for payloads without an id of their own.
 	Number int
 }
 
@@ -46,8 +46,8 @@ func (f *Frame) size() int {
 	return header + len(f.Name) + len(f.Head) + len(f.Tail) + len(f.Channel)
 }
 
-// appendHead appends the payload before the text. Number is the sequence number of the
-// cluster that follows.
+// appendHead appends the payload before the text, with the sequence number of the first
+// cluster.
 func (f *Frame) appendHead(dst []byte, number int64) []byte {
 	if f.Number == 0 {
 		return append(dst, f.Head...)

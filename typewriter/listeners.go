@@ -10,7 +10,7 @@ type listeners []*listener
 
 type listener struct{ wake func() }
 
-// add registers a callback until remove is called. It locks mu, as remove does.
+// add registers a callback until remove is called. Both lock mu.
 func (l *listeners) add(mu *sync.Mutex, wake func()) (remove func()) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -30,7 +30,7 @@ func (l listeners) notify() {
 	}
 }
 
-// Notify returns a callback for [Log.Subscribe] that sends a value to ready unless
+// Notify returns a callback for [Log.Subscribe]. The callback sends a value to ready unless
 // the channel is full.
 func Notify(ready chan<- struct{}) (wake func()) {
 	return func() {

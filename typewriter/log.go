@@ -11,34 +11,34 @@ import (
 	"unsafe"
 )
 
-// ErrFull is the error of [Log.Append] when the event would exceed the bound of the log
-// or of its budget.
+// ErrFull is the error of [Log.Append] for an event beyond the bound of the log or of the
+// budget.
 var ErrFull = errors.New("stream log is full")
 
-// entry is the log's record of one event, apart from the text and the frame. It takes
+// entry is the log's record of an event, apart from the text and the frame. Entries take
 // only 8 bytes, because an event has only 2.7 characters on average (measured on Coze).
 type entry struct {
 	at  uint32 // the arrival, in ticks since the start of the log
 	end uint32 // the end of the text in Log.text
 }
 
-// tick is the resolution of arrival times. Events that arrive after twelve hours count as
-// having arrived then, and are played at once.
+// tick is the resolution of arrival times. Arrivals after twelve hours count as arrivals
+// at twelve hours, and are played at once.
 const tick = 10 * time.Microsecond
 
 func (e entry) arrived() time.Duration { return time.Duration(e.at) * tick }
 
-// frameRun is a frame and the first of the consecutive entries that have it.
+// frameRun is a frame and the first of the consecutive entries with the frame.
 type frameRun struct {
 	frame *Frame
 	from  int
 }
 
-// Log stores the events of one stream in order of arrival. One goroutine appends; any
+// Log stores the events of a stream in order of arrival. A single goroutine appends; any
 // number of goroutines read. All methods are safe for concurrent use.
 //
-// The log keeps all text in one buffer, and one frame for each run of events that share
-// it, so that its memory is about the size of the text.
+// The log keeps all text in a single buffer, and a single frame for each run of events
+// with equal frames. The memory use is about the size of the text.
 type Log struct {
 	start    time.Time
 	maxBytes int
@@ -60,26 +60,27 @@ type Log struct {
 	handedOff bool
 	visible   int
 
-	// The number of entries and bytes of text that Trim has freed. The latter wraps
-	// around, as entry.end does.
+	// The number of entries and bytes of text freed by Trim. The latter wraps around,
+	// like entry.end.
 	firstKept int
 	textStart uint32
 }
 
-// maxLogBytes is the maximum size of a log, so that offsets fit in 32 bits.
+// maxLogBytes is the maximum size of a log. Offsets must fit in 32 bits.
 const maxLogBytes = 1 << 31
 
-// LogOptions configures a [Log]. The zero value is an unshared log that starts now.
+// LogOptions configures a [Log]. The zero value configures an independent log, started
+// now.
 type LogOptions struct {
 	// MaxBytes bounds the size of the log. The default, 2 GiB, is also the maximum.
 	MaxBytes int
 
-	// Budget, if not nil, bounds the memory of several logs together. The log gives
-	// its share back when it is freed.
+	// Budget, if not nil, bounds the memory of several logs together. [Log.Free] returns
+	// the share of the log.
 	Budget *Budget
 
-	// Overhead is the number of bytes that the log takes from its budget for data
-	// kept beside it, even where the budget has no room for them.
+	// Overhead is a number of bytes to take from the budget for data beside the log, even
+	// if the budget has no room left.
 	Overhead int
 
 	// Started is the log's start time if the log was begun elsewhere, as by another
@@ -94,7 +95,7 @@ func NewLog(options LogOptions) *Log {
 		l.maxBytes = maxLogBytes
 	}
 	if !options.Started.IsZero() {
-		// Subtracting from the current time keeps its monotonic clock reading.
+		// Subtracting from the current time keeps the monotonic clock reading.
 		l.start = l.start.Add(-max(time.Since(options.Started), 0))
 	}
 	l.budget.release(-l.overhead)
@@ -114,7 +115,7 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 			break
 		}
 	}
-	// Readers that see the end of the log may rely on the source having finished.
+	// Readers of the end of the log may rely on the source having finished.
 	if err != nil {
 		log.End(full)
 		return err
@@ -123,11 +124,11 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 	return nil
 }
 
-// Append appends an event that arrived now. It returns nil or [ErrFull].
+// Append appends an event with the arrival time now. The only error is [ErrFull].
 func (l *Log) Append(e Event) error { return l.AppendAt(e, time.Now()) }
 
-// AppendAt appends an event with an arrival time, which is limited to the range from the
-// arrival of the preceding event to now. It returns nil or [ErrFull].
+// AppendAt appends an event with an arrival time, limited to the range from the arrival of
+// the preceding event to now. The only error is [ErrFull].
 func (l *Log) AppendAt(e Event, arrived time.Time) error {
 	if cost, fits := l.fits(e); !fits || !l.budget.reserve(cost) {
 		return ErrFull
@@ -139,8 +140,8 @@ func (l *Log) AppendAt(e Event, arrived time.Time) error {
 	return nil
 }
 
-// fits returns the cost of an event and whether the log has room for it. Only the
-// goroutine that appends can change the cost.
+// fits returns the cost of an event and whether the log has room. Only the appending
+// goroutine can change the cost.
 func (l *Log) fits(e Event) (cost int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -162,7 +163,7 @@ func (l *Log) End(last ...Event) {
 	l.wake()
 }
 
-// Free frees the memory of a log that has ended. The log must not be read again.
+// Free frees the memory of an ended log. The log must not be read again.
 func (l *Log) Free() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -210,8 +211,8 @@ func (l *Log) size() int {
 	return len(l.text) + len(l.entries)*int(unsafe.Sizeof(entry{})) + l.framed
 }
 
-// Read returns the event of entry i and its arrival as time since the start of the log. It
-// returns false if the entry does not exist yet or never will; see [Log.Len]. Read panics
+// Read returns the event of entry i and the arrival as time since the start of the log. The
+// result is false if the entry does not exist, perhaps not yet; see [Log.Len]. Read panics
 // if the entry was trimmed.
 func (l *Log) Read(i int) (Event, time.Duration, bool) {
 	l.mu.Lock()
@@ -252,7 +253,7 @@ func (l *Log) runOf(i int) int {
 	return after - 1
 }
 
-// Len returns the number of entries so far and whether the log has ended.
+// Len returns the current number of entries and whether the log has ended.
 func (l *Log) Len() (n int, ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -282,7 +283,7 @@ func (l *Log) Events(n int) iter.Seq[Event] {
 }
 
 // Contains reports whether playing the log can lead to a position: the end of an entry or
-// of a character of its text. The entry must not have been trimmed.
+// of a character within the text. Trimmed entries are not contained.
 func (l *Log) Contains(p Position) bool {
 	n, _ := l.Len()
 	if p.Entry < l.firstEntry() || p.Entry > n || p.Entry == n && p.Offset > 0 {
@@ -300,8 +301,8 @@ func (l *Log) Contains(p Position) bool {
 	return at == p.Offset
 }
 
-// Backlog counts the clusters of visible text after a position, as if all text were of
-// one channel. A position in a trimmed entry counts as the first position that is kept.
+// Backlog counts the clusters of visible text after a position, as if all text were of the
+// same channel. A position in a trimmed entry counts as the beginning of the log.
 func (l *Log) Backlog(from Position) int {
 	var split splitter
 	n := 0
@@ -332,19 +333,19 @@ func (l *Log) after(from Position) string {
 	return unsafe.String(unsafe.SliceData(text), len(text)) // as in read
 }
 
-// firstEntry returns the first entry that has not been trimmed.
+// firstEntry returns the first untrimmed entry.
 func (l *Log) firstEntry() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.firstKept
 }
 
-// dropMin is the minimum number of entries that [Log.Trim] frees at a time, to spread the
+// dropMin is the minimum number of entries for [Log.Trim] to free at a time, to spread the
 // cost of the copy.
 const dropMin = 64
 
-// Trim declares that the entries before i will not be read again. Their memory is freed
-// now or, to save copies, in a later call. Trim reports whether it has freed memory.
+// Trim declares the entries before i as no longer needed. Their memory is freed now or, to
+// save copies, in a later call. Trim reports whether memory was freed.
 func (l *Log) Trim(i int) (freed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -358,7 +359,7 @@ func (l *Log) Trim(i int) (freed bool) {
 	// The text moves to a new buffer, because strings of readers share the old one.
 	l.text = append([]byte(nil), l.text[last.end-l.textStart:]...)
 	l.textStart = last.end
-	// The last run is kept even if unused, because the next event may continue it.
+	// The last run is kept even if unused, because the next event may continue the run.
 	unused := l.runOf(l.firstKept + n)
 	for _, r := range l.runs[:unused] {
 		l.framed -= r.frame.size()
@@ -370,12 +371,12 @@ func (l *Log) Trim(i int) (freed bool) {
 }
 
 // Subscribe arranges for wake to be called whenever the log has more to read or has
-// ended, until unsubscribe is called. It must not block and must not call the log.
+// ended, until unsubscribe is called. The callback must not block or call the log.
 func (l *Log) Subscribe(wake func()) (unsubscribe func()) {
 	return l.readers.add(&l.mu, wake)
 }
 
-// wake notifies the barrier of a change, and the readers if they can see it.
+// wake notifies the barrier of a change, and the readers of a visible change.
 func (l *Log) wake() {
 	if l.barrier != nil {
 		l.barrier.wake()

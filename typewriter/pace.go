@@ -11,7 +11,7 @@ type Mode string
 
 // Modes.
 const (
-	// Typewriter pauses after each cluster, depending on its character.
+	// Typewriter pauses after each cluster, depending on the character.
 	Typewriter Mode = "typewriter"
 
 	// Smooth spaces clusters evenly, at the rate of arrival.
@@ -45,12 +45,12 @@ type Pace struct {
 	// Speed divides the pauses of Typewriter: 2 is twice as fast as the default, 1.
 	Speed float64
 
-	// MaxLag bounds the time from the arrival of a cluster until it is written. With 0,
-	// Typewriter never catches up, however far it falls behind.
+	// MaxLag bounds the time from the arrival of a cluster to the write. With 0,
+	// Typewriter falls behind without bound and never catches up.
 	MaxLag time.Duration
 
-	// MinInterval is the minimum time between two events of text. Clusters that are due
-	// closer together share an event.
+	// MinInterval is the minimum time between two events of text. Clusters due closer
+	// together share an event.
 	MinInterval time.Duration
 
 	// Pauses is the table of pauses of Typewriter. See [NewPauses].
@@ -69,7 +69,7 @@ func DefaultPace(mode Mode) Pace {
 	return p
 }
 
-// Validate returns an error for the first field that is out of bounds.
+// Validate returns an error for the first field out of bounds.
 func (p Pace) Validate() error {
 	switch {
 	case p.Mode != Typewriter && p.Mode != Smooth && p.Mode != Raw:

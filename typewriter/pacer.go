@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// pacer computes when the next unit is due. It is pure policy: it has no clock, and all
-// times are passed to it, as time since the start of the log.
+// pacer computes when the next unit is due. The pacer is pure policy, without a clock: all
+// times are parameters, as time since the start of the log.
 //
-// Text is laid out on an axis of natural time, on which each unit is followed by the
-// mean of its pause. The player moves along that axis at a speed of 1/factor. The pacer
-// updates the factor whenever text arrives or a unit leaves.
+// Text is laid out on an axis of natural time, with the mean of the pause after each unit.
+// The player moves along the axis at a speed of 1/factor. The pacer updates the factor
+// with every arrival and every typed unit.
 type pacer struct {
 	pace    Pace
 	pauses  *Pauses
 	natural []time.Duration // the mean of each pause at the speed of the pace
 	random  rand.PCG
 
-	clock  time.Duration // the time of the state that follows
+	clock  time.Duration // the time of the state below
 	rest   time.Duration // natural time from the player to the next unit
 	pos    time.Duration // the position of the next unit on the axis
-	end    time.Duration // the end of the text that has arrived
+	end    time.Duration // the end of the text on the axis
 	factor float64
 
-	// The pause after the unit that left last, of which rest is left. It is tentative
-	// if the character that follows may change it.
+	// The pause after the last typed unit, of which rest is left; tentative if the
+	// following character may change the pause.
 	pause     time.Duration
 	pauseID   pauseID
 	tentative bool
@@ -32,14 +32,14 @@ type pacer struct {
 	deadlines deadlines
 }
 
-// catchUpShare is the part of the max lag within which the pacer types the backlog. The
-// simulation in test/sim chose it: see docs/pacing.md.
+// catchUpShare is the divisor of the max lag for catching up: the pacer types a backlog
+// within a third of the max lag. See docs/pacing.md for the simulation behind the choice.
 const catchUpShare = 3
 
 func newPacer(pace Pace, now time.Duration) pacer {
 	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1}
 	if pace.Mode == Smooth {
-		// Equal pauses that are never shorter than the lag leave the rate to the deadlines.
+		// Equal pauses as long as the lag leave the rate to the deadlines.
 		p.pauses = uniformPauses(pace.MaxLag, pace.MaxLag)
 		p.pace.Speed = 1
 	}
@@ -55,8 +55,8 @@ func newPacer(pace Pace, now time.Duration) pacer {
 	return p
 }
 
-// arrive records text that arrived at a time. It lengthened the layout by added, up to
-// a last unit with the natural time lastPause.
+// arrive records the arrival of text. The text has lengthened the layout by added, and
+// lastPause is the natural time of the last unit.
 func (p *pacer) arrive(at, added, lastPause time.Duration, text string) {
 	p.advance(at)
 	p.resolvePause(text)
@@ -67,7 +67,7 @@ func (p *pacer) arrive(at, added, lastPause time.Duration, text string) {
 	p.updateFactor()
 }
 
-// due returns when the next unit, which arrived at a time, should leave.
+// due returns when to type the next unit, given the arrival.
 func (p *pacer) due(arrived time.Duration) time.Duration {
 	due := p.clock
 	if p.rest > 0 {
@@ -79,8 +79,8 @@ func (p *pacer) due(arrived time.Duration) time.Duration {
 	return due
 }
 
-// typed records that a unit left, with the pause that follows. The time is the one at
-// which the unit was due, even if it left later.
+// typed records a typed unit and the pause after the unit. The time is the due time, even
+// for a unit typed later.
 func (p *pacer) typed(at time.Duration, id pauseID, tentative bool) {
 	p.clock = max(p.clock, at)
 	p.pauseID, p.tentative = id, tentative
@@ -91,13 +91,13 @@ func (p *pacer) typed(at time.Duration, id pauseID, tentative bool) {
 	p.updateFactor()
 }
 
-// caughtUp records that there is no backlog.
+// caughtUp records the end of the backlog.
 func (p *pacer) caughtUp() {
 	p.pos = p.end
 	p.deadlines.passed(p.end + 1)
 }
 
-// advance moves the player along the axis to a time at which no unit leaves.
+// advance moves the player along the axis without typing a unit.
 func (p *pacer) advance(to time.Duration) {
 	if to <= p.clock {
 		return
@@ -107,7 +107,7 @@ func (p *pacer) advance(to time.Duration) {
 	p.clock = to
 }
 
-// resolvePause replaces a tentative pause now that the following text is known.
+// resolvePause replaces a tentative pause once the following text is known.
 func (p *pacer) resolvePause(next string) {
 	if !p.tentative {
 		return
@@ -120,8 +120,8 @@ func (p *pacer) resolvePause(next string) {
 	}
 }
 
-// updateFactor computes the factor. In [Typewriter] mode a backlog that is longer than a
-// share of the max lag is compressed to that share. No deadline may be missed.
+// updateFactor computes the factor. In [Typewriter] mode a backlog longer than a share of
+// the max lag is compressed to the share. No deadline may be missed.
 func (p *pacer) updateFactor() {
 	p.factor = 1
 	if p.pace.MaxLag == 0 {

@@ -6,20 +6,20 @@ import (
 	"unicode"
 )
 
-// Class is a set of characters that are followed by the same pause.
+// Class is a set of characters with the same pause after them.
 type Class struct {
 	// Chars are the characters of the class.
 	Chars string
 
-	// BeforeSpace are characters that belong to the class only before white space and
-	// at the end of the text: the full stop of a sentence, not of a number.
+	// BeforeSpace are further characters of the class, only before white space and at
+	// the end of the text: the full stop of a sentence, not of a number.
 	BeforeSpace string
 
-	// Min and Max bound the pause, which is uniformly distributed between them.
+	// Min and Max bound the uniformly distributed pause.
 	Min, Max time.Duration
 }
 
-// Other is the name of the class of all characters that no other class contains.
+// Other is the name of the class of all remaining characters.
 const Other = "other"
 
 // DefaultClasses returns the default classes by name, with the pauses of a human
@@ -43,8 +43,7 @@ func DefaultClasses() map[string]Class {
 	}
 }
 
-// Pauses is an immutable table of the pauses after characters. It is safe for concurrent
-// use.
+// Pauses is an immutable table of pauses by character, safe for concurrent use.
 type Pauses struct {
 	table []pause // by pauseID
 	ids   map[rune]pauseID
@@ -56,8 +55,8 @@ type pauseID uint32
 // otherPause is the pause after the characters of class [Other].
 const otherPause pauseID = 0
 
-// pause is the range of a pause. If it is beforeSpace, it applies only before white
-// space and at the end of the text, and otherPause elsewhere.
+// pause is the range of a pause. A pause with beforeSpace applies only before white space
+// and at the end of the text, and otherPause elsewhere.
 type pause struct {
 	min, max    time.Duration
 	beforeSpace bool
@@ -65,11 +64,11 @@ type pause struct {
 
 func (p pause) mean() time.Duration { return (p.min + p.max) / 2 }
 
-// maxPause is the longest pause that a class may have.
+// maxPause is the longest pause of a class.
 const maxPause = time.Minute
 
-// NewPauses returns the table of classes that are given by name. They must include
-// [Other], without characters of its own, and no character may be in two of them.
+// NewPauses returns the table of the given classes by name. The classes must include
+// [Other], without characters, and no character may be in two classes.
 func NewPauses(classes map[string]Class) (*Pauses, error) {
 	other, ok := classes[Other]
 	if !ok {
@@ -101,7 +100,7 @@ func NewPauses(classes map[string]Class) (*Pauses, error) {
 	return p, nil
 }
 
-// uniformPauses returns a table with one pause for all characters.
+// uniformPauses returns a table with the same pause for all characters.
 func uniformPauses(least, most time.Duration) *Pauses {
 	return &Pauses{table: []pause{otherPause: {min: least, max: most}}}
 }
@@ -116,16 +115,16 @@ func mustPauses(classes map[string]Class) *Pauses {
 	return p
 }
 
-// unknown stands for the character of a cluster that has several.
+// unknown stands for the character of a cluster of several characters.
 const unknown rune = -1
 
-// after returns the pause after a character, or unknown, that is followed by next, the
-// inside of a JSON string. If next is empty, more text may change the pause.
+// after returns the pause between a character, or unknown, and next, the inside of a JSON
+// string. If next is empty, more text may change the pause.
 func (p *Pauses) after(char rune, next string) pauseID {
 	return p.resolve(p.ids[char], next)
 }
 
-// resolve returns the pause that applies in place of another one if next follows.
+// resolve returns the pause to apply instead of id before next.
 func (p *Pauses) resolve(id pauseID, next string) pauseID {
 	if next == "" || !p.table[id].beforeSpace {
 		return id

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// Writer is the destination of a player. [Player.Play] calls its methods from one
+// Writer is the destination of a player. [Player.Play] calls the methods from a single
 // goroutine and stops at the first error.
 type Writer interface {
-	// Write writes one event. It must not retain the event.
+	// Write writes an event. Implementations must not retain the event.
 	Write(*Output) error
 
-	// Flush sends all written events. It follows the last Write of each group of events
-	// that are due together.
+	// Flush sends all written events. Flush follows the last Write of each group of
+	// events due together.
 	Flush() error
 
 	// Heartbeat sends a sign of life immediately.
 	Heartbeat() error
 }
 
-// Output is an event that a player writes.
+// Output is an event written by a player.
 type Output struct {
 	// Frame is the event's type and the payload around the text.
 	Frame *Frame
 
-	// Text is the part of the text that the event carries.
+	// Text is the part of the text in this event.
 	Text []byte
 
 	// Number is the sequence number of the first cluster, for frames with a Number.
@@ -58,11 +58,10 @@ type Player struct {
 	// From is the start position.
 	From Position
 
-	// Heartbeat is the time without any write after which a heartbeat is sent. With 0,
-	// none is sent.
+	// Heartbeat, if not 0, is the interval of heartbeats while nothing else is written.
 	Heartbeat time.Duration
 
-	// Skip, if not nil, ends the pacing when it is set.
+	// Skip, if not nil, ends the pacing once set.
 	Skip *Skip
 
 	// TrimPlayed frees entries of the log once they are played. No other player may
@@ -115,5 +114,5 @@ func (p *Player) Play(ctx context.Context, w Writer) error {
 	}
 }
 
-// never is a time that does not come.
+// never is an infinite time.
 const never = time.Duration(1<<63 - 1)

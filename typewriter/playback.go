@@ -2,8 +2,8 @@ package typewriter
 
 import "time"
 
-// playback is the state of one call of [Player.Play]: the position in the log, the units
-// that wait to be typed, and the event being assembled.
+// playback is the state of a call of [Player.Play]: the position in the log, the queue of
+// units to be typed, and the event being assembled.
 type playback struct {
 	player    *Player
 	log       *Log
@@ -13,15 +13,15 @@ type playback struct {
 	segmenter segmenter
 
 	pos       Position      // of the next unit or event
-	available int           // the number of entries that the log has shown
+	available int           // the number of entries seen in the log
 	ended     bool          // no more entries follow
 	skipped   bool          // pacing has ended
-	ingested  int           // the number of entries before which all text is segmented
+	ingested  int           // the number of segmented entries
 	clusters  int64         // typed so far, where frames are numbered
 	lastText  time.Duration // when the last event of text began
 	wakeAt    time.Duration // when the next step is due unless the log changes
 
-	// The entry that was read last, which is usually the next to be read.
+	// The entry of the last read, usually also the next to be read.
 	entry   Event
 	entryAt time.Duration
 	entryNo int // -1: none
@@ -46,9 +46,9 @@ func newPlayback(p *Player, w Writer) *playback {
 // time returns the time since the start of the log.
 func (s *playback) time() time.Duration { return time.Since(s.start) }
 
-// step writes and flushes all that is due now, and sets the time of the next step. It
-// looks for news in the log only if that has changed. It reports whether the log has
-// been played to its end.
+// step writes and flushes all events due now, and sets the time of the next step. Changed
+// reports a possible change of the log or the Skip since the last step. The result is done
+// at the end of the log.
 func (s *playback) step(changed bool) (done bool, err error) {
 	s.now, s.wrote, s.wakeAt = s.time(), false, never
 	if changed {
@@ -88,12 +88,12 @@ func (s *playback) step(changed bool) (done bool, err error) {
 	return done, nil
 }
 
-// maxAhead is how many units are queued of text that has no bearing on the pace: all
-// text without a max lag, and text beyond its deadline. It bounds the queue of a player
-// that starts at the beginning of a long log.
+// maxAhead bounds the queue of units without influence on the pace: all units if there is
+// no max lag, and otherwise units past their deadline. A long log would otherwise be queued
+// as a whole for every player from the beginning.
 const maxAhead = 256
 
-// ingest segments entries that have arrived and adds them to the pacer's layout.
+// ingest segments new entries and adds them to the pacer's layout.
 func (s *playback) ingest() {
 	if s.player.Pace.Mode == Raw {
 		s.ingested = s.available
@@ -118,7 +118,7 @@ func (s *playback) ingest() {
 	}
 }
 
-// read returns an entry that has been ingested.
+// read returns an ingested entry.
 func (s *playback) read(i int) (Event, time.Duration) {
 	if i != s.entryNo {
 		s.entry, s.entryAt, _ = s.log.Read(i)
@@ -127,8 +127,8 @@ func (s *playback) read(i int) (Event, time.Duration) {
 	return s.entry, s.entryAt
 }
 
-// dropCached drops the entry that was read last, whose text would keep the log's whole
-// buffer in memory.
+// dropCached drops the entry of the last read. The text would keep the log's whole buffer
+// in memory.
 func (s *playback) dropCached() { s.entry, s.entryNo = Event{}, -1 }
 
 // writeWhole writes an event undivided.
@@ -146,8 +146,8 @@ func (s *playback) writeWhole(e Event, at time.Duration) error {
 	return s.write()
 }
 
-// typeNext adds the next unit to the event being assembled, unless the unit must wait.
-// E is the entry that it begins in.
+// typeNext adds the next unit to the event being assembled, unless the unit must wait. The
+// unit begins in e.
 func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	if s.pos.Offset >= len(e.Text) {
 		s.pos = Position{Entry: s.pos.Entry + 1}
@@ -177,7 +177,7 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	return false, nil
 }
 
-// lastFrame returns the frame of the entry that the next n bytes of text end in.
+// lastFrame returns the frame of the entry at the end of the next n bytes of text.
 func (s *playback) lastFrame(n int) *Frame {
 	for i, offset := s.pos.Entry, s.pos.Offset; ; i, offset = i+1, 0 {
 		e, _ := s.read(i)
@@ -203,9 +203,9 @@ func (s *playback) appendText(n int) {
 	}
 }
 
-// sendAt returns when a unit that is due at a time may leave. A unit that is due less
-// than the minimum interval after the start of an event joins that event; later units
-// wait for the end of the interval, but never beyond their deadline.
+// sendAt returns when to write a unit, given when the unit is due. Units due less than the
+// minimum interval after the start of an event join the event; later units wait for the end
+// of the interval, but never beyond the deadline.
 func (s *playback) sendAt(due, arrived time.Duration) time.Duration {
 	if s.skipped {
 		return s.now
@@ -217,7 +217,7 @@ func (s *playback) sendAt(due, arrived time.Duration) time.Duration {
 	return min(max(due, s.lastText+interval), s.deadline(arrived))
 }
 
-// deadline returns when text that arrived at a time must have been written.
+// deadline returns the latest time to write text, given the arrival.
 func (s *playback) deadline(arrived time.Duration) time.Duration {
 	if s.player.Pace.MaxLag == 0 {
 		return never
@@ -225,7 +225,7 @@ func (s *playback) deadline(arrived time.Duration) time.Duration {
 	return arrived + s.player.Pace.MaxLag
 }
 
-// begin writes the event being assembled and begins another one, of text.
+// begin writes the event being assembled and begins a new event of text.
 func (s *playback) begin(frame *Frame, arrived, due time.Duration) error {
 	if err := s.finish(); err != nil {
 		return err
@@ -237,8 +237,8 @@ func (s *playback) begin(frame *Frame, arrived, due time.Duration) error {
 	return nil
 }
 
-// number sets the number of clusters before the first numbered frame, for a player that
-// does not start at the beginning.
+// number counts the clusters before the first numbered frame, for a player with a start
+// position.
 func (s *playback) number(frame *Frame) {
 	if frame.Number > 0 && s.clusters == 0 {
 		s.clusters = s.clustersBefore(s.player.From)
@@ -262,7 +262,7 @@ func (s *playback) clustersBefore(end Position) (n int64) {
 	return n + int64(before.len())
 }
 
-// finish writes the event being assembled, if there is one.
+// finish writes the event being assembled, if any.
 func (s *playback) finish() error {
 	if s.out.Frame == nil {
 		return nil

@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// scanRune decodes the first character of the inside of a JSON string and returns its
-// encoded size in bytes. Half a surrogate pair decodes to U+FFFD. So do invalid UTF-8 and
-// invalid escapes, with a size of one byte.
+// scanRune decodes the first character of the inside of a JSON string and returns the
+// encoded size in bytes. Half a surrogate pair decodes to U+FFFD, invalid UTF-8 and invalid
+// escapes decode to U+FFFD with a size of 1.
 func scanRune(s string) (r rune, size int) {
 	if s[0] != '\\' {
 		return utf8.DecodeRuneInString(s)
@@ -60,8 +60,8 @@ func scanUnit(s string) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// endsWithHighSurrogate reports whether s, which must not end inside a character, ends
-// with the first half of a surrogate pair.
+// endsWithHighSurrogate reports whether s, a sequence of whole characters, ends with the
+// first half of a surrogate pair.
 func endsWithHighSurrogate(s string) bool {
 	if len(s) < unitSize {
 		return false
@@ -70,7 +70,7 @@ func endsWithHighSurrogate(s string) bool {
 	return ok && unit >= 0xD800 && unit < 0xDC00 && !oddBackslashes(s[:len(s)-unitSize])
 }
 
-// oddBackslashes reports whether s ends with a backslash that begins an escape.
+// oddBackslashes reports whether s ends with the first backslash of an escape.
 func oddBackslashes(s string) bool {
 	n := 0
 	for n < len(s) && s[len(s)-1-n] == '\\' {

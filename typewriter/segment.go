@@ -5,26 +5,25 @@ import (
 	"time"
 )
 
-// HoldTime is how long a grapheme cluster that may still grow waits for more text.
+// HoldTime bounds the wait of an incomplete grapheme cluster for more text.
 const HoldTime = 100 * time.Millisecond
 
-// maxCluster is the length in bytes from which a cluster takes no more text from later
-// events. It bounds the wait for the end of a stream of combining marks.
+// maxCluster is the length in bytes from which a cluster is not joined with later events.
+// A stream of combining marks would otherwise be one endless cluster.
 const maxCluster = 4096
 
-// unit is a piece of text that leaves undivided: a grapheme cluster, which may span
-// entries of the log.
+// unit is an indivisible piece of text: a grapheme cluster, perhaps over several entries of
+// the log.
 type unit struct {
 	size  uint32  // in bytes of the log's text, escapes included
 	pause pauseID // the pause after the unit
 }
 
 // segmenter cuts the text of successive events into units and queues them, each text
-// once. It knows neither the clock nor the log.
+// once. The segmenter knows neither the clock nor the log.
 //
-// The last unit is open: the next text may lengthen it or change its pause. The unit
-// before is open too if the last one is only half of a surrogate pair. A unit that has
-// left the queue is final.
+// The last unit is open: the next text may lengthen the unit or change the pause. The unit
+// before is open too if the last unit is only half of a surrogate pair.
 type segmenter struct {
 	pauses  *Pauses
 	natural []time.Duration // the natural time of each pause
@@ -43,15 +42,15 @@ func newSegmenter(pauses *Pauses, natural []time.Duration) segmenter {
 	return segmenter{pauses: pauses, natural: natural, queue: unitQueue{pauses: uint64(len(natural))}}
 }
 
-// len returns the number of units that are queued.
+// len returns the number of queued units.
 func (s *segmenter) len() int { return s.queue.len + s.numOpen }
 
 // frontOpen reports whether the first unit is open or missing.
 func (s *segmenter) frontOpen() bool { return s.queue.len == 0 }
 
-// add queues the units of an event's text. It returns by how much the natural time of
-// all queued units has grown and, if there is text, the natural time of the last unit.
-// An event without text separates the texts around it if its channel differs.
+// add queues the units of an event's text. The results are the growth in natural time of
+// all queued units and, if there is text, the natural time of the last unit. An event of
+// another channel, even without text, separates the texts before and after.
 func (s *segmenter) add(channel, text string, at time.Duration) (added, last time.Duration) {
 	if channel != s.channel {
 		if text != "" {
@@ -80,8 +79,8 @@ func (s *segmenter) add(channel, text string, at time.Duration) (added, last tim
 	return added + cut, last
 }
 
-// cut queues the units of a text and opens the last of them. If the first unit has the
-// size unchanged, it was open before and has not grown.
+// cut queues the units of a text and opens the last of them. A first unit with the size
+// unchanged was open before and has not grown.
 func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added, last time.Duration) {
 	var c cluster
 	for rest := text; rest != ""; {
@@ -128,8 +127,8 @@ func (s *segmenter) close() {
 	}
 }
 
-// resolveLast sets the pause of the last unit, if that is open, for next as the text
-// that follows. It returns by how much the natural time of the unit has grown.
+// resolveLast sets the pause of the last unit, if open, for next as the following text. The
+// result is the growth in natural time of the unit.
 func (s *segmenter) resolveLast(next string) (added time.Duration) {
 	if s.numOpen == 0 {
 		return 0
@@ -140,8 +139,8 @@ func (s *segmenter) resolveLast(next string) (added time.Duration) {
 	return s.natural[u.pause] - s.natural[was]
 }
 
-// heldUntil returns until when the first unit waits for text that would lengthen it;
-// 0 if it does not wait. It never waits beyond its deadline.
+// heldUntil returns until when, at most the deadline, the first unit waits to be lengthened
+// by more text. The result is 0 if the unit does not wait.
 func (s *segmenter) heldUntil(deadline time.Duration) time.Duration {
 	if !s.frontOpen() || s.numOpen == 0 || s.tailPlain {
 		return 0
@@ -157,8 +156,8 @@ func (s *segmenter) heldUntil(deadline time.Duration) time.Duration {
 	}
 }
 
-// pop removes the first unit. Its pause is tentative if the character that follows is
-// not known and may change it.
+// pop removes the first unit. The pause is tentative if the following character is not
+// known yet and may change the pause.
 func (s *segmenter) pop() (u unit, tentative bool) {
 	if !s.frontOpen() {
 		return s.queue.pop(), false
@@ -170,8 +169,8 @@ func (s *segmenter) pop() (u unit, tentative bool) {
 	return u, s.pauses.table[u.pause].beforeSpace
 }
 
-// unitQueue is a queue of units. It takes one byte for most of them, since an answer
-// that arrives at once is queued as a whole, for each of its players.
+// unitQueue is a queue of units, encoded in a single byte for most of them, because an
+// answer arriving at once is queued as a whole for each player.
 type unitQueue struct {
 	pauses uint64 // the number of different pauses
 	len    int
@@ -179,7 +178,7 @@ type unitQueue struct {
 	head   int    // the offset of the first unit
 }
 
-// maxIdleQueue is the capacity in bytes up to which an empty queue keeps its memory.
+// maxIdleQueue is the largest capacity in bytes to keep for an empty queue.
 const maxIdleQueue = 512
 
 func (q *unitQueue) push(u unit) {

@@ -2,16 +2,16 @@ package typewriter
 
 import "sync"
 
-// Skip ends the pacing of all players that share it: they write their backlog at once
-// and later text as it arrives. The zero value is not set. All methods are safe for
-// concurrent use.
+// Skip is a switch to end the pacing of players: once set, all players with the same Skip
+// write the backlog at once and later text on arrival. The zero value is not set. All
+// methods are safe for concurrent use.
 type Skip struct {
 	mu        sync.Mutex
 	set       bool
 	listeners listeners
 }
 
-// Set ends the pacing, for players that start later too.
+// Set ends the pacing, also of players started later.
 func (s *Skip) Set() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,8 +29,8 @@ func (s *Skip) IsSet() bool {
 	return s.set
 }
 
-// subscribe arranges for wake to be called by Set until unsubscribe is called. It must
-// not call s.
+// subscribe arranges for Set to call wake until unsubscribe is called. The callback must not
+// call s.
 func (s *Skip) subscribe(wake func()) (unsubscribe func()) {
 	if s == nil {
 		return func() {}

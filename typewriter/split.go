@@ -11,18 +11,18 @@ type cluster struct {
 	// size is the encoded size in bytes, including escapes.
 	size int
 
-	// char is the character of a cluster that has only one, '\n' for CRLF, and unknown
-	// for any other cluster.
+	// char is the character of a cluster of a single character, '\n' for CRLF, and
+	// unknown for any other cluster.
 	char rune
 }
 
-// splitter finds the grapheme clusters of the insides of JSON strings. It keeps a buffer
-// between calls. The zero value is ready to use.
+// splitter finds the grapheme clusters of the insides of JSON strings. The zero value is
+// ready to use. A buffer is kept between calls.
 type splitter struct {
 	buf []byte // the decoded beginning of the text, at least one cluster
 }
 
-// first returns the first cluster of a text that is complete and not empty.
+// first returns the first cluster of a complete and non-empty text.
 func (s *splitter) first(text string) cluster {
 	r, size := scanRune(text)
 	if isPlain(r) && startsPlain(text[size:]) {
@@ -31,8 +31,8 @@ func (s *splitter) first(text string) cluster {
 	return s.search(text)
 }
 
-// search returns the first cluster of any text. It decodes no more of the text than
-// necessary, so that the cost of a long text stays linear.
+// search is the general case of first. For linear cost in long texts, search decodes no
+// more of the text than necessary.
 func (s *splitter) search(text string) cluster {
 	const fewRunes = 8
 	s.buf = s.buf[:0]
@@ -63,14 +63,14 @@ func (s *splitter) search(text string) cluster {
 	return c
 }
 
-// growths are samples of the texts that lengthen clusters: a line feed after a carriage
+// growths are samples of texts to lengthen clusters: a line feed after a carriage
 // return, a second regional indicator after the first or after a prepended mark, a joiner
 // and an emoji after an emoji, an emoji after a joiner, a vowel or trailing consonant
 // after conjoining jamo, a consonant after the linker of a conjunct.
 var growths = [...]string{"\n", "\U0001F1E6", "\u200D\u2764", "\u2764", "\u1161", "\u11A8", "\u0915"}
 
-// mayGrow reports whether a text, which must be one cluster, should wait for text that
-// would lengthen it. Combining marks can follow any cluster and are not waited for.
+// mayGrow reports whether a single cluster of the given text should wait for more text to
+// lengthen the cluster. Combining marks can follow any cluster and are not waited for.
 func (s *splitter) mayGrow(text string) bool {
 	if r, size := scanRune(text); size == len(text) && isPlain(r) {
 		return false
@@ -105,9 +105,9 @@ func startsPlain(text string) bool {
 	return isPlain(r)
 }
 
-// isPlain reports whether r is one of the common characters that are always a cluster of
-// their own beside each other (Unicode 17, GraphemeBreakProperty.txt and emoji-data.txt)
-// and that [splitter.mayGrow] does not hold: ASCII except the carriage return, Latin,
+// isPlain reports whether r is a plain character: between two plain characters there is
+// always a boundary (Unicode 17, GraphemeBreakProperty.txt and emoji-data.txt), and
+// [splitter.mayGrow] holds none of them. Plain are ASCII except the carriage return, Latin,
 // Greek, Cyrillic, kana, Hangul syllables, ideographs, their punctuation and full-width
 // forms.
 func isPlain(r rune) bool {

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Type writes texts to w at the given pace, with one Write for all clusters that are due
+// Type writes texts to w at the given pace, with a single Write for all clusters due
 // together. The text written is the concatenation of texts. Type reads texts in a separate
 // goroutine, as fast as they arrive, and keeps the backlog in memory.
 //
 // Type returns nil after the last write, or the first error: of [Pace.Validate], of w, of
-// ctx, or [ErrFull]. It does not return before texts ends or yields once more, so a source
-// that may block for long must watch ctx.
+// ctx, or [ErrFull]. Type does not return before texts ends or yields once more; a source
+// with long waits should watch ctx.
 func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) error {
 	if err := pace.Validate(); err != nil {
 		return err
@@ -37,9 +37,9 @@ func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) e
 // plain is the frame of texts without surrounding payload.
 var plain = &Frame{Channel: "text"}
 
-// plainEvents returns an event for each text until ctx is done. Event texts are the inside
-// of JSON strings, so backslashes are doubled. Nothing parses the result as JSON, so all
-// other characters remain as they are.
+// plainEvents returns an event for each text until ctx is done. Backslashes are doubled,
+// because event texts are the inside of JSON strings. All other characters remain as they
+// are, because nothing parses the result as JSON.
 func plainEvents(ctx context.Context, texts iter.Seq[string]) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		for text := range texts {
@@ -53,8 +53,8 @@ func plainEvents(ctx context.Context, texts iter.Seq[string]) iter.Seq[Event] {
 // plainWriter undoes the escaping of plainEvents.
 type plainWriter struct{ w io.Writer }
 
-// Write implements [Writer]. No event ends within an escape, so both backslashes of a
-// pair are in the same event.
+// Write implements [Writer]. No event ends within an escape: both backslashes of a pair are
+// in the same event.
 func (p plainWriter) Write(o *Output) error {
 	_, err := p.w.Write(bytes.ReplaceAll(o.Text, []byte(`\\`), []byte(`\`)))
 	return err
