@@ -16,7 +16,7 @@ func TestBacklog(t *testing.T) {
 	check := func(from Position, want int) {
 		t.Helper()
 		if got := log.Backlog(from); got != want {
-			t.Errorf("%v: %d clusters wait, want %d", from, got, want)
+			t.Errorf("%v: the backlog is %d clusters, want %d", from, got, want)
 		}
 	}
 	for _, test := range []struct {
@@ -38,12 +38,12 @@ func TestBacklog(t *testing.T) {
 		check(test.from, test.want)
 	}
 
-	gate := log.Barrier()
+	barrier := log.Barrier()
 	if err := log.Append(text("xyz")); err != nil {
 		t.Fatal(err)
 	}
 	check(Position{2, 0}, 4)
-	gate.Advance(6)
+	barrier.Advance(6)
 	check(Position{2, 0}, 7)
 	log.End()
 	check(Position{2, 0}, 7)
@@ -51,7 +51,7 @@ func TestBacklog(t *testing.T) {
 	check(Position{2, 0}, 0)
 }
 
-// What was dropped is not counted, by whoever still stands before it.
+// Trimmed entries are not counted, even from a position before them.
 func TestBacklogAfterDrop(t *testing.T) {
 	log := NewLog(LogOptions{})
 	fill(t, log, content, 1000, 2*dropMin) // four characters each
@@ -67,12 +67,12 @@ func TestBacklogAfterDrop(t *testing.T) {
 		{Position{2 * dropMin, 0}, 0},
 	} {
 		if got := log.Backlog(test.from); got != test.want {
-			t.Errorf("%v: %d clusters wait, want %d", test.from, got, test.want)
+			t.Errorf("%v: the backlog is %d clusters, want %d", test.from, got, test.want)
 		}
 	}
 }
 
-// What a scrape costs for each stream of which 100 characters wait.
+// The cost of a metrics scrape for a stream with a backlog of 100 characters.
 func BenchmarkBacklog(b *testing.B) {
 	log := NewLog(LogOptions{})
 	_ = log.Append(text(strings.Repeat("今天天气很好，", 14)))

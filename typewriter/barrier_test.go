@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// see returns how much of a log its readers see.
+// see returns the length of a log as seen by readers.
 func see(l *Log) (n int, ended bool) {
 	n, ended = l.Len()
 	if _, _, ok := l.Read(n); ok {
-		panic("an entry can be read that is not there")
+		panic("an entry beyond the length can be read")
 	}
 	return n, ended
 }
 
-func TestGate(t *testing.T) {
+func TestBarrier(t *testing.T) {
 	l := NewLog(LogOptions{})
 	e := Event{Frame: &Frame{Head: "x"}}
 	grow := func() {
@@ -33,61 +33,61 @@ func TestGate(t *testing.T) {
 	defer l.Subscribe(Notify(woken))()
 	grow()
 	<-woken
-	g := l.Barrier()
+	b := l.Barrier()
 	check("set up", 1, false)
 	grow()
 	grow()
-	<-g.Ready()
+	<-b.Ready()
 	check("shut", 1, false)
 	if len(woken) != 0 {
-		t.Error("readers are woken by what they cannot see")
+		t.Error("an uncommitted entry wakes readers")
 	}
-	if n := g.Committed(); n != 1 {
-		t.Errorf("%d entries have passed", n)
+	if n := b.Committed(); n != 1 {
+		t.Errorf("%d entries are committed, want 1", n)
 	}
-	if n, _ := g.Len(); n != 3 {
-		t.Errorf("%d entries come up to the gate", n)
+	if n, _ := b.Len(); n != 3 {
+		t.Errorf("the barrier has %d entries, want 3", n)
 	}
-	if _, _, ok := g.Read(2); !ok {
-		t.Error("what has not passed cannot be read at the gate")
+	if _, _, ok := b.Read(2); !ok {
+		t.Error("the barrier cannot read an uncommitted entry")
 	}
-	g.Advance(2)
+	b.Advance(2)
 	<-woken
-	g.Advance(1)
+	b.Advance(1)
 	check("passed", 2, false)
-	g.Open()
+	b.Open()
 	<-woken
 	check("open", 3, false)
-	if n := g.Committed(); n != 3 {
-		t.Errorf("the gate is open, and %d entries have passed", n)
+	if n := b.Committed(); n != 3 {
+		t.Errorf("the barrier is open and has committed %d entries, want 3", n)
 	}
 	grow()
 	<-woken
-	g.Shut()
+	b.Shut()
 	grow()
 	check("shut again", 4, false)
 	l.End()
-	<-g.Ready()
-	g.Advance(5)
-	check("the end does not pass", 5, false)
-	g.Open()
+	<-b.Ready()
+	b.Advance(5)
+	check("the end is hidden", 5, false)
+	b.Open()
 	check("the end", 5, true)
-	g.Shut()
+	b.Shut()
 	check("nothing is hidden after the end", 5, true)
 	l.Free()
-	if _, _, ok := g.Read(0); ok || !g.Freed() {
-		t.Error("freed, and still there")
+	if _, _, ok := b.Read(0); ok || !b.Freed() {
+		t.Error("a freed log can be read")
 	}
 }
 
-// What was recorded by another clock arrives in order, and not in the future.
+// Events with the times of another clock arrive in order and not in the future.
 func TestAppendAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		time.Sleep(10 * time.Second)
 		l := NewLog(LogOptions{Started: began})
 		if !l.Started().Equal(began) {
-			t.Errorf("began at %v, want %v", l.Started(), began)
+			t.Errorf("started at %v, want %v", l.Started(), began)
 		}
 		for i, test := range []struct{ at, want time.Duration }{
 			{-time.Second, 0},
@@ -103,42 +103,42 @@ func TestAppendAt(t *testing.T) {
 			}
 		}
 		if l := NewLog(LogOptions{Started: time.Now().Add(time.Hour)}); !l.Started().Equal(time.Now()) {
-			t.Errorf("began in the future: %v", l.Started())
+			t.Errorf("started in the future: %v", l.Started())
 		}
 	})
 }
 
-// A log that is left ends, for readers, where they see it, whatever comes yet.
-func TestLeave(t *testing.T) {
+// For readers, a handed-off log ends after the visible entries; later entries are hidden.
+func TestHandOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLog(LogOptions{})
-		gate := l.Barrier()
+		barrier := l.Barrier()
 		for _, s := range []string{"a", "b", "c"} {
 			if err := l.Append(text(s)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		gate.Advance(2)
+		barrier.Advance(2)
 		w := newRecorder(t)
 		played := make(chan error)
 		go func() { played <- (&Player{Log: l, Pace: DefaultPace(Raw)}).Play(t.Context(), w) }()
 		synctest.Wait()
-		gate.HandOff()
-		gate.Open()
+		barrier.HandOff()
+		barrier.Open()
 		l.End(other("error"))
 		if err := <-played; err != nil || w.text(content) != "ab" {
 			t.Errorf("%v, %q was played", err, w.text(content))
 		}
 		if n, ended := l.Len(); n != 2 || !ended || !l.HandedOff() {
-			t.Errorf("readers see %d entries, ended: %v, left: %v", n, ended, l.HandedOff())
+			t.Errorf("readers see %d entries, ended: %v, handed off: %v", n, ended, l.HandedOff())
 		}
 		if _, _, ok := l.Read(2); ok {
-			t.Error("they can read more")
+			t.Error("readers can read a hidden entry")
 		}
 	})
 	ended := NewLog(LogOptions{})
 	ended.End()
 	if ended.HandOff(); ended.HandedOff() {
-		t.Error("a log that has ended was left")
+		t.Error("an ended log was handed off")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// samples are texts of a kind each, as they stand in a payload.
+// samples are encoded texts of different scripts.
 var samples = []struct{ name, text string }{
 	{"CJK", strings.Repeat("今天天气真好，我们去公园散步吧。", 20)},
 	{"English", strings.Repeat("The quick brown fox jumps over the lazy dog. ", 10)},
@@ -15,7 +15,7 @@ var samples = []struct{ name, text string }{
 	{"Devanagari", strings.Repeat("क्षत्रिय नमस्ते ", 20)},
 }
 
-// sink is a writer that does nothing.
+// sink is a Writer that only counts.
 type sink struct{ events, clusters int }
 
 func (s *sink) Write(o *Output) error {
@@ -26,7 +26,7 @@ func (s *sink) Write(o *Output) error {
 func (*sink) Flush() error     { return nil }
 func (*sink) Heartbeat() error { return nil }
 
-// splitAll splits a text and returns how many clusters it has.
+// splitAll splits a text and returns the number of clusters.
 func splitAll(s *splitter, text string) (n int) {
 	for ; text != ""; n++ {
 		text = text[s.first(text).size:]
@@ -34,7 +34,7 @@ func splitAll(s *splitter, text string) (n int) {
 	return n
 }
 
-// perCluster reports the time that one of n clusters of each round takes.
+// perCluster reports the time per cluster, for n clusters in all.
 func perCluster(b *testing.B, n int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/cluster")
 }
@@ -53,7 +53,7 @@ func BenchmarkSplit(b *testing.B) {
 	}
 }
 
-// pacing is a pacer at work: a delta of three units arrives, and they are typed.
+// pacing is a pacer in use: deltas of three units arrive and are typed.
 type pacing struct {
 	pacer
 	now time.Duration
@@ -82,8 +82,8 @@ func BenchmarkPace(b *testing.B) {
 	}
 }
 
-// filled is a log that ended, of deltas of a sample. They are cut where ten bytes
-// are over and a character is.
+// filled returns an ended log of the deltas of a text. A delta ends with the character at
+// the tenth byte.
 func filled(t testing.TB, text string) *Log {
 	t.Helper()
 	log := NewLog(LogOptions{})
@@ -102,8 +102,7 @@ func filled(t testing.TB, text string) *Log {
 	return log
 }
 
-// A whole play but for its sleep: the clock is turned to when the next unit is
-// due.
+// Playing without sleeping: the clock jumps to the time of the next unit.
 func BenchmarkPlay(b *testing.B) {
 	for _, sample := range samples {
 		b.Run(sample.name, func(b *testing.B) {
@@ -136,12 +135,12 @@ func BenchmarkLogAppend(b *testing.B) {
 	}
 }
 
-// A unit costs no memory: not to split, not to time, and, where no cluster spans
-// events, not to send.
+// No unit costs an allocation: not to split, not to pace, and, unless a cluster spans
+// events, not to write.
 func TestAllocations(t *testing.T) {
 	for _, sample := range samples {
 		var s splitter
-		s.search(strings.Repeat("👩\u200d", 50)) // its buffer grows
+		s.search(strings.Repeat("👩\u200d", 50)) // grows the buffer
 		if n := testing.AllocsPerRun(10, func() { splitAll(&s, sample.text) }); n != 0 {
 			t.Errorf("splitting %s allocates %v times", sample.name, n)
 		}

@@ -30,7 +30,7 @@ func TestParsePosition(t *testing.T) {
 	}
 }
 
-// Payloads without an id carry the running number of their first cluster.
+// Numbered frames carry the sequence number of the first cluster.
 func TestPlayNumbers(t *testing.T) {
 	numbered := &Frame{Head: `{"id":,"t":"`, Number: 6, Tail: `"}`, Channel: "content"}
 	whole := &Frame{Name: "done", Head: `[]`, Number: 1}
@@ -67,7 +67,7 @@ func dataOf(r *recorder) []string {
 	return data
 }
 
-// An event says how late it is and how old, and where its text ends.
+// Outputs report lag, lateness, clusters and the position after the event.
 func TestPlayOutputs(t *testing.T) {
 	pace := fixed(t)
 	pace.MaxLag = 0
@@ -88,7 +88,7 @@ func TestPlayOutputs(t *testing.T) {
 	}
 }
 
-// An event that the minimum interval keeps back is late.
+// An event delayed by the minimum interval is late.
 func TestPlayIsLate(t *testing.T) {
 	pace := fixed(t)
 	pace.MinInterval = 150 * time.Millisecond
@@ -99,8 +99,7 @@ func TestPlayIsLate(t *testing.T) {
 	}
 }
 
-// A player that starts late sends at once what is past its deadline, and paces
-// the rest from then on.
+// A player that starts late writes text beyond the deadline at once, and paces the rest.
 func TestPlayStartsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, r := NewLog(LogOptions{}), newRecorder(t)
@@ -117,25 +116,25 @@ func TestPlayStartsLate(t *testing.T) {
 	})
 }
 
-// A player that forgets leaves the log small while it goes on.
-func TestPlayForgets(t *testing.T) {
-	for _, forget := range []bool{false, true} {
+// TrimPlayed keeps the log small.
+func TestPlayTrims(t *testing.T) {
+	for _, trim := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			log, r := NewLog(LogOptions{}), newRecorder(t)
 			fill(t, log, content, 0, 1000)
 			log.End()
-			p := Player{Log: log, Pace: DefaultPace(Typewriter), TrimPlayed: forget}
+			p := Player{Log: log, Pace: DefaultPace(Typewriter), TrimPlayed: trim}
 			if err := p.Play(context.Background(), r); err != nil {
 				t.Fatal(err)
 			}
-			if kept := len(log.entries); forget && kept > dropMin || !forget && kept != 1000 {
-				t.Errorf("forget %t: %d entries are kept", forget, kept)
+			if kept := len(log.entries); trim && kept > dropMin || !trim && kept != 1000 {
+				t.Errorf("trim %t: %d entries are kept", trim, kept)
 			}
 		})
 	}
 }
 
-// A player that waits keeps no buffer that the log has let go of.
+// A waiting player does not keep a text buffer alive that the log has replaced.
 func TestPlayKeepsNoBuffer(t *testing.T) {
 	long := strings.Repeat("long ", 1000)
 	grow := func(t *testing.T, log *Log, texts ...string) {
@@ -185,7 +184,7 @@ func TestPlayKeepsNoBuffer(t *testing.T) {
 	}
 }
 
-// failing is a writer that fails at its nth call.
+// failing is a Writer that fails at a given call.
 type failing struct {
 	recorder
 	calls, fails int
@@ -204,7 +203,7 @@ func (f *failing) Write(o *Output) error { return errors.Join(f.recorder.Write(o
 func (f *failing) Flush() error          { return errors.Join(f.recorder.Flush(), f.call()) }
 func (f *failing) Heartbeat() error      { return errors.Join(f.recorder.Heartbeat(), f.call()) }
 
-// Whatever call fails, Play returns its error and makes no other.
+// Play returns the error of the first call that fails, and makes no further call.
 func TestPlayReturnsTheWritersError(t *testing.T) {
 	pattern := []arrival{
 		{0, other("created")},
@@ -245,8 +244,7 @@ func TestPlayReturnsTheWritersError(t *testing.T) {
 	}
 }
 
-// A heartbeat is due so long after the last write, not after the last heartbeat
-// or event that came.
+// The heartbeat interval begins at the last write, not at the last arrival.
 func TestPlayHeartbeatsBetweenUnits(t *testing.T) {
 	pauses, err := NewPauses(map[string]Class{Other: {Min: 25 * time.Second, Max: 25 * time.Second}})
 	if err != nil {
@@ -267,7 +265,7 @@ func TestPlayHeartbeatsBetweenUnits(t *testing.T) {
 	})
 }
 
-// A player that begins later goes on with the numbers of the clusters.
+// A player with a start position continues the sequence numbers.
 func TestNumbersGoOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, whole := NewLog(LogOptions{}), newRecorder(t)

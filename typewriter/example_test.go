@@ -12,15 +12,14 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// quick is the default tempo, in a hurry.
+// quick returns the default tempo at a high speed.
 func quick() typewriter.Pace {
 	pace := typewriter.DefaultPace(typewriter.Typewriter)
 	pace.Speed = 20
 	return pace
 }
 
-// Texts that come all at once, cut anywhere, are typed character by character: the
-// family of two is one.
+// Texts may be cut anywhere, even inside a grapheme cluster.
 func ExampleType() {
 	texts := slices.Values([]string{"Dear ", "both", " 👩", "\u200d👧, ", "hello", ".\n", "Bye!\n"})
 	if err := typewriter.Type(context.Background(), os.Stdout, texts, quick()); err != nil {
@@ -31,7 +30,7 @@ func ExampleType() {
 	// Bye!
 }
 
-// Any iterator over strings will do, and any io.Writer.
+// The texts may come from a channel.
 func ExampleType_channel() {
 	words := make(chan string)
 	go func() {
@@ -55,7 +54,7 @@ func ExampleType_channel() {
 	// Output: the quick brown fox
 }
 
-// counter is a Writer that counts the characters before each event that is no text.
+// counter is a Writer that counts clusters and prints all events that are not text.
 type counter struct{ typed int }
 
 func (c *counter) Write(o *typewriter.Output) error {
@@ -69,8 +68,8 @@ func (c *counter) Write(o *typewriter.Output) error {
 func (c *counter) Flush() error     { return nil }
 func (c *counter) Heartbeat() error { return nil }
 
-// With a Writer of one's own, events keep what is around their text, other events pass
-// between them, and a log can be played again, from any position and at any tempo.
+// A log can be played several times, from any position and at any tempo. Events keep the
+// payload around the text, and events without text keep their place.
 func ExamplePlayer_Play() {
 	delta := &typewriter.Frame{Head: `{"content":"`, Tail: `"}`, Channel: "answer"}
 	done := &typewriter.Frame{Head: `{"status":"completed"}`}

@@ -10,8 +10,7 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// seeds are the alphabets that texts are generated from, and what is not quite
-// JSON.
+// seeds returns the alphabets of generated texts, and texts that are not quite JSON.
 func seeds() []string {
 	texts := []string{
 		`\ud83d\ude00\ud83d x \ude00`, `\u00e9e\u0301\r\n\r\n`, `\u0915\u094d\u0937`, `\`, `\u12`, `\x\\\\ud83d`,
@@ -23,7 +22,7 @@ func seeds() []string {
 	return texts
 }
 
-// unquote reads the inside of a JSON string as encoding/json does.
+// unquote decodes the inside of a JSON string with encoding/json.
 func unquote(text string) (s string, ok bool) {
 	return s, json.Unmarshal([]byte(`"`+text+`"`), &s) == nil
 }
@@ -36,8 +35,7 @@ func clustersOf(s string) []string {
 	return clusters
 }
 
-// Whatever the text is, its clusters make up all of it; and they are those of
-// what it stands for.
+// The clusters of a text are complete, and equal to the clusters of the decoded text.
 func FuzzSplit(f *testing.F) {
 	for _, text := range seeds() {
 		f.Add(text)
@@ -75,8 +73,7 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// However the text is cut, even inside characters and escapes, all of it is sent
-// and nothing else.
+// Exactly the text is written, even if cut inside characters and escapes.
 func FuzzPlay(f *testing.F) {
 	for _, text := range seeds() {
 		f.Add(text, []byte{1, 0, 3, 200})
@@ -136,11 +133,10 @@ func checkPositions(t *testing.T, r *recorder, text string) {
 	}
 }
 
-// skip turns the script's clock forward to when the script would look again, so that
-// it never sleeps.
+// skip moves the clock to the time of the next step instead of sleeping.
 func (s *playback) skip() { s.start = s.start.Add(s.time() - s.wakeAt) }
 
-// skipThrough plays the script to its end without sleeping.
+// skipThrough plays to the end without sleeping.
 func (s *playback) skipThrough(t testing.TB) {
 	for {
 		over, err := s.step(true)

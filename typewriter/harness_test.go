@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A pattern in tests: what arrives, and how long after what came before it.
+// arrival is an event and the time since the arrival before. Several make a pattern.
 type arrival struct {
 	after time.Duration
 	event Event
@@ -24,7 +24,7 @@ func thought(s string) Event     { return Event{Frame: reasoning, Text: s} }
 func other(name string) Event    { return Event{Frame: &Frame{Name: name, Head: "{}"}} }
 func ms(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
 
-// sent is an event as a test's writer got it.
+// sent is an event as received by a Writer.
 type sent struct {
 	at   time.Duration
 	name string
@@ -32,7 +32,7 @@ type sent struct {
 	Output
 }
 
-// text returns what the event adds to the text of a frame.
+// text returns the text of the event if its frame is f.
 func (s sent) text(f *Frame) (string, bool) {
 	text, ok := strings.CutPrefix(s.data, f.Head)
 	if !ok {
@@ -41,7 +41,7 @@ func (s sent) text(f *Frame) (string, bool) {
 	return strings.CutSuffix(text, f.Tail)
 }
 
-// recorder is a Writer that notes what it is given and when.
+// recorder is a Writer that records events and times.
 type recorder struct {
 	t       testing.TB
 	start   time.Time
@@ -76,7 +76,7 @@ func (r *recorder) Heartbeat() error {
 	return nil
 }
 
-// text joins what was sent into the text of a frame.
+// text joins the texts of all events with the frame f.
 func (r *recorder) text(f *Frame) string {
 	var b strings.Builder
 	for _, s := range r.sent {
@@ -86,7 +86,7 @@ func (r *recorder) text(f *Frame) string {
 	return b.String()
 }
 
-// feed appends a pattern to a log as its times say, and ends the log.
+// feed appends the events of a pattern to a log at their times, and ends the log.
 func feed(t testing.TB, log *Log, pattern []arrival) {
 	err := Record(func(yield func(Event) bool) {
 		for _, a := range pattern {
@@ -101,7 +101,7 @@ func feed(t testing.TB, log *Log, pattern []arrival) {
 	}
 }
 
-// play plays a pattern from its beginning in a bubble of its own.
+// play plays a pattern from the beginning, in a synctest bubble.
 func play(t *testing.T, pace Pace, pattern []arrival) *recorder {
 	t.Helper()
 	var r *recorder
@@ -120,8 +120,7 @@ func play(t *testing.T, pace Pace, pattern []arrival) *recorder {
 	return r
 }
 
-// fixed is the default pace with pauses of one length for each class, so that
-// times can be told exactly.
+// fixed returns the default pace with constant pauses, for exact times.
 func fixed(t testing.TB) Pace {
 	t.Helper()
 	classes := DefaultClasses()

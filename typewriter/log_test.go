@@ -15,7 +15,7 @@ import (
 	"unsafe"
 )
 
-// fill appends n events of one frame whose texts are the numbers from first on.
+// fill appends n events with the same frame and the numbers from first on as texts.
 func fill(t testing.TB, log *Log, frame *Frame, first, n int) {
 	t.Helper()
 	for i := range n {
@@ -25,7 +25,7 @@ func fill(t testing.TB, log *Log, frame *Frame, first, n int) {
 	}
 }
 
-// checkRead checks that an entry has a number for text, and its frame.
+// checkRead checks the frame of an entry and the number that is its text.
 func checkRead(t testing.TB, log *Log, i int, frame *Frame, number int) {
 	t.Helper()
 	if e, _, ok := log.Read(i); !ok || e.Text != strconv.Itoa(number) || e.Frame != frame {
@@ -53,7 +53,7 @@ func TestLogReads(t *testing.T) {
 			}
 		}
 		if _, _, ok := log.Read(3); ok {
-			t.Error("read a fourth of three")
+			t.Error("read beyond the end")
 		}
 		log.End()
 		if n, ended := log.Len(); n != 3 || !ended {
@@ -95,7 +95,7 @@ func TestLogIsBounded(t *testing.T) {
 	log.Trim(90)
 	fill(t, log, content, 200, 90)
 	if err := log.Append(text("1")); !errors.Is(err, ErrFull) {
-		t.Errorf("after a drop: got error %v, want %v", err, ErrFull)
+		t.Errorf("after a trim: got error %v, want %v", err, ErrFull)
 	}
 	for _, bytes := range []int{0, -1, maxLogBytes + 1} {
 		if got := NewLog(LogOptions{MaxBytes: bytes}).maxBytes; got != maxLogBytes {
@@ -104,8 +104,7 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
-// A log that is full ends with the event for that, and its source is read no
-// further.
+// A full log ends with the event given for that case, and the source is stopped.
 func TestRecordStopsWhenFull(t *testing.T) {
 	log := NewLog(LogOptions{MaxBytes: content.size() + 5*(8+4)})
 	asked := 0
@@ -125,7 +124,7 @@ func TestRecordStopsWhenFull(t *testing.T) {
 	}
 }
 
-func TestLogDrops(t *testing.T) {
+func TestLogTrims(t *testing.T) {
 	log := NewLog(LogOptions{})
 	fill(t, log, reasoning, 0, 30)
 	fill(t, log, content, 30, 170)
@@ -133,7 +132,7 @@ func TestLogDrops(t *testing.T) {
 	log.Trim(dropMin - 1) // too few
 	log.Trim(99)          // less than half
 	if log.Size() != size {
-		t.Errorf("small drops made %d bytes of %d", log.Size(), size)
+		t.Errorf("small trims made %d bytes of %d", log.Size(), size)
 	}
 	log.Trim(120)
 	if want := content.size() + 80*(8+3); log.Size() != want {
@@ -158,8 +157,8 @@ func TestLogDrops(t *testing.T) {
 	}
 }
 
-// Dropping what has not come yet drops what has.
-func TestLogDropsBeyondItsEnd(t *testing.T) {
+// Trimming beyond the end trims the entries that exist.
+func TestLogTrimsBeyondEnd(t *testing.T) {
 	log := NewLog(LogOptions{})
 	fill(t, log, content, 0, 10)
 	log.Trim(1000)
@@ -180,20 +179,20 @@ func TestLogDropsBeyondItsEnd(t *testing.T) {
 	}
 }
 
-func TestLogReadOfDroppedPanics(t *testing.T) {
+func TestLogReadOfTrimmedPanics(t *testing.T) {
 	log := NewLog(LogOptions{})
 	fill(t, log, content, 0, 100)
 	log.Trim(100)
 	defer func() {
 		if recover() == nil {
-			t.Error("reading a dropped entry did not panic")
+			t.Error("reading a trimmed entry did not panic")
 		}
 	}()
 	log.Read(99)
 }
 
-// What was read stays as it is, whatever becomes of the log.
-func TestLogStringsOutliveDrops(t *testing.T) {
+// Texts that were read stay valid after a trim.
+func TestLogStringsOutliveTrims(t *testing.T) {
 	log := NewLog(LogOptions{})
 	var kept []Event
 	for round := range 20 {
@@ -242,25 +241,24 @@ func TestLogSubscribe(t *testing.T) {
 	fill(t, log, content, 0, 3) // more than there is room for
 	for _, ready := range []chan struct{}{one, two} {
 		if len(ready) != 1 {
-			t.Error("not told that the log grew")
+			t.Error("not notified of the growth")
 		}
 		<-ready
 	}
 	unsubscribe()
 	log.End()
 	if len(one) != 1 || len(two) != 0 {
-		t.Errorf("told of the end: %d, and after unsubscribing %d", len(one), len(two))
+		t.Errorf("notified of the end: %d, and after unsubscribing: %d", len(one), len(two))
 	}
 }
 
-// Readers that follow a log while it grows read all of it, and one that forgets
-// what it read does no harm to what it has.
+// Concurrent readers of a growing log read all of it, also while trimming.
 func TestLogConcurrently(t *testing.T) {
 	const events = 5000
 	logs := []*Log{NewLog(LogOptions{}), NewLog(LogOptions{})}
 	var readers sync.WaitGroup
 	for i, log := range []*Log{logs[0], logs[0], logs[0], logs[1]} {
-		forget := i == 3
+		trim := i == 3
 		readers.Go(func() {
 			ready := make(chan struct{}, 1)
 			defer log.Subscribe(Notify(ready))()
@@ -271,7 +269,7 @@ func TestLogConcurrently(t *testing.T) {
 					e, _, _ := log.Read(len(texts))
 					texts = append(texts, e.Text)
 				}
-				if forget {
+				if trim {
 					log.Trim(n)
 				}
 				if over = ended; !over {
@@ -298,7 +296,7 @@ func TestLogConcurrently(t *testing.T) {
 	readers.Wait()
 }
 
-// An answer costs about its own length.
+// The memory use of a log is about the size of the text.
 func TestLogMemory(t *testing.T) {
 	const chars = 100_000
 	heap := func() uint64 {
@@ -327,8 +325,8 @@ func TestLogMemory(t *testing.T) {
 	}
 }
 
-// A log that has ended holds no room to grow: what is kept is kept for minutes.
-func TestLogEndGivesBack(t *testing.T) {
+// An ended log has no spare capacity.
+func TestLogEndFreesCapacity(t *testing.T) {
 	log := NewLog(LogOptions{})
 	const events = 600 // where append has left a third more
 	for range events {
@@ -347,7 +345,7 @@ func TestLogEndGivesBack(t *testing.T) {
 	}
 }
 
-// Arrivals are kept by the tick, and those after twelve hours as the last of these.
+// Arrival times have the resolution of a tick and end after twelve hours.
 func TestLogTicks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := NewLog(LogOptions{})
@@ -367,7 +365,7 @@ func TestLogTicks(t *testing.T) {
 	})
 }
 
-// Each entry has its own frame, however the frames take turns, and after drops.
+// Entries keep their frames, for runs of any length and after trims.
 func TestLogRuns(t *testing.T) {
 	frames := []*Frame{content, reasoning, other("x").Frame}
 	for _, long := range []int{1, 2, 63, 64, 65, 1000} {

@@ -11,7 +11,7 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// token is a character of generated text or, escaped, half of one.
+// token is a character of generated text, or an escaped half of a character.
 type token struct {
 	raw  string // as it stands in the payload
 	char rune   // the character, or the surrogate
@@ -20,8 +20,8 @@ type token struct {
 func (t token) isHigh() bool { return t.char >= 0xD800 && t.char < 0xDC00 }
 func (t token) isLow() bool  { return t.char >= 0xDC00 && t.char < 0xE000 }
 
-// words are what generated text is made of: each line an alphabet, each word
-// whole clusters or parts of them, all of whose characters waits knows.
+// words are the alphabets of generated text. Each word consists of whole clusters or parts
+// of them. The function waits knows all characters.
 var words = [][]string{
 	strings.Split("the|a |3.14|end. |Is it?|no,|x-y|**b**|`c`|# |\n|\n\n|\t|\"q\"|\\|/|\r\n|\r", "|"),
 	strings.Split("你好|世界|，|。|！|语言|——|“引”|…|ｶﾞ|が|カ|全角（）", "|"),
@@ -48,8 +48,7 @@ func generateText(r *rand.Rand, n int) []token {
 
 var shortEscapes = map[rune]string{'\n': `\n`, '\r': `\r`, '\t': `\t`, '"': `\"`, '\\': `\\`}
 
-// encode writes a character as the inside of a JSON string, with \uXXXX if asked
-// to.
+// encode encodes a character for the inside of a JSON string, on request as \uXXXX.
 func encode(char rune, escape bool) []token {
 	if !escape {
 		if short, ok := shortEscapes[char]; ok {
@@ -66,22 +65,21 @@ func encode(char rune, escape bool) []token {
 	return []token{{fmt.Sprintf(`\u%04x`, char), char}}
 }
 
-// item is one event of a generated stream and what its text consists of.
+// item is an event of a generated stream with the tokens of its text.
 type item struct {
 	arrival
 	at     time.Duration // arrival since the beginning
 	tokens []token
 }
 
-// Two frames for one channel, and one for another.
+// modelFrames are two frames of the same channel and a frame of another.
 var modelFrames = []*Frame{
 	{Name: "c1", Head: `{"c":"`, Tail: `"}`, Channel: "content"},
 	{Name: "c2", Head: `{"d":"`, Tail: `"}`, Channel: "content"},
 	{Name: "r1", Head: `<`, Tail: `>`, Channel: "reasoning"},
 }
 
-// generateItems cuts text into deltas that arrive when gap says, and puts other
-// events among them.
+// generateItems cuts text into deltas with the gaps of gap, and adds other events.
 func generateItems(r *rand.Rand, tokens []token, gap func() time.Duration) []item {
 	var items []item
 	var at time.Duration
@@ -113,13 +111,13 @@ func generateItems(r *rand.Rand, tokens []token, gap func() time.Duration) []ite
 	return items
 }
 
-// run is the text of consecutive events of one channel: what clusters form in.
+// run is the joined text of consecutive events of the same channel.
 type run struct {
 	tokens []token
 	items  []int // which item each token is of
 }
 
-// runFrom returns the run that goes on at a token of an item.
+// runFrom returns the rest of a run from a token of an item on.
 func runFrom(items []item, i, first int) run {
 	var text run
 	for channel := items[i].event.Frame.Channel; i < len(items) && items[i].event.Frame.Channel == channel; i++ {
@@ -135,8 +133,8 @@ func (text run) isPair(i int) bool {
 	return i >= 0 && i+1 < len(text.tokens) && text.tokens[i].isHigh() && text.tokens[i+1].isLow()
 }
 
-// clusters returns after which tokens the run has a boundary, if it is cut after
-// n tokens when these end inside a pair.
+// clusters returns the numbers of tokens before each cluster boundary of the run. A
+// surrogate pair cut after n tokens counts as two characters.
 func (text run) clusters(n int) []int {
 	var joined strings.Builder
 	var counts []int // tokens of each character
@@ -167,8 +165,8 @@ func (text run) clusters(n int) []int {
 	return ends
 }
 
-// waits reports whether the beginning of a cluster is of a kind that is held for
-// the rest. It knows the characters of words, by their own rules.
+// waits reports whether the beginning of a cluster is held for the rest. The rules are
+// independent of the splitter and cover only the characters of words.
 func waits(part []token) bool {
 	last := part[len(part)-1]
 	var chars []rune
@@ -193,8 +191,8 @@ func waits(part []token) bool {
 
 func isFlagLetter(c rune) bool { return c >= 0x1F1E6 && c <= 0x1F1FF }
 
-// growsAsEmoji reports whether a joiner and an emoji would belong to the
-// cluster, or after a joiner an emoji.
+// growsAsEmoji reports whether a joiner and an emoji, or an emoji after a joiner, would
+// belong to the cluster.
 func growsAsEmoji(chars []rune) bool {
 	if n := len(chars) - 1; chars[n] == 0x200D {
 		chars = chars[:n]
@@ -209,8 +207,8 @@ func growsAsEmoji(chars []rune) bool {
 	return base == '❤' || base >= 0x1F300 && base <= 0x1FAFF
 }
 
-// growsAsConjunct reports whether a consonant would belong to the cluster, which
-// has a linker after its last consonant.
+// growsAsConjunct reports whether the cluster ends with a linker after a consonant, for
+// another consonant to follow.
 func growsAsConjunct(chars []rune) bool {
 	linked := false
 	for len(chars) > 0 {
@@ -224,8 +222,8 @@ func growsAsConjunct(chars []rune) bool {
 	return false
 }
 
-// isExtend reports whether c is one of the marks in words that neither take
-// space nor join: skin tones, variation selectors, accents, a key, tags.
+// isExtend reports whether c is an extending mark of words: a skin tone, variation
+// selector, accent, keycap or tag.
 func isExtend(c rune) bool {
 	return c >= 0x1F3FB && c <= 0x1F3FF || c == 0xFE0F || c >= 0x0300 && c <= 0x036F ||
 		c == 0x20E3 || c >= 0xE0020 && c <= 0xE007F || c == 0xFF9E

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// bruteFactor is what deadlines.factor promises, from all points.
+// bruteFactor computes the result of deadlines.factor from all points.
 func bruteFactor(points []deadline, from deadline) float64 {
 	factor := 1.0
 	for _, p := range points {
@@ -19,8 +19,8 @@ func bruteFactor(points []deadline, from deadline) float64 {
 	return factor
 }
 
-// The hull gives the smallest slope over all points that are not passed, for a
-// player that moves at any factor that meets the deadlines.
+// The hull gives the smallest slope over all points ahead, for a player moving at any
+// factor that meets the deadlines.
 func TestDeadlines(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(1, seed))
@@ -34,7 +34,7 @@ func TestDeadlines(t *testing.T) {
 				if r.IntN(3) > 0 {
 					last.by += time.Duration(r.IntN(500))
 				}
-				last.by = max(last.by, from.by) // nobody is late before he begins
+				last.by = max(last.by, from.by) // no deadline is missed at the start
 				last.pos = max(last.pos, from.pos) + time.Duration(r.IntN(500)*r.IntN(2))
 				d.add(last)
 				points = append(points, last)
@@ -82,9 +82,8 @@ func TestDeadlinesStayInOrder(t *testing.T) {
 	}
 }
 
-// The pacer's factor is the smallest that meets all deadlines, or the one that
-// catches up if that is smaller: nearly so with drawn pauses, too, which move the
-// player off its layout.
+// The pacer's factor is the smaller of the factors of the deadlines and of catching up.
+// Random pauses move the player off the layout and need a tolerance.
 func TestPacerFactor(t *testing.T) {
 	for seed := range uint64(300) {
 		pace := DefaultPace(Typewriter)
@@ -137,7 +136,7 @@ func randomText(r *rand.Rand) []rune {
 	return text
 }
 
-// watched is a pacer and the deadlines that it was given and has not passed.
+// watched is a pacer with all deadlines ahead.
 type watched struct {
 	pacer
 	points []deadline
@@ -162,8 +161,8 @@ func (w *watched) drop(all bool) {
 	}
 }
 
-// Text that would be typed within a third of the max lag is typed at its natural
-// pace; more is hurried, and without a max lag nothing is.
+// A backlog of up to a third of the max lag is typed at the natural pace, a longer backlog
+// faster. Without a max lag the pace is always natural.
 func TestPlayCatchesUp(t *testing.T) {
 	uncapped := fixed(t)
 	uncapped.MaxLag = 0
@@ -193,8 +192,8 @@ func TestPlayCatchesUp(t *testing.T) {
 	}
 }
 
-// Clusters that span events do not seem to wait once they are typed: what comes
-// at its natural pace is typed at that, however long it goes on.
+// Clusters over several events do not count as backlog once typed: text that arrives at
+// the natural pace is typed at the natural pace.
 func TestPlaySpansWithoutHurry(t *testing.T) {
 	pattern := []arrival{{0, text("ab")}}
 	for i := range 30 {
@@ -212,8 +211,8 @@ func TestPlaySpansWithoutHurry(t *testing.T) {
 	}
 }
 
-// What was typed long ago has no bearing on how a burst is caught up with.
-func TestPlayForgetsWhatWasTyped(t *testing.T) {
+// Text typed long ago has no influence on the catch-up after a burst.
+func TestPlayIsIndependentOfHistory(t *testing.T) {
 	histories := map[string][]string{
 		"full stops before digits":  {"1.", "5"},
 		"full stops before letters": {"a."},
@@ -252,8 +251,8 @@ func TestPlayForgetsWhatWasTyped(t *testing.T) {
 	}
 }
 
-// irregular is a stream of about 33 characters a second, in deltas of 1 to 5
-// after pauses that vary as those of a network do.
+// irregular returns a stream of about 33 characters a second, in deltas of 1 to 5
+// characters with exponential gaps.
 func irregular(r *rand.Rand) []arrival {
 	var pattern []arrival
 	for range 300 {
@@ -302,7 +301,7 @@ func TestSmoothIsEven(t *testing.T) {
 	}
 	in, out := variation(came), variation(left)
 	if t.Logf("variation %.2f in, %.2f out", in, out); out > 0.35*in {
-		t.Errorf("gaps vary by %.2f, those of what came by %.2f", out, in)
+		t.Errorf("output gaps vary by %.2f, input gaps by %.2f", out, in)
 	}
 }
 
@@ -327,7 +326,7 @@ func TestPlaySeeds(t *testing.T) {
 	}
 }
 
-// Drawn pauses stay within the range of their class and use all of it.
+// Random pauses use the whole range of their class.
 func TestPauseRanges(t *testing.T) {
 	pace := DefaultPace(Typewriter)
 	pace.Speed, pace.Seed = 2, 1

@@ -95,8 +95,8 @@ func checkSent(t *testing.T, r *recorder, want []string) {
 	}
 }
 
-// The bound: text of 20 s at its natural pace is over when its max lag is, its
-// rhythm kept and no two events closer than the minimum interval.
+// Text of 20 s at the natural pace is typed within the max lag, with the minimum interval
+// between events.
 func TestPlayMeetsDeadlines(t *testing.T) {
 	pace := fixed(t)
 	pace.MaxLag = time.Second
@@ -119,7 +119,7 @@ func TestPlayMeetsDeadlines(t *testing.T) {
 	}
 }
 
-// Text that can be typed within a third of the max lag is not hurried at all.
+// A backlog of less than a third of the max lag is typed at the natural pace.
 func TestPlayDoesNotHurryShortText(t *testing.T) {
 	r := play(t, fixed(t), []arrival{{0, text("abcdefghij")}})
 	if last := r.sent[9].at; len(r.sent) != 10 || last != 900*time.Millisecond {
@@ -161,7 +161,7 @@ func TestPlayStopsWithItsContext(t *testing.T) {
 	})
 }
 
-// Playing goes on at any position that an event gave, exactly.
+// A player can continue from the position of any event.
 func TestPlayFromEachPosition(t *testing.T) {
 	pattern := []arrival{
 		{0, other("created")},
@@ -201,7 +201,7 @@ func TestPlayFromEachPosition(t *testing.T) {
 	})
 }
 
-// Without a pace, too, playing goes on within a text, and at its end from beyond it.
+// In raw mode, a player can start within a text, or at the end from an offset beyond it.
 func TestPlayRawFromWithinAText(t *testing.T) {
 	log := NewLog(LogOptions{})
 	feed(t, log, []arrival{{0, text("abc")}, {0, text("d")}})

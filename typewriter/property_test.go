@@ -11,14 +11,13 @@ import (
 	"time"
 )
 
-// propertyCases is how many random streams are played, propertySeed what they
-// are drawn from together with their number.
+// propertyCases is the number of random streams, propertySeed the seed of all of them.
 const (
 	propertyCases = 1000
 	propertySeed  = 20260
 )
 
-// What Play promises holds for any text, cut and arriving in any way.
+// The contract of Play holds for any text, however cut and timed.
 func TestPlayProperties(t *testing.T) {
 	for i := range uint64(propertyCases) {
 		r := rand.New(rand.NewPCG(propertySeed, i))
@@ -51,8 +50,8 @@ func generatePace(r *rand.Rand) Pace {
 	return pace
 }
 
-// generateGaps returns how text arrives: at once, evenly, or with pauses that are
-// shorter and longer than the hold time.
+// generateGaps returns a generator of gaps: none, constant, or random with gaps below and
+// above the hold time.
 func generateGaps(r *rand.Rand) func() time.Duration {
 	switch r.IntN(4) {
 	case 0:
@@ -82,8 +81,8 @@ func checkPlay(t *testing.T, r *rand.Rand, pace Pace, items []item) {
 	} else {
 		go feed(t, log, pattern)
 	}
-	forget := r.IntN(2) == 0
-	p := Player{Log: log, Pace: pace, TrimPlayed: forget}
+	trim := r.IntN(2) == 0
+	p := Player{Log: log, Pace: pace, TrimPlayed: trim}
 	if err := p.Play(context.Background(), rec); err != nil {
 		t.Fatal(err)
 	}
@@ -99,28 +98,28 @@ func checkPlay(t *testing.T, r *rand.Rand, pace Pace, items []item) {
 	}
 	checkFirst(t, pace, items, rec.sent)
 	checkIntervals(t, pace, w.texts)
-	if !forget {
+	if !trim {
 		checkResumes(t, r, p, rec.sent)
 	}
 }
 
-// walker follows what is sent through what came, character by character.
+// walker matches the written events with the items, character by character.
 type walker struct {
 	t      *testing.T
 	pace   Pace
 	items  []item
 	atOnce bool // all items were there before the first was played
-	item   int  // where it is: a token of an item
+	item   int  // the current item and token
 	token  int
 	next   Position
 	texts  []textSent
 }
 
-// textSent is when an event of text left, and when it must have.
+// textSent is the time of an event of text, and its deadline.
 type textSent struct{ at, deadline time.Duration }
 
-// skipDone moves on to the item that the next event is of: without pacing the
-// events are passed as they come, else those without text vanish.
+// skipDone moves to the item of the next event. Events of text without any text vanish,
+// except in raw mode.
 func (w *walker) skipDone() {
 	for w.item < len(w.items) && w.pace.Mode != Raw {
 		it := w.items[w.item]
@@ -131,7 +130,7 @@ func (w *walker) skipDone() {
 	}
 }
 
-// take checks one event that was sent.
+// take checks a written event.
 func (w *walker) take(s sent) {
 	w.skipDone()
 	if w.item >= len(w.items) {
@@ -156,8 +155,8 @@ func (w *walker) take(s sent) {
 	w.checkNext(s.Next)
 }
 
-// takeText checks an event of text: it goes on exactly where the last one ended,
-// holds whole clusters, and meets the deadline of its oldest part.
+// takeText checks an event of text: the text continues the event before, consists of whole
+// clusters, and meets the deadline of the oldest part.
 func (w *walker) takeText(s sent) {
 	i := slices.IndexFunc(modelFrames, func(f *Frame) bool { return f.Name == s.name })
 	if i < 0 {
@@ -203,12 +202,11 @@ func (w *walker) takeText(s sent) {
 	}
 }
 
-// index returns which of modelFrames a frame is.
+// index returns the index of a frame in modelFrames.
 func (f *Frame) index() int { return slices.Index(modelFrames, f) }
 
-// checkClusters checks that the first n tokens of a text are whole clusters. The
-// last of them may be cut only between two events, when the second was not there
-// in time to be waited for.
+// checkClusters checks that the first n tokens of a text are whole clusters. Only the last
+// cluster may be cut, between two events, if the second arrived too late.
 func (w *walker) checkClusters(s sent, text run, n int, deadline time.Duration) {
 	ends := text.clusters(n)
 	last, whole := slices.BinarySearch(ends, n)
@@ -239,7 +237,7 @@ func (w *walker) checkClusters(s sent, text run, n int, deadline time.Duration) 
 	}
 }
 
-// checkNext checks that a position is where the walker is, beyond the last one.
+// checkNext checks that a position is that of the walker, and beyond the last position.
 func (w *walker) checkNext(next Position) {
 	if next.Entry < w.next.Entry || next.Entry == w.next.Entry && next.Offset <= w.next.Offset {
 		w.t.Errorf("position %v follows %v", next, w.next)
@@ -261,7 +259,7 @@ func (w *walker) checkNext(next Position) {
 	}
 }
 
-// checkFirst checks that the first text leaves as it comes, unless it is held.
+// checkFirst checks that the first text is written on arrival, unless held.
 func checkFirst(t *testing.T, pace Pace, items []item, sent []sent) {
 	t.Helper()
 	first := slices.IndexFunc(items, func(it item) bool { return len(it.tokens) > 0 })
@@ -285,8 +283,7 @@ func checkFirst(t *testing.T, pace Pace, items []item, sent []sent) {
 	}
 }
 
-// checkIntervals checks that text leaves no more often than the minimum interval
-// allows, but for what is at its deadline.
+// checkIntervals checks the minimum interval between events of text, except at a deadline.
 func checkIntervals(t *testing.T, pace Pace, texts []textSent) {
 	t.Helper()
 	for i, s := range texts {
@@ -299,7 +296,7 @@ func checkIntervals(t *testing.T, pace Pace, texts []textSent) {
 	}
 }
 
-// checkResumes plays on from some of the positions that were sent.
+// checkResumes plays from some of the reported positions.
 func checkResumes(t *testing.T, r *rand.Rand, p Player, sent []sent) {
 	t.Helper()
 	for range 3 {
@@ -315,8 +312,7 @@ func checkResumes(t *testing.T, r *rand.Rand, p Player, sent []sent) {
 	}
 }
 
-// flatten joins events so that it does not matter how text is cut, only what it
-// is and what it stands between.
+// flatten joins events regardless of the cuts of the text.
 func flatten(sent []sent) string {
 	var b strings.Builder
 	channel := ""

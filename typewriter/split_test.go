@@ -13,7 +13,7 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// vector is one line of Unicode's test file: clusters of characters.
+// vector is a line of Unicode's test file: clusters of characters.
 type vector struct {
 	line     string
 	clusters [][]rune
@@ -51,8 +51,8 @@ func readVectors(t *testing.T) []vector {
 	return vectors
 }
 
-// write returns the vector's text in parts between which it can be cut, and its
-// clusters: raw, or with each character escaped.
+// write returns the indivisible parts of the vector's text and its clusters, on request
+// with all characters escaped.
 func (v vector) write(escape bool) (parts, clusters []string) {
 	for _, chars := range v.clusters {
 		cluster := ""
@@ -93,7 +93,7 @@ func TestSplitVectors(t *testing.T) {
 	}
 }
 
-// onlyChar is the character that a cluster of these is timed as.
+// onlyChar returns the expected cluster.char of a cluster.
 func onlyChar(chars []rune) rune {
 	switch {
 	case len(chars) == 1:
@@ -105,7 +105,7 @@ func onlyChar(chars []rune) rune {
 	}
 }
 
-// Clusters are the same however the text is cut into events.
+// Clusters do not depend on the cuts between events.
 func TestPlayVectorsInTwo(t *testing.T) {
 	pauses, err := NewPauses(map[string]Class{Other: {Min: 10 * time.Millisecond, Max: 10 * time.Millisecond}})
 	if err != nil {
@@ -135,7 +135,7 @@ func TestPlayVectorsInTwo(t *testing.T) {
 	})
 }
 
-// playEnded plays events that have all come and returns the texts sent.
+// playEnded plays an ended log of events and returns the texts written.
 func playEnded(t *testing.T, pace Pace, events ...Event) []string {
 	t.Helper()
 	log, r := NewLog(LogOptions{}), newRecorder(t)
@@ -156,8 +156,7 @@ func playEnded(t *testing.T, pace Pace, events ...Event) []string {
 	return texts
 }
 
-// A cluster is held if what may continue it is still to come, whatever shape the
-// beginning has; and what came in parts is joined.
+// A cluster that may grow is held, in any encoding, and its parts are joined.
 func TestPlayHolds(t *testing.T) {
 	pace := fixed(t)
 	pace.MaxLag = 0
@@ -204,7 +203,7 @@ func TestPlayHolds(t *testing.T) {
 	}
 }
 
-// A stream of nothing but parts of one cluster is cut all the same.
+// An endless cluster is cut.
 func TestPlayCutsEndlessCluster(t *testing.T) {
 	events := []Event{text("👩")}
 	for range maxCluster {
@@ -275,8 +274,7 @@ func TestMayGrow(t *testing.T) {
 	}
 }
 
-// Between two plain characters there is always a boundary, and none makes a
-// longer cluster with what follows.
+// Between two plain characters there is always a boundary, and no growth lengthens them.
 func TestIsPlain(t *testing.T) {
 	partners := []rune(" !09AZaz~\n\tÀÿĀɏʯͰΑωϿЀяҁ‘’“”…、。〈〉〒〠あんゖァヺヾ㐀䶿一好鿿가각힣！０Ａｚ｡ｱﾝ")
 	for _, p := range partners {
@@ -299,7 +297,7 @@ func TestIsPlain(t *testing.T) {
 				}
 			}
 		}
-		// Of a kind that is held: not plain, were it not for Hangul.
+		// Hangul syllables may grow, but are not held.
 		if s.buf = append(s.buf[:0], string(r)...); r < 0xAC00 || r > 0xD7A3 {
 			for _, growth := range growths {
 				if clusterLen(append(s.buf, growth...)) == len(s.buf)+len(growth) {
