@@ -27,34 +27,104 @@ type Frame struct {
 	// have their whole payload in Head.
 	Head, Tail string
 
+	// Twin, if not empty, is the payload between the text and a second copy of the text:
+	// the payload is then Head, text, Twin, text, Tail.
+	Twin string
+
 	// Channel names the text of the event. Consecutive events of the same channel form a
 	// continuous text, and a grapheme cluster may span them. Events with an empty
 	// channel are not text and are written undivided.
 	Channel string
 
+	// Kind is the kind of the text.
+	Kind TextKind
+
 	// Number, if not 0, is an offset in Head. The sequence number of the event's
-	// first cluster is inserted there, for payloads without an id of their own.
+	// first cluster is inserted there, for payloads without an id of their own. A frame
+	// with Once has no Number.
 	Number int
+
+	// Once holds the payloads of pieces that differ from the others; nil if none do.
+	Once *Once
 }
+
+// TextKind is a kind of text.
+type TextKind int
+
+// The kinds of text.
+const (
+	Answer TextKind = iota
+	Reasoning
+	Refusal
+)
+
+// Once holds the payloads of an event that has fields which must not be repeated in each
+// piece of its text: for example the role, which only the first piece has, or the reason
+// for the end, which only the last piece has.
+type Once struct {
+	// First surrounds the first piece, and Last the last one. If either is zero, that
+	// piece does not differ from the others.
+	First, Last Payload
+
+	// Only surrounds a text that is written in one piece.
+	Only Payload
+}
+
+// Payload surrounds a text as the fields of the same names do in [Frame].
+type Payload struct{ Head, Twin, Tail string }
+
+func (p Payload) isZero() bool { return p == Payload{} }
+
+func (p Payload) size() int { return len(p.Head) + len(p.Twin) + len(p.Tail) }
+
+// piece is the position of a piece in its event's text.
+type piece uint8
+
+const (
+	firstPiece piece = 1 << iota
+	lastPiece
+)
 
 // IsText reports whether the text of events with this frame is paced.
 func (f *Frame) IsText() bool { return f.Channel != "" }
 
+// endsCluster reports whether no cluster spans the end of the event, because the last
+// piece carries more than text.
+func (f *Frame) endsCluster() bool { return f.Once != nil && !f.Once.Last.isZero() }
+
 // size returns the approximate memory use of the frame in bytes.
 func (f *Frame) size() int {
-	const header = 80
-	return header + len(f.Name) + len(f.Head) + len(f.Tail) + len(f.Channel)
+	const header = 112
+	size := header + len(f.Name) + len(f.Head) + len(f.Twin) + len(f.Tail) + len(f.Channel)
+	if f.Once != nil {
+		const once = 144
+		size += once + f.Once.First.size() + f.Once.Last.size() + f.Once.Only.size()
+	}
+	return size
 }
 
-// appendHead appends the payload before the text, with the sequence number of the first
-// cluster.
-func (f *Frame) appendHead(dst []byte, number int64) []byte {
-	if f.Number == 0 {
-		return append(dst, f.Head...)
+// payload returns the payload of a piece.
+func (f *Frame) payload(p piece) Payload {
+	if f.Once != nil {
+		switch {
+		case p == firstPiece|lastPiece:
+			return f.Once.Only
+		case p == firstPiece && !f.Once.First.isZero():
+			return f.Once.First
+		case p == lastPiece && !f.Once.Last.isZero():
+			return f.Once.Last
+		}
 	}
-	dst = append(dst, f.Head[:f.Number]...)
-	dst = strconv.AppendInt(dst, number, 10)
-	return append(dst, f.Head[f.Number:]...)
+	return Payload{f.Head, f.Twin, f.Tail}
+}
+
+// Payload returns the payload of the event with its whole text, without a sequence number.
+func (e Event) Payload() string {
+	p := e.Frame.payload(firstPiece | lastPiece)
+	if p.Twin != "" {
+		return p.Head + e.Text + p.Twin + e.Text + p.Tail
+	}
+	return p.Head + e.Text + p.Tail
 }
 
 // Position is a position in a log: everything before byte Offset of the text of entry

@@ -104,12 +104,18 @@ func feed(t testing.TB, log *Log, pattern []arrival) {
 // play plays a pattern from the beginning, in a synctest bubble.
 func play(t *testing.T, pace Pace, pattern []arrival) *recorder {
 	t.Helper()
+	return playFrom(t, pace, Position{}, pattern)
+}
+
+// playFrom plays a pattern from a position in a bubble of its own.
+func playFrom(t *testing.T, pace Pace, from Position, pattern []arrival) *recorder {
+	t.Helper()
 	var r *recorder
 	synctest.Test(t, func(t *testing.T) {
 		log := NewLog(LogOptions{})
 		r = newRecorder(t)
 		go feed(t, log, pattern)
-		p := Player{Log: log, Pace: pace, TrimPlayed: true}
+		p := Player{Log: log, Pace: pace, From: from, TrimPlayed: true}
 		if err := p.Play(context.Background(), r); err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package typewriter
 
 import (
 	"context"
+	"strconv"
 	"time"
 )
 
@@ -41,13 +42,25 @@ type Output struct {
 
 	// Late is the time since the event was due.
 	Late time.Duration
+
+	piece piece // which part of its entry's text the event ends in
 }
 
 // AppendData appends the payload of the event to dst.
 func (o *Output) AppendData(dst []byte) []byte {
-	dst = o.Frame.appendHead(dst, o.Number)
+	p := o.Frame.payload(o.piece)
+	if n := o.Frame.Number; n > 0 {
+		dst = append(dst, p.Head[:n]...)
+		dst = strconv.AppendInt(dst, o.Number, 10)
+		p.Head = p.Head[n:]
+	}
+	dst = append(dst, p.Head...)
+	if p.Twin != "" {
+		dst = append(dst, o.Text...)
+		dst = append(dst, p.Twin...)
+	}
 	dst = append(dst, o.Text...)
-	return append(dst, o.Frame.Tail...)
+	return append(dst, p.Tail...)
 }
 
 // Player plays a log to one viewer. Log and Pace are required.

@@ -109,6 +109,9 @@ func (s *playback) ingest() {
 			text = text[min(s.player.From.Offset, len(text)):]
 		}
 		added, last := s.segmenter.add(e.Frame.Channel, text, at)
+		if e.Frame.endsCluster() {
+			s.segmenter.close()
+		}
 		if e.Frame.IsText() && text != "" {
 			s.pacer.arrive(at, added, last, text)
 		}
@@ -140,9 +143,13 @@ func (s *playback) writeWhole(e Event, at time.Duration) error {
 	if e.Frame.Number > 0 {
 		s.clusters++
 	}
+	p := lastPiece
+	if s.pos.Offset == 0 {
+		p |= firstPiece
+	}
 	s.text = append(s.text[:0], e.Text[min(s.pos.Offset, len(e.Text)):]...)
 	s.pos = Position{Entry: s.pos.Entry + 1}
-	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.clusters, Next: s.pos, Lag: s.now - at}
+	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.clusters, Next: s.pos, Lag: s.now - at, piece: p}
 	return s.write()
 }
 
@@ -165,11 +172,13 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 		due = s.now
 	}
 	u, tentative := s.segmenter.pop()
-	if frame := s.lastFrame(int(u.size)); s.out.Frame != frame {
+	frame, p := s.target(int(u.size))
+	if s.out.Frame != frame || frame.Once != nil && p&firstPiece != 0 {
 		if err := s.begin(frame, at, due); err != nil {
 			return false, err
 		}
 	}
+	s.out.piece |= p
 	s.appendText(int(u.size))
 	s.clusters++
 	s.out.Clusters++
@@ -177,13 +186,21 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	return false, nil
 }
 
-// lastFrame returns the frame of the entry at the end of the next n bytes of text.
-func (s *playback) lastFrame(n int) *Frame {
+// target returns the frame of the entry in which the next n bytes of text end, and which
+// part of the entry's text they are.
+func (s *playback) target(n int) (frame *Frame, p piece) {
 	for i, offset := s.pos.Entry, s.pos.Offset; ; i, offset = i+1, 0 {
 		e, _ := s.read(i)
-		if n -= len(e.Text) - offset; n <= 0 {
-			return e.Frame
+		if n -= len(e.Text) - offset; n > 0 {
+			continue
 		}
+		if i > s.pos.Entry || offset == 0 {
+			p |= firstPiece
+		}
+		if n == 0 {
+			p |= lastPiece
+		}
+		return e.Frame, p
 	}
 }
 
@@ -255,6 +272,9 @@ func (s *playback) clustersBefore(end Position) (n int64) {
 			text = text[:min(end.Offset, len(text))]
 		}
 		before.add(e.Frame.Channel, text, 0)
+		if e.Frame.endsCluster() {
+			before.close()
+		}
 		for ; !before.frontOpen(); n++ {
 			before.pop()
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,13 +92,23 @@ func TestContract(t *testing.T) {
 }
 
 var (
-	textFrame  = &typewriter.Frame{Name: "delta", Head: `{"id":0,"content":"`, Tail: `"}`, Channel: "content", Number: 6}
+	textFrame = &typewriter.Frame{Name: "delta", Head: `{"id":0,"content":"`, Tail: `"}`, Channel: "content", Number: 6}
+	onceFrame = &typewriter.Frame{
+		Head: `{"a":"`, Twin: `","b":"`, Tail: `"}`, Channel: "reasoning", Kind: typewriter.Reasoning,
+		Once: &typewriter.Once{
+			First: typewriter.Payload{Head: "1", Twin: "2", Tail: "3"},
+			Only:  typewriter.Payload{Head: "4", Tail: "5"},
+		},
+	}
 	otherFrame = &typewriter.Frame{Name: "", Head: "\x00 any ünïcode \u2028 [DONE]"}
 )
 
 func event(i int) typewriter.Event {
-	if i%7 == 3 {
+	switch i % 7 {
+	case 3:
 		return typewriter.Event{Frame: otherFrame}
+	case 5:
+		return typewriter.Event{Frame: onceFrame, Text: "once"}
 	}
 	return typewriter.Event{Frame: textFrame, Text: fmt.Sprintf(`%d你\n`, i)}
 }
@@ -153,7 +164,7 @@ func checkLog(t *testing.T, s *streams.Stream, n int) {
 	for i := range n {
 		e, at, ok := s.Log.Read(i)
 		want := event(i)
-		if !ok || e.Text != want.Text || *e.Frame != *want.Frame {
+		if !ok || !reflect.DeepEqual(e, want) {
 			t.Fatalf("entry %d is %+v %q, want %+v %q", i, e.Frame, e.Text, want.Frame, want.Text)
 		}
 		if at < last || s.Log.Started().Add(at).After(time.Now()) {

@@ -21,6 +21,9 @@ const (
 	fieldTail    = "l"
 	fieldChannel = "c"
 	fieldNumber  = "i"
+	fieldTwin    = "w"
+	fieldKind    = "k"
+	fieldOnce    = "o" // begins the names of the payloads' fields; see onceFields
 	fieldEnd     = "e" // marks the end of the log; the entry has no other field
 )
 
@@ -75,6 +78,28 @@ func encode(e typewriter.Event, at time.Duration, previous *typewriter.Frame) []
 		if f.Number > 0 {
 			fields = append(fields, fieldNumber, f.Number)
 		}
+		if f.Twin != "" {
+			fields = append(fields, fieldTwin, f.Twin)
+		}
+		if f.Kind != typewriter.Answer {
+			fields = append(fields, fieldKind, int(f.Kind))
+		}
+		if f.Once != nil {
+			for name, value := range onceFields(f.Once) {
+				fields = append(fields, name, *value)
+			}
+		}
+	}
+	return fields
+}
+
+// onceFields returns the payloads of pieces by the names of their fields. An entry of a
+// frame that has Once has all of them.
+func onceFields(once *typewriter.Once) map[string]*string {
+	fields := make(map[string]*string)
+	for name, p := range map[string]*typewriter.Payload{"f": &once.First, "l": &once.Last, "o": &once.Only} {
+		name = fieldOnce + name
+		fields[name+fieldHead], fields[name+fieldTwin], fields[name+fieldTail] = &p.Head, &p.Twin, &p.Tail
 	}
 	return fields
 }
@@ -114,7 +139,15 @@ func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration
 		i, _ := strconv.Atoi(text(fieldNumber))
 		f := &typewriter.Frame{
 			Name: text(fieldName), Head: text(fieldHead), Tail: text(fieldTail), Channel: text(fieldChannel),
-			Number: i,
+			Number: i, Twin: text(fieldTwin),
+		}
+		kind, _ := strconv.Atoi(text(fieldKind))
+		f.Kind = typewriter.TextKind(kind)
+		if _, once := m.Values[fieldOnce+"o"+fieldHead]; once {
+			f.Once = &typewriter.Once{}
+			for name, value := range onceFields(f.Once) {
+				*value = text(name)
+			}
 		}
 		if i < 0 || i > len(f.Head) {
 			return e, 0, false, false
