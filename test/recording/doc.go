@@ -1,4 +1,4 @@
-// Package recording makes docs/img/terminal.svg: the terminal's client as it asks the
-// stand-in through the server, drawn as an animation. All of it runs in virtual time, so
-// that it comes out the same each time. It has nothing but tests, and never opens a socket.
+// Package recording draws docs/img/terminal.svg, an animation of the terminal client with a
+// server in front of the stand-in. Everything runs in virtual time and without sockets, so
+// the picture is reproducible. The package contains only tests.
 package recording

@@ -12,8 +12,7 @@ import (
 	"golang.org/x/text/width"
 )
 
-// The picture's measures, in pixels. A cell is as wide as a letter, and half as wide as
-// a Chinese character.
+// The dimensions of the picture in pixels. Letters take one cell, Chinese characters two.
 const (
 	cellWidth  = 9
 	lineHeight = 24
@@ -31,20 +30,20 @@ type glyph struct {
 	faint  bool
 }
 
-// place is where the cursor is at a time.
-type place struct {
+// cursorPos is the position of the cursor at a time.
+type cursorPos struct {
 	at          time.Duration
 	row, column int
 }
 
-// screen is a terminal: its lines, and how the cursor got through them.
+// screen is the content of a terminal and the path of the cursor.
 type screen struct {
 	lines [][]glyph
-	path  []place
+	path  []cursorPos
 	faint bool
 }
 
-// clusters are the characters of a text.
+// clusters returns the grapheme clusters of a text.
 func clusters(text string) []string {
 	var all []string
 	for tokens := graphemes.FromString(text); tokens.Next(); {
@@ -53,7 +52,7 @@ func clusters(text string) []string {
 	return all
 }
 
-// cells is how many cells a character takes.
+// cells returns the number of cells of a character.
 func cells(cluster string) int {
 	r, _ := utf8.DecodeRuneInString(cluster)
 	if kind := width.LookupRune(r).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
@@ -62,10 +61,10 @@ func cells(cluster string) int {
 	return 1
 }
 
-// newScreen writes all that is written.
+// newScreen returns the screen after all output.
 func newScreen(all []written) *screen {
 	s := &screen{lines: [][]glyph{nil}}
-	at := place{}
+	at := cursorPos{}
 	for _, w := range all {
 		text := w.text
 		for text != "" {
@@ -94,8 +93,8 @@ func newScreen(all []written) *screen {
 	return s
 }
 
-// style is the picture's. What does not move, for whoever wants that or cannot do
-// otherwise, shows the end.
+// style is the style sheet of the picture. Without animation, the picture shows the final
+// screen.
 const style = `text{font:%dpx ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono","Noto Sans Mono CJK SC","PingFang SC","Microsoft YaHei",monospace;fill:#e6e6e6;white-space:pre}
 .w{font-size:17px}.f{fill:#868c96}.p{fill:#7ec699}.t{fill:#9aa0aa;font-size:13px;text-anchor:middle}
 .c{fill:#1c1f26;transform:translateX(%dpx)}.k{fill:#e6e6e6;transform:translate(%s)}
@@ -103,8 +102,8 @@ const style = `text{font:%dpx ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu
 @media (prefers-reduced-motion:reduce){.c,.k{animation:none}}
 `
 
-// draw makes the picture. Each line lies under a cover that moves to the right as the
-// line is written, and in front of that goes the cursor.
+// draw returns the picture. Each line is hidden by a cover that moves to the right as the
+// line is written, led by the cursor.
 func draw(all []written, length time.Duration) []byte {
 	s := newScreen(all)
 	const inner = columns * cellWidth
@@ -134,7 +133,7 @@ func draw(all []written, length time.Duration) []byte {
 	return b.Bytes()
 }
 
-// glyphs are the characters of a line, each at its place whatever the fonts are.
+// glyphs returns the SVG text of a line, with each character at a fixed position for any font.
 func glyphs(line []glyph) string {
 	var b strings.Builder
 	for i, g := range line {
@@ -152,19 +151,19 @@ func glyphs(line []glyph) string {
 			class += " w"
 		}
 		fmt.Fprintf(&b, `<tspan x="%d" class="%s">`, left+g.column*cellWidth, class)
-		_ = xml.EscapeText(&b, []byte(g.text)) // a builder takes all
+		_ = xml.EscapeText(&b, []byte(g.text)) // a strings.Builder never fails
 		b.WriteString("</tspan>")
 	}
 	return b.String()
 }
 
-// frame is what is so from a time on.
+// frame is a transform from a time on.
 type frame struct {
 	at        time.Duration
 	transform string
 }
 
-// frames writes keyframes.
+// frames returns the CSS keyframes of an animation.
 func frames(all []frame, length time.Duration) string {
 	var b strings.Builder
 	last := ""
@@ -178,12 +177,12 @@ func frames(all []frame, length time.Duration) string {
 	return b.String()
 }
 
-// shift is how far the cursor is from the beginning.
-func shift(p place) string {
+// shift returns the offset of the cursor from the top left as CSS lengths.
+func shift(p cursorPos) string {
 	return fmt.Sprintf("%dpx,%dpx", p.column*cellWidth, p.row*lineHeight)
 }
 
-// cursor is the way of the cursor.
+// cursor returns the frames of the cursor.
 func (s *screen) cursor() []frame {
 	all := []frame{}
 	for _, p := range s.path {
@@ -192,7 +191,7 @@ func (s *screen) cursor() []frame {
 	return all
 }
 
-// cover is the way of a line's cover.
+// cover returns the frames of the cover of a line.
 func (s *screen) cover(row int) []frame {
 	all := []frame{{0, "none"}}
 	for _, p := range s.path {

@@ -19,7 +19,7 @@ import (
 
 var (
 	update = flag.Bool("update", false, "write the picture")
-	seed   = flag.Uint64("seed", 8, "of all that is random in it")
+	seed   = flag.Uint64("seed", 8, "random seed of the picture")
 )
 
 const (
@@ -28,7 +28,7 @@ const (
 	prompt   = "$ "
 )
 
-// How a command is typed, and how long its end is looked at.
+// The timing of the typed command and of the pause at the end.
 const (
 	beforeCommand = 600 * time.Millisecond
 	leastKey      = 50 * time.Millisecond
@@ -37,13 +37,13 @@ const (
 	afterEnd      = 5 * time.Second
 )
 
-// written is what appears on the screen at a time.
+// written is output on the screen at a time.
 type written struct {
 	at   time.Duration
 	text string
 }
 
-// session is all that appears: a command is typed, and it runs.
+// session returns the output of the session: a typed command and the output of the client.
 func session(t *testing.T) (all []written, length time.Duration) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(*seed, 0))
@@ -64,7 +64,7 @@ func session(t *testing.T) (all []written, length time.Duration) {
 	return all, at + afterEnd
 }
 
-// chat is what the client writes, and how long it runs.
+// chat returns the output of the client and its duration.
 func chat(t *testing.T) (out []written, took time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -87,8 +87,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// TestRecording fails when the picture shows what the client does not do any more. With
-// -update, it is drawn anew.
+// TestRecording checks that the picture is up to date. With -update it writes the picture.
 func TestRecording(t *testing.T) {
 	all, length := session(t)
 	got := draw(all, length)
@@ -106,7 +105,8 @@ func TestRecording(t *testing.T) {
 	}
 }
 
-// The picture is small, is XML, holds all of the answer, and has nothing run or loaded.
+// TestPicture checks that the picture is small and well-formed, contains the whole answer,
+// and neither runs nor loads anything.
 func TestPicture(t *testing.T) {
 	const most = 60 << 10
 	data, err := os.ReadFile(picture)
@@ -114,7 +114,7 @@ func TestPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(data) > most {
-		t.Errorf("it has %d bytes, want at most %d", len(data), most)
+		t.Errorf("the picture has %d bytes, want at most %d", len(data), most)
 	}
 	var text strings.Builder
 	decoder := xml.NewDecoder(bytes.NewReader(data))
@@ -133,7 +133,7 @@ func TestPicture(t *testing.T) {
 				inText++
 			}
 			if strings.Contains(" script image foreignObject a use ", " "+token.Name.Local+" ") {
-				t.Errorf("it has a %s", token.Name.Local)
+				t.Errorf("the picture has an element %s", token.Name.Local)
 			}
 		case xml.EndElement:
 			if token.Name.Local == "text" {
@@ -152,9 +152,9 @@ func TestPicture(t *testing.T) {
 	}
 	want := strings.ReplaceAll(string(poem), "\n\n", "\n") // an empty line has no text
 	if !strings.Contains(text.String(), want) || !strings.Contains(text.String(), question) {
-		t.Errorf("it says %q, want %q in it", text.String(), want)
+		t.Errorf("the picture has the text %q, want %q in it", text.String(), want)
 	}
 	if found := regexp.MustCompile(`url\(http|@import|href`).Find(data); found != nil {
-		t.Errorf("it has %q", found)
+		t.Errorf("the picture has %q", found)
 	}
 }

@@ -20,8 +20,8 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// server is ours in front of the stand-in, without a network. It is an
-// [http.RoundTripper].
+// server is an [http.RoundTripper] to our server in front of the stand-in, without a
+// network.
 type server struct{ engine *route.Engine }
 
 func newServer(seed uint64) *server {
@@ -50,7 +50,7 @@ func newServer(seed uint64) *server {
 	return &server{engine}
 }
 
-// RoundTrip implements [http.RoundTripper]. The request has no body.
+// RoundTrip implements [http.RoundTripper] for requests without a body.
 func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	c := app.NewContext(0)
 	c.Request.SetMethod(req.Method)
@@ -61,7 +61,7 @@ func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	r, w := io.Pipe()
 	out := &response{pipe: w, opened: make(chan struct{})}
 	c.Response.HijackWriter(out)
-	go func() { // ends with the response, which the client reads to its end
+	go func() { // ends with the response, which the client reads completely
 		s.engine.ServeHTTP(req.Context(), c)
 		_ = w.Close() // never fails
 	}()
@@ -71,7 +71,7 @@ func (s *server) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: c.Response.StatusCode(), Header: header, Body: r, Request: req}, nil
 }
 
-// response hands on what the handler flushes. It implements network.ExtWriter.
+// response is a network.ExtWriter that passes flushed data to a pipe.
 type response struct {
 	pipe   *io.PipeWriter
 	buf    bytes.Buffer

@@ -10,11 +10,10 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// algorithm is a way to time a stream. Its lag bounds the added latency; a
-// negative one says that nothing does.
+// algorithm re-times a stream.
 type algorithm struct {
 	name string
-	lag  time.Duration
+	lag  time.Duration // the bound of the added latency; negative: none
 	run  func(*testing.T, []arrival) []item
 }
 
@@ -27,22 +26,21 @@ var algorithms = []algorithm{
 	{"chat-ui", -1, chatUI},
 }
 
-// unbounded is the typewriter with its natural pauses, however late it gets.
+// unbounded returns the typewriter pace without a max lag.
 func unbounded() typewriter.Pace {
 	pace := typewriter.DefaultPace(typewriter.Typewriter)
 	pace.MaxLag = 0
 	return pace
 }
 
-// item is something sent: a piece of text of a channel, or another event, which
-// has no channel.
+// item is a piece of text, or another event if channel is empty.
 type item struct {
 	at      time.Duration
 	channel string
 	text    string
 }
 
-// itemOf is the item that an event is.
+// itemOf returns the item of an event.
 func itemOf(at time.Duration, e typewriter.Event) item {
 	if !e.Frame.IsText() {
 		return item{at: at, text: e.Frame.Name + " " + e.Frame.Head}
@@ -50,7 +48,7 @@ func itemOf(at time.Duration, e typewriter.Event) item {
 	return item{at: at, channel: e.Frame.Channel, text: e.Text}
 }
 
-// items is a pattern as sent by an algorithm that does nothing.
+// items returns the items of arrivals, unchanged in time.
 func items(arrivals []arrival) []item {
 	var all []item
 	for _, a := range arrivals {
@@ -59,8 +57,7 @@ func items(arrivals []arrival) []item {
 	return all
 }
 
-// player is the real thing: a log, its recording and its playing, in a bubble
-// with a clock of its own.
+// player returns our own algorithm: a real log and player, in a synctest bubble.
 func player(name string, pace typewriter.Pace) algorithm {
 	pace.Seed = 1
 	a := algorithm{name: name, lag: pace.MaxLag}
@@ -75,7 +72,7 @@ func player(name string, pace typewriter.Pace) algorithm {
 		synctest.Test(t, func(t *testing.T) {
 			log := typewriter.NewLog(typewriter.LogOptions{})
 			w = &recorder{t: t, start: time.Now()}
-			go feed(t, log, arrivals) // ends with the pattern, which the player waits for
+			go feed(t, log, arrivals) // ends with the pattern, before the player
 			p := typewriter.Player{Log: log, Pace: pace, TrimPlayed: true}
 			if err := p.Play(context.Background(), w); err != nil {
 				t.Fatal(err)
@@ -86,7 +83,7 @@ func player(name string, pace typewriter.Pace) algorithm {
 	return a
 }
 
-// feed appends a pattern to a log as its times say, and ends the log.
+// feed appends the events of arrivals to a log at their times, and ends the log.
 func feed(t *testing.T, log *typewriter.Log, arrivals []arrival) {
 	defer log.End()
 	start := time.Now()
@@ -97,11 +94,10 @@ func feed(t *testing.T, log *typewriter.Log, arrivals []arrival) {
 			return
 		}
 	}
-	time.Sleep(time.Nanosecond) // as between two events
+	time.Sleep(time.Nanosecond) // as between events
 }
 
-// recorder is a typewriter.Writer that notes what it is given, at the time of
-// the flush that sends it.
+// recorder is a typewriter.Writer that records items with the time of their flush.
 type recorder struct {
 	t       *testing.T
 	start   time.Time
@@ -118,7 +114,7 @@ func (r *recorder) Write(o *typewriter.Output) error {
 		}
 	}
 	if it.channel != "" && it.text == "" {
-		r.t.Error("an event of text without any")
+		r.t.Error("an event of text has no text")
 	}
 	r.sent = append(r.sent, it)
 	return nil

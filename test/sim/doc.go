@@ -1,7 +1,8 @@
-// Package sim plays arrival patterns through the typewriter and through other
-// ways of smoothing a stream, on a virtual clock, and prints what each does to
-// the text. It holds tests only; docs/pacing.md holds their result.
+// Package sim compares algorithms for smoothing a stream: ours and those of other projects.
+// Arrival patterns are played through each algorithm on a virtual clock, and the timing of
+// the output is measured. The package contains only tests; the results are in
+// docs/pacing.md.
 //
-// "go test ./test/sim -run TestSimulation -v" prints the tables, and with
-// -update writes them into the document.
+// "go test ./test/sim -run TestSimulation -v" prints the tables; -update also writes them
+// into the document.
 package sim

@@ -12,14 +12,14 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// char is one character or one cluster in the inside of a JSON string.
+// char is a character or cluster of the inside of a JSON string.
 type char struct {
-	char       rune // the first, if it is a cluster
+	char       rune // the first character of a cluster
 	start, end int
 }
 
-// scan reads the first character of the inside of a JSON string; half a
-// surrogate pair is read as U+FFFD.
+// scan decodes the first character of the inside of a JSON string. Half a surrogate pair
+// decodes to U+FFFD.
 func scan(s string) (r rune, size int) {
 	switch {
 	case s[0] != '\\':
@@ -39,6 +39,7 @@ func scan(s string) (r rune, size int) {
 	return r, size
 }
 
+// chars returns the characters of the inside of a JSON string.
 func chars(s string) []char {
 	var all []char
 	for i := 0; i < len(s); {
@@ -49,7 +50,7 @@ func chars(s string) []char {
 	return all
 }
 
-// clusters cuts the inside of a JSON string into grapheme clusters.
+// clusters returns the grapheme clusters of the inside of a JSON string.
 func clusters(s string) []char {
 	runes := chars(s)
 	var text []byte
@@ -65,15 +66,14 @@ func clusters(s string) []char {
 	return all
 }
 
-// run is an unbroken run of one channel's text, or one other event. Times holds
-// when each of its bytes came or left.
+// run is consecutive text of the same channel, or another event.
 type run struct {
 	channel string
 	text    string
-	times   []time.Duration
+	times   []time.Duration // of each byte of text
 }
 
-// runs joins the items of a stream.
+// runs joins items to runs.
 func runs(items []item) []run {
 	var all []run
 	for _, it := range items {
@@ -91,23 +91,23 @@ func runs(items []item) []run {
 	return all
 }
 
-// unit is a cluster of the text: when it was complete in the upstream, and when
-// its last part left.
+// unit is a cluster of text or another event, with the times of the complete arrival and
+// the complete output.
 type unit struct {
 	char          rune
-	arrived, left time.Duration
+	arrived, sent time.Duration
 }
 
-// compare pairs what came with what left. It returns an error when that is not
-// the same text, or not in the same order.
-func compare(came, left []item) (units []unit, others []unit, err error) {
-	in, out := runs(came), runs(left)
+// compare returns the units of text and the other events of a stream, given the input and
+// the output of an algorithm. Both must have the same content in the same order.
+func compare(input, output []item) (units, others []unit, err error) {
+	in, out := runs(input), runs(output)
 	for i, r := range in {
 		if i >= len(out) || out[i].channel != r.channel || out[i].text != r.text {
-			return nil, nil, fmt.Errorf("run %d of %d is not what came: %.60q", i, len(in), r.text)
+			return nil, nil, fmt.Errorf("run %d of %d differs from the input: %.60q", i, len(in), r.text)
 		}
 		if r.channel == "" {
-			others = append(others, unit{arrived: r.times[0], left: out[i].times[0]})
+			others = append(others, unit{arrived: r.times[0], sent: out[i].times[0]})
 			continue
 		}
 		for _, c := range clusters(r.text) {
@@ -115,54 +115,55 @@ func compare(came, left []item) (units []unit, others []unit, err error) {
 		}
 	}
 	if len(out) > len(in) {
-		return nil, nil, fmt.Errorf("%d runs left, %d came", len(out), len(in))
+		return nil, nil, fmt.Errorf("the output has %d runs, the input %d", len(out), len(in))
 	}
 	return units, others, nil
 }
 
-// result is what an algorithm made of a pattern.
+// result is the measurement of an algorithm with a pattern.
 type result struct {
 	p50, p99, max time.Duration // added latency of a character
-	tail          time.Duration // from the upstream's end to the last event
-	pause, own    time.Duration // longest pause; longest part of one while text waited
-	jump          int           // most characters in one instant
+	tail          time.Duration // from the end of the upstream to the last event
+	pause, own    time.Duration // longest pause; longest part of a pause with a backlog
+	jump          int           // most characters in an instant
 	breaths       float64       // share of long pauses that follow punctuation, in percent
 	uneven        float64       // coefficient of variation of the gaps between plain characters
 }
 
-// instant is what a reader sees as one moment.
+// instant is the longest time that readers perceive as a single moment.
 const instant = time.Millisecond
 
-// longPause is the shortest pause that a reader sees as one.
+// longPause is the shortest pause that readers notice.
 const longPause = 150 * time.Millisecond
 
-// punctuation is all that has a longer pause than other characters.
+// punctuation are the characters with longer pauses than others.
 const punctuation = "\n。！？….!?、，,：:；;-#*`"
 
+// measure computes the result from the units of text and the other events.
 func measure(units, others []unit) result {
 	var r result
 	latencies := make([]time.Duration, len(units))
 	for i, u := range units {
-		latencies[i] = u.left - u.arrived
+		latencies[i] = u.sent - u.arrived
 	}
 	slices.Sort(latencies)
 	r.p50, r.p99 = latencies[len(latencies)/2], latencies[len(latencies)*99/100]
 	r.max = latencies[len(latencies)-1]
 	end := others[len(others)-1]
-	r.tail = end.left - end.arrived
+	r.tail = end.sent - end.arrived
 
-	var long, breaths, first int // first: of those that left in this instant
+	var long, breaths, first int // first: the first unit of this instant
 	var gaps []float64
 	for i, u := range units {
-		if u.left < units[first].left+instant {
+		if u.sent < units[first].sent+instant {
 			r.jump = max(r.jump, i-first+1)
 			continue
 		}
 		first = i
 		before := units[i-1]
-		gap := u.left - before.left
+		gap := u.sent - before.sent
 		r.pause = max(r.pause, gap)
-		r.own = max(r.own, u.left-max(before.left, u.arrived))
+		r.own = max(r.own, u.sent-max(before.sent, u.arrived))
 		after := strings.ContainsRune(punctuation, before.char)
 		if gap >= longPause {
 			long++
@@ -170,7 +171,7 @@ func measure(units, others []unit) result {
 				breaths++
 			}
 		}
-		if !after && u.arrived <= before.left {
+		if !after && u.arrived <= before.sent {
 			gaps = append(gaps, float64(gap))
 		}
 	}
@@ -181,8 +182,7 @@ func measure(units, others []unit) result {
 	return r
 }
 
-// variation is the standard deviation divided by the mean; of too few values it
-// is not a number.
+// variation returns the coefficient of variation, or NaN for too few values.
 func variation(values []float64) float64 {
 	const few = 10
 	if len(values) < few {

@@ -10,27 +10,27 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// The frames of text. Other events have a frame of their own each.
+// The frames of text. Each other event has its own frame.
 var (
 	content   = &typewriter.Frame{Name: "delta", Head: `{"content":"`, Tail: `"}`, Channel: "content"}
 	reasoning = &typewriter.Frame{Name: "delta", Head: `{"reasoning":"`, Tail: `"}`, Channel: "reasoning"}
 )
 
-// arrival is an event and when it arrives, counted from the start.
+// arrival is an event and the time of its arrival since the start.
 type arrival struct {
 	at    time.Duration
 	event typewriter.Event
 }
 
-// pattern is one way in which an answer arrives.
+// pattern is an arrival pattern of an answer.
 type pattern struct {
-	name  string
-	what  string // a sentence for the document
-	chars int    // about how many characters
-	make  func(*upstream)
+	name        string
+	description string // for the document
+	chars       int    // the approximate length in characters
+	make        func(*upstream)
 }
 
-// cozeRate is how fast Coze sends, in characters a second.
+// cozeRate is the rate of Coze in characters a second.
 const cozeRate = 33
 
 var patterns = []pattern{
@@ -53,7 +53,7 @@ var patterns = []pattern{
 	{"messages", "As irregular, 10 messages of 40 characters with a completed event after each", 400, manyMessages},
 }
 
-// arrivals makes the pattern's events. They are the same each time.
+// arrivals returns the events of the pattern, the same in each call.
 func (p pattern) arrivals() []arrival {
 	u := &upstream{random: rand.New(rand.NewPCG(1, 2)), rate: cozeRate, chars: p.chars}
 	u.other("created")
@@ -63,11 +63,11 @@ func (p pattern) arrivals() []arrival {
 	return u.sent
 }
 
-// upstream is a service that sends a pattern.
+// upstream generates the arrivals of a pattern.
 type upstream struct {
 	random *rand.Rand
 	rate   float64 // characters a second
-	chars  int     // how long its answer is
+	chars  int     // the length of the answer
 
 	now  time.Duration
 	sent []arrival
@@ -82,8 +82,8 @@ func (u *upstream) send(frame *typewriter.Frame, text string) {
 	u.add(typewriter.Event{Frame: frame, Text: text})
 }
 
-// add sends an event, a nanosecond after the one before at least: what a player
-// sees of two events at the very same time would be up to the scheduler.
+// add sends an event, at least a nanosecond after the event before: with equal times the
+// scheduler would decide how many of them a player sees.
 func (u *upstream) add(e typewriter.Event) {
 	u.sent = append(u.sent, arrival{u.now, e})
 	u.now++
@@ -101,7 +101,7 @@ func (u *upstream) flow(frame *typewriter.Frame, deltas []delta) {
 	}
 }
 
-// burst sends all of a text now, cut into deltas.
+// burst sends a text at once, cut into deltas.
 func (u *upstream) burst(text []rune) {
 	for _, d := range cut(u.random, text) {
 		u.send(content, d.text)
@@ -118,7 +118,7 @@ func (u *upstream) bursts(n int) {
 	}
 }
 
-// prose sends a text at the upstream's rate.
+// prose sends a repeated text at the upstream's rate.
 func (u *upstream) prose(text string) {
 	u.flow(content, cut(u.random, repeat(text, u.chars)))
 }
@@ -176,9 +176,9 @@ func dottedNames(u *upstream) {
 	u.flow(content, cutAtDots(u.random, repeat(names, u.chars)))
 }
 
-// emojiText cuts clusters like any other text, and every third delta that ends
-// beyond the first plane within its last character: half of the surrogate pair
-// is left for a delta of its own.
+// emojiText cuts text without regard to clusters. Of the deltas that end with a character
+// beyond the first plane, every third is cut within that character: the second half of the
+// surrogate pair gets its own delta.
 func emojiText(u *upstream) {
 	var deltas []delta
 	far := 0

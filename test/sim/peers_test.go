@@ -6,13 +6,12 @@ import (
 	"unicode"
 )
 
-// Two ways of smoothing that others use, written from their description. Both
-// are functions of the arrivals and need no clock.
+// The algorithms of other projects, written from their published descriptions. They are
+// functions of the arrivals and need no clock.
 
-// smoothStream is that of the AI SDK with its defaults: a word and the white
-// space after it (/\S+\s+/m) leave together, 10 ms after the word before; any
-// other event first lets the rest of the text go. Text without white space is
-// therefore one word.
+// smoothStream is the algorithm of the AI SDK with default settings: a word with the white
+// space behind (/\S+\s+/m) is sent as a piece, 10 ms after the word before. Any other event
+// flushes the buffered text. Text without white space is therefore a single word.
 func smoothStream(_ *testing.T, arrivals []arrival) []item {
 	const delay = 10 * time.Millisecond
 	var (
@@ -48,8 +47,8 @@ func smoothStream(_ *testing.T, arrivals []arrival) []item {
 	return sent
 }
 
-// spacedWord returns the length of the first word with the white space around
-// it, or 0 when no white space follows one yet.
+// spacedWord returns the length of the first word with the white space around, or 0 if no
+// white space follows the word yet.
 func spacedWord(text string) int {
 	word, end := false, 0
 	for i := 0; i < len(text); {
@@ -67,10 +66,9 @@ func spacedWord(text string) int {
 	return end
 }
 
-// chatUI is the way of a chat page that reveals words: a word takes as long as
-// its characters do at 1.1 times the rate of arrival (here of the last second),
-// or at 0.3 characters a millisecond if that is faster, or fast enough to be over
-// within 400 ms after the upstream's end. Ideographs are words of their own.
+// chatUI is the algorithm of chat-ui, which reveals words: at 1.1 times the rate of arrival
+// (here of the last second), but not slower than 0.3 characters a millisecond, nor too slow
+// to finish within 400 ms after the end of the upstream. Ideographs are words of their own.
 func chatUI(_ *testing.T, arrivals []arrival) []item {
 	const (
 		lead  = 1.1
@@ -113,14 +111,14 @@ func chatUI(_ *testing.T, arrivals []arrival) []item {
 	return sent
 }
 
-// word is an item and how many characters of text it has.
+// word is an item and the number of characters of its text.
 type word struct {
 	item
 	chars int
 }
 
-// wordsOf cuts arrivals into words, each at the time when it is complete: when
-// what follows it has arrived.
+// wordsOf cuts arrivals into words. The time of a word is the arrival of the following
+// character or event, which completes the word.
 func wordsOf(arrivals []arrival) []word {
 	var words []word
 	open := word{}
@@ -156,7 +154,7 @@ func wordsOf(arrivals []arrival) []word {
 	return words
 }
 
-// continues reports whether a word goes on with a character.
+// continues reports whether a character continues a word.
 func continues(r rune) bool {
 	return unicode.In(r, unicode.Latin, unicode.Digit) || r == '\'' || unicode.In(r, unicode.M, unicode.Cf)
 }

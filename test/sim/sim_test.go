@@ -19,12 +19,12 @@ var update = flag.Bool("update", false, "write the tables into "+document)
 // document holds the tables between two markers.
 const (
 	document = "../../docs/pacing.md"
-	begin    = "<!-- begin of what make sim writes -->\n"
-	end      = "<!-- end of what make sim writes -->\n"
+	begin    = "<!-- begin of the output of make sim -->\n"
+	end      = "<!-- end of the output of make sim -->\n"
 )
 
-// TestSimulation plays each pattern through each algorithm, checks what every
-// mode promises, prints the tables, and compares them with the document's.
+// TestSimulation plays all patterns through all algorithms, checks the guarantees of our
+// modes, prints the tables, and compares them with the document.
 func TestSimulation(t *testing.T) {
 	var tables strings.Builder
 	played := 0
@@ -38,13 +38,13 @@ func TestSimulation(t *testing.T) {
 		fmt.Print(tables.String())
 	}
 	if t.Failed() || played < len(patterns) {
-		return // of some patterns only, as -run chose
+		return // failed, or limited to some patterns by -run
 	}
 	checkDocument(t, "\n"+tables.String())
 }
 
-// checkDocument compares what stands between the document's markers with what
-// should, or replaces it.
+// checkDocument compares the text between the markers of the document with the tables, or
+// replaces it.
 func checkDocument(t *testing.T, want string) {
 	t.Helper()
 	text, err := os.ReadFile(document)
@@ -58,7 +58,7 @@ func checkDocument(t *testing.T, want string) {
 		t.Fatalf("%s does not have both markers", document)
 	case old == want:
 	case !*update:
-		t.Fatalf("%s is not what the simulation finds: run make sim", document)
+		t.Fatalf("%s is out of date: run make sim", document)
 	default:
 		if err := os.WriteFile(document, []byte(head+begin+want+end+tail), 0o644); err != nil {
 			t.Fatal(err)
@@ -66,15 +66,15 @@ func checkDocument(t *testing.T, want string) {
 	}
 }
 
-// simulate plays one pattern and writes its table.
+// simulate plays a pattern through all algorithms and writes the table.
 func simulate(t *testing.T, p pattern, tables *strings.Builder) {
 	arrivals := p.arrivals()
-	came := items(arrivals)
+	input := items(arrivals)
 	rows := [][]string{{"", "p50", "p99", "max", "tail", "pause", "own pause", "jump", "breaths", "uneven"}}
 	var chars int
 	for _, a := range algorithms {
-		left := a.run(t, arrivals)
-		units, others, err := compare(came, left)
+		output := a.run(t, arrivals)
+		units, others, err := compare(input, output)
 		if err != nil {
 			t.Errorf("%s: %v", a.name, err)
 			continue
@@ -82,32 +82,31 @@ func simulate(t *testing.T, p pattern, tables *strings.Builder) {
 		chars = len(units)
 		if a.lag >= 0 {
 			checkLag(t, a, slices.Concat(units, others))
-			checkFirst(t, a, came, left)
+			checkFirst(t, a, input, output)
 		}
 		rows = append(rows, measure(units, others).row(a.name))
 	}
-	fmt.Fprintf(tables, "**%s**: %s (%d characters in %.1f s).\n\n", p.name, p.what, chars, came[len(came)-1].at.Seconds())
+	fmt.Fprintf(tables, "**%s**: %s (%d characters in %.1f s).\n\n", p.name, p.description, chars, input[len(input)-1].at.Seconds())
 	writeTable(tables, rows)
 }
 
-// checkLag checks that nothing leaves before it arrived, nor later than the
-// algorithm's lag after it.
+// checkLag checks that every unit is sent after its arrival and within the lag.
 func checkLag(t *testing.T, a algorithm, units []unit) {
 	t.Helper()
 	for i, u := range units {
-		if lag := u.left - u.arrived; lag < 0 || lag > a.lag {
-			t.Errorf("%s: unit %d %q left %v after its arrival at %v, want at most %v",
+		if lag := u.sent - u.arrived; lag < 0 || lag > a.lag {
+			t.Errorf("%s: unit %d %q was sent %v after its arrival at %v, want at most %v",
 				a.name, i, u.char, lag, u.arrived, a.lag)
 			return
 		}
 	}
 }
 
-// checkFirst checks that the first text leaves when it arrives, or if it is part
-// of a cluster that may grow, within the time that those are held.
-func checkFirst(t *testing.T, a algorithm, came, left []item) {
+// checkFirst checks that the first text is sent on arrival, or within the hold time if it
+// may be an incomplete cluster.
+func checkFirst(t *testing.T, a algorithm, input, output []item) {
 	t.Helper()
-	first, sent := firstText(came), firstText(left)
+	first, sent := firstText(input), firstText(output)
 	held := time.Duration(0)
 	if unicode.Is(unicode.So, clusters(first.text)[0].char) { // an emoji
 		held = typewriter.HoldTime
@@ -117,6 +116,7 @@ func checkFirst(t *testing.T, a algorithm, came, left []item) {
 	}
 }
 
+// firstText returns the first item of text.
 func firstText(items []item) item {
 	for _, it := range items {
 		if it.channel != "" {
@@ -126,7 +126,7 @@ func firstText(items []item) item {
 	return item{}
 }
 
-// row writes a result as the cells of a table.
+// row returns the cells of a table row.
 func (r result) row(name string) []string {
 	ms := func(d time.Duration) string { return fmt.Sprint(d.Round(time.Millisecond).Milliseconds()) }
 	number := func(format string, v float64) string {
@@ -141,8 +141,8 @@ func (r result) row(name string) []string {
 	}
 }
 
-// writeTable writes a Markdown table whose columns stand in line, the first to
-// the left and the others to the right.
+// writeTable writes an aligned Markdown table: the first column to the left, the others to
+// the right.
 func writeTable(b *strings.Builder, rows [][]string) {
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -154,7 +154,7 @@ func writeTable(b *strings.Builder, rows [][]string) {
 		for i, cell := range row {
 			width := widths[i]
 			if i == 0 {
-				width = -width // to the left
+				width = -width // left-aligned
 			}
 			fmt.Fprintf(b, "| %*s ", width, cell)
 		}

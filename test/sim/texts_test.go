@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// The texts that the patterns are made of. A pattern repeats its text until it
-// is long enough.
+// The texts of the patterns. A pattern repeats its text up to the length of the answer.
 const (
 	mixed = `## 为什么要逐字显示
 
@@ -37,7 +36,7 @@ He knew her name. That was the first surprise.
 	names = "See config.yaml, main.go and go.mod at github.com/example/project.v2; fmt.Println prints os.Args, and strings.Builder.String joins them. "
 )
 
-// escape writes characters as the inside of a JSON string.
+// escape encodes characters as the inside of a JSON string.
 func escape(s string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
@@ -48,7 +47,7 @@ func escape(s string) string {
 	return strings.TrimSuffix(b.String(), "\"\n")[1:]
 }
 
-// repeat returns the first n characters of a text without end.
+// repeat returns the first n characters of an endless repetition of s.
 func repeat(s string, n int) []rune {
 	whole := []rune(s)
 	text := make([]rune, 0, n)
@@ -58,10 +57,10 @@ func repeat(s string, n int) []rune {
 	return text
 }
 
-// meanDelta is the mean length of a delta in characters, as measured on Coze.
+// meanDelta is the mean length of a delta in characters, measured on Coze.
 const meanDelta = 2.7
 
-// delta is one piece of text as it arrives.
+// delta is a piece of text that arrives at once.
 type delta struct {
 	text  string // the inside of a JSON string
 	chars int
@@ -81,8 +80,8 @@ func cut(r *rand.Rand, text []rune) []delta {
 	return deltas
 }
 
-// cutAtDots cuts a text like cut, but each full stop is a delta of its own, as
-// the tokens of names often are.
+// cutAtDots is like cut but makes each full stop a delta of its own, as tokenizers often do
+// with names.
 func cutAtDots(r *rand.Rand, text []rune) []delta {
 	var deltas []delta
 	for len(text) > 0 {
