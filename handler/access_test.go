@@ -3,15 +3,15 @@ package handler
 import (
 	"context"
 	"crypto/sha256"
-	"io"
 	"net/http"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/app"
-
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 )
 
@@ -21,8 +21,8 @@ const (
 )
 
 // withKeys puts two keys in force.
-func withKeys(h *Handler) {
-	h.Keys = [][sha256.Size]byte{sha256.Sum256([]byte(oneKey)), sha256.Sum256([]byte(otherKey))}
+func withKeys(o *Options, _ *streams.Options) {
+	o.Keys = [][sha256.Size]byte{sha256.Sum256([]byte(oneKey)), sha256.Sum256([]byte(otherKey))}
 }
 
 // asked notes what the upstream is asked, and answers that all is well.
@@ -57,45 +57,24 @@ var guarded = []struct {
 	{"GET", "/metrics", 200},
 }
 
-// unread is a body that nobody may read.
-type unread struct{ t *testing.T }
-
-func (u unread) Read([]byte) (int, error) {
-	u.t.Error("the body was read")
-	return 0, io.EOF
-}
-
 // Without a key nothing is served, asked or read; with one the upstream gets the server's
 // token, and never the key.
 func TestKeys(t *testing.T) {
 	for _, test := range guarded {
 		for _, authorization := range []string{"", "Bearer " + oneKey[1:], "Bearer " + oneKey + "1", "Bearer server's"} {
 			var up asked
-			h, engine := newTestHandler(t, &up)
-			h.UpstreamToken = "server's"
-			withKeys(h)
-			c := app.NewContext(0)
-			c.Request.SetMethod(test.method)
-			c.Request.SetRequestURI(test.path)
-			c.Request.Header.Set("Host", "localhost")
-			c.Request.Header.Set("Authorization", authorization)
-			if test.method == http.MethodPost {
-				c.Request.SetBodyStream(unread{t}, 10)
-			}
-			engine.ServeHTTP(context.Background(), c)
-			body := string(c.Response.Body())
-			if c.Response.StatusCode() != 401 || len(up) != 0 || c.Response.Header.Get("WWW-Authenticate") != "Bearer" ||
-				!strings.HasPrefix(body, `{"code":4100,"msg":"a valid key is needed`) || strings.Contains(body, "KEYKEY") {
-				t.Errorf("%s %s with %q: got %d %s, upstream was asked %d times", test.method, test.path, authorization, c.Response.StatusCode(), body, len(up))
+			_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.UpstreamToken = "server's" })
+			a := engine.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": authorization}})
+			if a.status != 401 || len(up) != 0 || a.header("WWW-Authenticate") != "Bearer" || strings.Contains(a.body, "KEYKEY") ||
+				test.method != http.MethodHead && !strings.HasPrefix(a.body, `{"code":4100,"msg":"a valid key is needed`) {
+				t.Errorf("%s %s with %q: got %d %s, upstream was asked %d times", test.method, test.path, authorization, a.status, a.body, len(up))
 			}
 		}
 		for _, token := range []string{"", "server's"} {
 			for _, k := range []string{oneKey, otherKey} {
 				var up asked
-				h, engine := newTestHandler(t, &up)
-				h.UpstreamToken = token
-				withKeys(h)
-				a, _ := serve(context.Background(), t, engine, request{method: test.method, url: test.path, header: map[string]string{"Authorization": "Bearer " + k}})
+				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.UpstreamToken = token })
+				a := engine.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": "Bearer " + k}})
 				if a.status != test.status || len(up) != 0 != (test.status == 200 && test.path != "/metrics") {
 					t.Errorf("%s %s: got %d %s, upstream was asked %d times", test.method, test.path, a.status, a.body, len(up))
 				}
@@ -111,6 +90,23 @@ func TestKeys(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A request without a key is answered without its body, which the server neither waits
+// for nor keeps.
+func TestBodyWithoutKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up asked
+		_, engine := newTestHandler(t, &up, withKeys)
+		start := time.Now()
+		a := engine.serve(t.Context(), t, request{
+			method: "POST", url: "/v3/chat", header: map[string]string{"Transfer-Encoding": "chunked"},
+			raw: "20000\r\n" + strings.Repeat("x", 128<<10),
+		})
+		if took := time.Since(start); a.status != 401 || len(up) != 0 || took != time.Second {
+			t.Errorf("got %d after %v, upstream was asked %d times", a.status, took, len(up))
+		}
+	})
 }
 
 // The ways to bring a key, and what the upstream sees of the query.
@@ -147,13 +143,12 @@ func TestKeyForms(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var up asked
-			h, engine := newTestHandler(t, &up)
-			withKeys(h)
+			_, engine := newTestHandler(t, &up, withKeys)
 			r := request{method: test.method, url: test.url, header: map[string]string{}}
 			if test.authorization != "" {
 				r.header["Authorization"] = test.authorization
 			}
-			a, _ := serve(context.Background(), t, engine, r)
+			a := engine.serve(context.Background(), t, r)
 			if test.want == "" {
 				if a.status != 401 || len(up) != 0 {
 					t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
@@ -171,7 +166,7 @@ func TestKeyForms(t *testing.T) {
 func TestNoKeys(t *testing.T) {
 	var up asked
 	_, engine := newTestHandler(t, &up)
-	serve(context.Background(), t, engine, request{method: "GET", url: "/v3/chat?api_key=x", header: map[string]string{"Authorization": "own"}})
+	engine.serve(context.Background(), t, request{method: "GET", url: "/v3/chat?api_key=x", header: map[string]string{"Authorization": "own"}})
 	if len(up) != 1 || up[0].URL.RawQuery != "api_key=x" || up[0].Header.Get("Authorization") != "own" {
 		t.Errorf("upstream was asked %v", up)
 	}
@@ -180,16 +175,15 @@ func TestNoKeys(t *testing.T) {
 // A stream belongs to the key that opened it, in whichever way the key comes.
 func TestStreamsBelongToKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3))
-		withKeys(h)
-		whole, _ := serve(t.Context(), t, engine, getChat("hello", "&mode=raw&api_key="+oneKey))
+		_, engine := newTestHandler(t, mock.New(3), withKeys)
+		whole := engine.serve(t.Context(), t, getChat("hello", "&mode=raw&api_key="+oneKey))
 		last := readIDs(t, whole.text())[0].id
 		by := func(query, authorization string) int {
 			r := resumed(last, "&mode=raw"+query)
 			if authorization != "" {
 				r.header["Authorization"] = authorization
 			}
-			a, _ := serve(t.Context(), t, engine, r)
+			a := engine.serve(t.Context(), t, r)
 			return a.status
 		}
 		for _, test := range []struct {
@@ -218,19 +212,17 @@ func TestLaterRequestsHaveTheToken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var paths []string
 				standIn := mock.New(3)
-				h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					paths = append(paths, r.URL.Path)
 					if got := r.Header.Get("Authorization"); got != "Bearer server's" || strings.Contains(r.URL.RawQuery, "KEY") {
 						t.Errorf("upstream was asked %s with %q", r.URL, got)
 					}
 					return standIn.RoundTrip(r)
-				}))
-				h.UpstreamToken = "server's"
-				withKeys(h)
+				}), withKeys, func(o *Options, _ *streams.Options) { o.UpstreamToken = "server's" })
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				a, _ := serve(ctx, t, engine, getChat(scenario, "&mode=raw&api_key="+oneKey))
-				d, _ := serve(t.Context(), t, engine, request{
+				a := engine.serve(ctx, t, getChat(scenario, "&mode=raw&api_key="+oneKey))
+				d := engine.serve(t.Context(), t, request{
 					method: "DELETE", url: streamsPath + a.header("Typewriter-Stream"),
 					header: map[string]string{"Authorization": "Bearer " + oneKey},
 				})
@@ -239,6 +231,48 @@ func TestLaterRequestsHaveTheToken(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 			})
+		})
+	}
+}
+
+// The upstream is told what a proxy tells that is trusted, and of others what is true.
+func TestForwardedHeaders(t *testing.T) {
+	told := map[string]string{
+		"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Host": "h", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "1",
+		"Forwarded": "for=198.51.100.1", "X-Real-Ip": "198.51.100.1",
+	}
+	for _, test := range []struct {
+		name    string
+		trusted string
+		header  map[string]string
+		want    map[string]string
+	}{
+		{"trusted", "0.0.0.0/32", told, map[string]string{
+			"X-Forwarded-For": "198.51.100.1, 0.0.0.0", "X-Forwarded-Host": "h", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "1",
+			"Forwarded": "for=198.51.100.1", "X-Real-Ip": "198.51.100.1",
+		}},
+		{"not trusted", "10.0.0.0/8", told, map[string]string{
+			"X-Forwarded-For": "0.0.0.0", "X-Forwarded-Host": "localhost", "X-Forwarded-Proto": "http",
+		}},
+		{"trusted, but tells nothing", "0.0.0.0/32", nil, map[string]string{
+			"X-Forwarded-For": "0.0.0.0", "X-Forwarded-Host": "localhost", "X-Forwarded-Proto": "http",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var up asked
+			_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
+				o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(test.trusted)}
+			})
+			engine.serve(context.Background(), t, request{method: "GET", url: "/v1/x", header: test.header})
+			got := map[string]string{}
+			for name, values := range up[0].Header {
+				if strings.Contains(name, "Forwarded") || name == "X-Real-Ip" {
+					got[name] = strings.Join(values, "|")
+				}
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("upstream got %v\nwant         %v", got, test.want)
+			}
 		})
 	}
 }

@@ -56,7 +56,7 @@ func TestArticleIsTyped(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, engine := newTestHandler(t, mock.New(1))
-				a, _ := serve(context.Background(), t, engine, test.request)
+				a := engine.serve(context.Background(), t, test.request)
 				if got := times(t, a); !reflect.DeepEqual(got, articleTimes) {
 					t.Errorf("got  %q\nwant %q", got, articleTimes)
 				}
@@ -74,7 +74,7 @@ func TestArticleIsTyped(t *testing.T) {
 func TestStreamHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(1))
-		a, _ := serve(context.Background(), t, engine, question("hello"))
+		a := engine.serve(context.Background(), t, question("hello"))
 		want := map[string]string{
 			"Content-Type":      "text/event-stream; charset=utf-8",
 			"Cache-Control":     "no-cache, no-store, must-revalidate",
@@ -97,7 +97,7 @@ func TestStreamHeader(t *testing.T) {
 func TestOneEventOneFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(1))
-		a, _ := serve(context.Background(), t, engine, question("hello"))
+		a := engine.serve(context.Background(), t, question("hello"))
 		last := time.Duration(-1)
 		for _, c := range a.chunks {
 			if c.at == last || !strings.HasSuffix(c.data, "\n\n") {
@@ -116,7 +116,7 @@ func TestGetHasIDsAndRetry(t *testing.T) {
 			{method: "POST", url: "/v3/chat?event_ids=on", body: question("hello").body},
 			{method: "POST", url: "/v3/chat", header: map[string]string{"Typewriter-Event-Ids": "on"}},
 		} {
-			a, _ := serve(context.Background(), t, engine, r)
+			a := engine.serve(context.Background(), t, r)
 			blocks := strings.Split(strings.TrimSuffix(a.text(), "\n\n"), "\n\n")
 			if r.method == "GET" {
 				// Whoever is cut off now comes back to this stream.
@@ -143,7 +143,7 @@ func TestReconnectStartsNoChat(t *testing.T) {
 		t.Error("a chat was started")
 		return nil, io.EOF
 	}))
-	a, _ := serve(context.Background(), t, engine, request{
+	a := engine.serve(context.Background(), t, request{
 		method: "GET", url: "/v3/chat", header: map[string]string{"Last-Event-ID": strings.Repeat("a", 26) + ":1.0"},
 	})
 	if a.status != http.StatusNoContent || a.header("Typewriter-Resume") != "gone" {
@@ -175,7 +175,7 @@ func TestTempoIsAskedFor(t *testing.T) {
 				if test.header[0] != "" {
 					r.header = map[string]string{test.header[0]: test.header[1]}
 				}
-				if a, _ := serve(context.Background(), t, engine, r); !test.want(a) {
+				if a := engine.serve(context.Background(), t, r); !test.want(a) {
 					t.Errorf("got %q", times(t, a))
 				}
 			})
@@ -204,7 +204,7 @@ func TestBadRequestsAreNamed(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			_, engine := newTestHandler(t, mock.New(1))
-			a, _ := serve(context.Background(), t, engine, request{method: "POST", url: test.url, body: test.body})
+			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url, body: test.body})
 			if a.status != test.status || !strings.Contains(a.body, test.msg) {
 				t.Errorf("got %d %s", a.status, a.body)
 			}
@@ -234,7 +234,7 @@ func TestOtherRepliesPass(t *testing.T) {
 					res.Body = io.NopCloser(strings.NewReader(string(body)))
 					return res, err
 				}))
-				a, _ := serve(context.Background(), t, engine, question("/"+scenario))
+				a := engine.serve(context.Background(), t, question("/"+scenario))
 				if a.status != want.StatusCode || a.text() != string(body) {
 					t.Errorf("got %d %q\nwant %d %q", a.status, a.text(), want.StatusCode, body)
 				}

@@ -8,19 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/streams"
+
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
 const page = "https://page.example"
 
 // corsOf are the headers of CORS in a response.
-func corsOf(c *app.RequestContext) map[string]string {
+func corsOf(a answer) map[string]string {
 	got := map[string]string{}
-	c.Response.Header.VisitAll(func(name, value []byte) {
-		if n := string(name); strings.HasPrefix(n, "Access-Control-") || n == "Vary" {
-			got[n] += "|" + string(value)
+	for name, values := range a.fields {
+		if strings.HasPrefix(name, "Access-Control-") || name == "Vary" {
+			got[name] = "|" + strings.Join(values, "|")
 		}
-	})
+	}
 	return got
 }
 
@@ -60,25 +62,20 @@ func TestCORS(t *testing.T) {
 			{"GET", "/v1/../x", "", 400, false},
 		} {
 			t.Run(test.name+" "+route.method+" "+route.path+" "+route.key, func(t *testing.T) {
-				h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					header := http.Header{}
 					for name, value := range upstreams {
 						header.Set(name, value[1:])
 					}
 					return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody, Request: r}, nil
-				}))
-				withKeys(h)
-				if test.origins != "" {
-					h.Origins = strings.Split(test.origins, ",")
-				}
-				c := app.NewContext(0)
-				c.Request.SetMethod(route.method)
-				c.Request.SetRequestURI(route.path)
-				c.Request.Header.Set("Host", "localhost")
-				c.Request.Header.Set("Origin", test.origin)
-				c.Request.Header.Set("Authorization", "Bearer "+route.key)
-				c.Response.HijackWriter(&flushes{})
-				engine.ServeHTTP(context.Background(), c)
+				}), withKeys, func(o *Options, _ *streams.Options) {
+					if test.origins != "" {
+						o.Origins = strings.Split(test.origins, ",")
+					}
+				})
+				a := engine.serve(context.Background(), t, request{method: route.method, url: route.path, header: map[string]string{
+					"Origin": test.origin, "Authorization": "Bearer " + route.key,
+				}})
 				want := map[string]string{}
 				maps.Copy(want, test.want)
 				switch {
@@ -87,8 +84,8 @@ func TestCORS(t *testing.T) {
 				case route.isForwarded:
 					want["Vary"] = "|Origin|Accept"
 				}
-				if got := corsOf(c); c.Response.StatusCode() != route.status || !reflect.DeepEqual(got, want) {
-					t.Errorf("got %d %v\nwant %d %v", c.Response.StatusCode(), got, route.status, want)
+				if got := corsOf(a); a.status != route.status || !reflect.DeepEqual(got, want) {
+					t.Errorf("got %d %v\nwant %d %v", a.status, got, route.status, want)
 				}
 			})
 		}
@@ -105,7 +102,7 @@ func TestPreflight(t *testing.T) {
 		}{
 			{"allowed", page, "POST", 204, map[string]string{
 				"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + page,
-				"Access-Control-Expose-Headers": "|" + corsExposed,
+				"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after",
 				"Access-Control-Allow-Methods":  "|GET, HEAD, POST, PUT, PATCH, DELETE",
 				"Access-Control-Allow-Headers": "|authorization, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
 					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-event-ids",
@@ -115,18 +112,12 @@ func TestPreflight(t *testing.T) {
 		} {
 			t.Run(path+" "+test.name, func(t *testing.T) {
 				var up asked
-				h, engine := newTestHandler(t, &up)
-				withKeys(h)
-				h.Origins = []string{page}
-				c := app.NewContext(0)
-				c.Request.SetMethod(http.MethodOptions)
-				c.Request.SetRequestURI(path)
-				c.Request.Header.Set("Host", "localhost")
-				c.Request.Header.Set("Origin", test.origin)
-				c.Request.Header.Set("Access-Control-Request-Method", test.method)
-				engine.ServeHTTP(context.Background(), c)
-				if got := corsOf(c); c.Response.StatusCode() != test.status || !reflect.DeepEqual(got, test.want) || len(up) != 0 || len(c.Response.Body()) != 0 {
-					t.Errorf("got %d %v %s, upstream was asked %d times", c.Response.StatusCode(), got, c.Response.Body(), len(up))
+				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Origins = []string{page} })
+				a := engine.serve(context.Background(), t, request{method: "OPTIONS", url: path, header: map[string]string{
+					"Origin": test.origin, "Access-Control-Request-Method": test.method,
+				}})
+				if got := corsOf(a); a.status != test.status || !reflect.DeepEqual(got, test.want) || len(up) != 0 || a.body != "" {
+					t.Errorf("got %d %v %s, upstream was asked %d times", a.status, got, a.body, len(up))
 				}
 			})
 		}
@@ -134,7 +125,7 @@ func TestPreflight(t *testing.T) {
 	t.Run("off", func(t *testing.T) {
 		var up asked
 		_, engine := newTestHandler(t, &up)
-		a, _ := serve(context.Background(), t, engine, request{method: "OPTIONS", url: "/v1/x", header: map[string]string{
+		a := engine.serve(context.Background(), t, request{method: "OPTIONS", url: "/v1/x", header: map[string]string{
 			"Origin": page, "Access-Control-Request-Method": "POST",
 		}})
 		if a.status != 200 || len(up) != 1 {
@@ -143,9 +134,8 @@ func TestPreflight(t *testing.T) {
 	})
 	t.Run("OPTIONS that is no preflight", func(t *testing.T) {
 		var up asked
-		h, engine := newTestHandler(t, &up)
-		h.Origins = []string{page}
-		a, _ := serve(context.Background(), t, engine, request{method: "OPTIONS", url: "/v1/x"})
+		_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.Origins = []string{page} })
+		a := engine.serve(context.Background(), t, request{method: "OPTIONS", url: "/v1/x"})
 		if a.status != 200 || len(up) != 1 {
 			t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
 		}
@@ -155,14 +145,14 @@ func TestPreflight(t *testing.T) {
 // A path that is not served by a method names those by which it is.
 func TestAllow(t *testing.T) {
 	_, engine := newTestHandler(t, &asked{})
-	engine.Any("/stand-in/*path", func(context.Context, *app.RequestContext) {})
-	engine.GET("/stand-in", func(context.Context, *app.RequestContext) {})
+	engine.engine.Any("/stand-in/*path", func(context.Context, *app.RequestContext) {})
+	engine.engine.GET("/stand-in", func(context.Context, *app.RequestContext) {})
 	for _, test := range []struct{ method, path, want string }{
 		{"PUT", "/typewriter/streams/x", "DELETE, GET"},
 		{"GET", "/typewriter/streams/x/skip", "POST"},
 		{"PUT", "/stand-in", "GET"},
 	} {
-		a, _ := serve(context.Background(), t, engine, request{method: test.method, url: test.path})
+		a := engine.serve(context.Background(), t, request{method: test.method, url: test.path})
 		if got := a.header("Allow"); a.status != 405 || got != test.want {
 			t.Errorf("%s %s: got %d, Allow: %s, want %s", test.method, test.path, a.status, got, test.want)
 		}

@@ -9,15 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/hertzio"
+	"sse-typewriter/internal/streams"
+
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
 // A panic ends its request with an error that says no more than that.
 func TestPanic(t *testing.T) {
-	h, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }))
 	var log strings.Builder
-	h.Logger = testLogger(&log)
-	a, _ := serve(t.Context(), t, engine, question("x"))
+	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
+	a := engine.serve(t.Context(), t, question("x"))
 	if a.status != http.StatusInternalServerError || !strings.Contains(a.body, `"msg":"internal error"`) || strings.Contains(a.body, "boom") {
 		t.Errorf("got %d %s", a.status, a.body)
 	}
@@ -28,18 +30,18 @@ func TestPanic(t *testing.T) {
 
 // A panic in the middle of a reply ends it with the connection.
 func TestPanicInMidReply(t *testing.T) {
-	h, engine := newTestHandler(t, transportFunc(nil))
-	c := app.NewContext(0)
-	b := &body{w: &flushes{}}
-	engine.GET("/panic", func(context.Context, *app.RequestContext) {
-		c.Response.HijackWriter(b)
-		panic("boom")
-	})
-	c.Request.SetRequestURI("/panic")
-	c.Request.Header.SetMethod(http.MethodGet)
-	engine.ServeHTTP(t.Context(), c)
-	if err := b.Finalize(); err == nil || h == nil {
-		t.Error("the reply is ended as if it were whole")
+	for _, size := range []int{hertzio.UnknownSize, 10} {
+		_, engine := newTestHandler(t, transportFunc(nil))
+		engine.engine.GET("/panic", func(_ context.Context, c *app.RequestContext) {
+			w := hertzio.NewResponseWriter(c, size)
+			_, _ = w.WriteString("part")
+			_ = w.Flush()
+			panic("boom")
+		})
+		a := engine.serve(t.Context(), t, request{method: "GET", url: "/panic"})
+		if a.status != http.StatusOK || a.text() != "part" || a.complete {
+			t.Errorf("got %d %q, complete: %v", a.status, a.text(), a.complete)
+		}
 	}
 }
 
@@ -57,7 +59,7 @@ func TestLeavingAReply(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		start := time.Now()
-		serve(ctx, t, engine, question("x"))
+		engine.serve(ctx, t, question("x"))
 		if took := time.Since(start); took != 50*time.Millisecond || !closed.Load() {
 			t.Errorf("ended after %v, upstream closed: %v", took, closed.Load())
 		}
@@ -66,10 +68,9 @@ func TestLeavingAReply(t *testing.T) {
 
 // Why there is no reply is logged.
 func TestFailureIsLogged(t *testing.T) {
-	h, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }))
 	var log strings.Builder
-	h.Logger = testLogger(&log)
-	a, _ := serve(t.Context(), t, engine, getChat("SECRET", ""))
+	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
+	a := engine.serve(t.Context(), t, getChat("SECRET", ""))
 	if a.status != http.StatusBadGateway || !strings.Contains(log.String(), "reason=unreachable") ||
 		!strings.Contains(log.String(), "logid="+a.header("X-Tt-Logid")) || strings.Contains(log.String(), "SECRET") {
 		t.Errorf("got %d; log is %s", a.status, log.String())
@@ -83,7 +84,7 @@ func TestShutdownTypesTheRest(t *testing.T) {
 			part{0, "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"" + strings.Repeat("x", 1000) + "\"}\n\n" + done}))
 		var text atomic.Int64
 		go func() {
-			a, _ := serve(t.Context(), t, engine, request{method: "POST", url: "/v3/chat?max_lag=0", body: question("x").body})
+			a := engine.serve(t.Context(), t, request{method: "POST", url: "/v3/chat?max_lag=0", body: question("x").body})
 			text.Store(int64(strings.Count(a.text(), "x")))
 		}()
 		synctest.Wait()

@@ -7,30 +7,35 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
+	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/upstream"
 )
 
-// apiPrefixes are the paths of the AI service. Below them, what we do not serve
-// ourselves is forwarded.
+// apiPrefixes are the paths of the AI service. Requests below them that no route serves
+// are forwarded.
 var apiPrefixes = []string{"/v1/", "/v3/", "/api/", "/open_api/"}
 
-// getPaths are served on GET alone by coze-studio, while official SDKs POST them.
+// getPaths are served on GET alone by coze-studio, while official SDKs POST to them.
 var getPaths = []string{"/v3/chat/retrieve", "/v3/chat/message/list"}
 
-// streamPaths are those whose replies are streams that we only forward.
+// streamPaths are the paths of streams that are forwarded without pacing.
 var streamPaths = []string{"/v1/workflow/stream_run", "/v1/workflow/stream_resume"}
 
-// errPath is how a path fails that could lead out of the upstream's API.
+// errPath reports a path that might lead out of the upstream's API.
 var errPath = errors.New("path is not allowed")
 
-// apiPath returns the path of a request's target as it goes upstream: as it came,
-// but without doubled slashes, which SDKs make of a base URL that ends with one.
-// It refuses what a server in between might take for another path.
+// apiPath returns the path of a request target for the upstream: unchanged but for doubled
+// slashes, which SDKs make of a base URL with a final slash. It returns an error for a
+// path that a server in between might resolve to another one.
 func apiPath(target string) (path string, isAPI bool, err error) {
 	path, _, _ = strings.Cut(target, "?")
 	decoded, err := url.PathUnescape(path)
@@ -49,91 +54,128 @@ func apiPath(target string) (path string, isAPI bool, err error) {
 	return path, slices.ContainsFunc(apiPrefixes, func(p string) bool { return strings.HasPrefix(path, p) }), nil
 }
 
-// forward serves all that no other route does: it sends the request upstream and
-// the reply back, both as they come.
-func (h *Handler) forward(ctx context.Context, c *app.RequestContext) {
+// forwarder serves the requests that no route serves.
+type forwarder struct {
+	*Handler
+	routes func() route.RoutesInfo
+}
+
+// forward forwards a request of the AI service's API and its reply, both unchanged and as
+// they arrive.
+func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	target := string(c.Request.Header.RequestURI())
-	path, isAPI, err := apiPath(target)
-	switch {
-	case err != nil:
-		h.refuse(c, http.StatusBadRequest, codeBadRequest, err.Error())
-		return
-	case !isAPI && c.Response.StatusCode() == http.StatusMethodNotAllowed: // Hertz has set it
-		c.Response.Header.Set("Allow", h.allowed(string(c.Path())))
-		h.refuse(c, http.StatusMethodNotAllowed, codeBadRequest, "method "+string(c.Method())+" is not served at "+path)
-		return
-	case !isAPI:
-		h.refuse(c, http.StatusNotFound, codeNotFound, "no such path: "+path)
+	path, ok := f.route(c, target)
+	if !ok || !f.authenticate(c) {
 		return
 	}
-	if !h.authorize(c) {
-		return
-	}
-	leave, ok := h.admitForwarded(ctx, c, path)
+	release, ok := f.admitForwarded(ctx, c, path)
 	if !ok {
 		return
 	}
-	defer leave()
+	defer release()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(h.ending, cancel)() //nolint:contextcheck // it ends with either
+	defer context.AfterFunc(f.lifecycle.shutdownCtx, cancel)() //nolint:contextcheck // the request ends with either context
 
 	_, query, _ := strings.Cut(target, "?")
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   path,
-		Query:  upstreamQuery(query, h.withoutKey()...),
-		Header: h.upstreamHeader(c),
+		Query:  upstreamQuery(query, f.policy.KeyParameters()...),
+		Header: f.requests.header(c),
 	}
 	if req.Method == http.MethodPost && slices.Contains(getPaths, path) {
-		h.forwardOrGet(ctx, c, req)
+		f.forwardOrGet(ctx, c, req)
 		return
 	}
-	up := newUpload(c, h.MaxUploadBytes)
-	if up == nil {
-		defer CancelOnDisconnect(c)()
-	} else {
-		defer up.stop(c)
-		req.Upload, req.Length = up, up.length
-	}
-	reply, err := h.Upstream.Do(ctx, req)
-	switch {
-	case up.isTooLarge():
-		if err == nil {
-			reply.Close()
-		}
-		h.refuseLarge(c, h.MaxUploadBytes)
-		return
-	case err != nil && up.isSlow():
-		refuseSlow(c)
-		return
-	case err != nil:
-		h.failOpen(c, err)
-		return
-	}
-	if !up.isRead() {
-		c.SetConnectionClose() // and say so: what is left of the body is not read
-	}
-	h.passReply(c, reply)
+	f.forwardUpload(ctx, c, req)
 }
 
-// admitForwarded lets a client have a request forwarded until leave is called, or answers
-// it. A stream takes a place as those do that are read here.
-func (h *Handler) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (leave func(), ok bool) {
+// route returns the upstream path of a request target. If the path is not one of the API,
+// route answers the client and reports false.
+func (f forwarder) route(c *app.RequestContext, target string) (path string, ok bool) {
+	path, isAPI, err := apiPath(target)
+	switch {
+	case err != nil:
+		failUnread(c, apierror.BadRequest.WithMsg(err.Error()))
+	case !isAPI && c.Response.StatusCode() == http.StatusMethodNotAllowed: // set by Hertz
+		c.Response.Header.Set("Allow", f.allowed(string(c.Path())))
+		failUnread(c, apierror.MethodNotAllowed.WithMsg("method "+string(c.Method())+" is not served at "+path))
+	case !isAPI:
+		failUnread(c, apierror.NotFound.WithMsg("no such path: "+path))
+	default:
+		return path, true
+	}
+	return "", false
+}
+
+// admitForwarded admits a request to be forwarded until release is called, or rejects it.
+// A stream counts as a view.
+func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (release func(), ok bool) {
 	isStream := slices.Contains(streamPaths, path)
-	if isStream && h.refuseNew(c) || !h.mayAsk(ctx, c) {
+	if isStream && f.rejectDraining(c) || !f.allow(ctx, c) {
 		return nil, false
 	}
 	if !isStream {
 		return func() {}, true
 	}
-	return h.takePlace(ctx, c, h.views, streams.NewID())
+	return f.admitView(ctx, c, streams.NewID())
 }
 
-// allowed names the methods that are served at a path.
-func (h *Handler) allowed(path string) string {
+// forwardUpload forwards a request while its body arrives.
+func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req upstream.Request) {
+	upload := hertzio.NewUpload(c, f.options.MaxUploadBytes)
+	if upload == nil {
+		defer hertzio.CancelOnDisconnect(c)()
+	} else {
+		defer upload.Stop(c)
+		req.Upload, req.Length = upload, upload.Len()
+	}
+	reply, err := f.options.Upstream.Do(ctx, req)
+	rejected := upload.Err()
+	switch {
+	case errors.Is(rejected, hertzio.ErrBodyTooLarge) || err != nil && rejected != nil:
+		if err == nil {
+			reply.Close()
+		}
+		f.errors.rejectBody(c, rejected, f.options.MaxUploadBytes)
+		return
+	case err != nil:
+		f.errors.failUpstream(c, err)
+		return
+	}
+	if !upload.IsComplete() {
+		c.SetConnectionClose() // the rest of the body is not read
+	}
+	f.passReply(c, reply)
+}
+
+// forwardOrGet forwards a POST, and repeats it as a GET if the upstream serves only that.
+func (f forwarder) forwardOrGet(ctx context.Context, c *app.RequestContext, req upstream.Request) {
+	body, ok := f.readBody(c)
+	if !ok {
+		return
+	}
+	defer hertzio.CancelOnDisconnect(c)()
+	get := upstream.Request{Method: http.MethodGet, Path: req.Path, Query: req.Query, Header: req.Header.Clone()}
+	req.Body = body
+	reply, err := f.options.Upstream.Do(ctx, req)
+	if err == nil && (reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed) {
+		reply.Close()
+		get.Header.Del("Content-Type")
+		reply, err = f.options.Upstream.Do(ctx, get)
+	}
+	if err != nil {
+		f.errors.failUpstream(c, err)
+		return
+	}
+	f.passReply(c, reply)
+}
+
+// allowed returns the methods that are served at a path, for the Allow header.
+func (f forwarder) allowed(path string) string {
 	var methods []string
-	for _, r := range h.routes() {
+	for _, r := range f.routes() {
 		if matches(r.Path, path) {
 			methods = append(methods, r.Method)
 		}
@@ -142,42 +184,60 @@ func (h *Handler) allowed(path string) string {
 	return strings.Join(methods, ", ")
 }
 
-// matches reports whether a path is one of a route's, in which a segment that begins with
-// a colon stands for any, and one that begins with a star for all that follow.
-func matches(route, path string) bool {
-	wants, rest := strings.Split(route, "/"), strings.Split(path, "/")
+// matches reports whether a path matches the pattern of a route. In a pattern, a segment
+// with a colon matches any segment, and one with a star matches the rest of the path.
+func matches(pattern, path string) bool {
+	wants, segments := strings.Split(pattern, "/"), strings.Split(path, "/")
 	for i, want := range wants {
 		switch {
-		case i >= len(rest):
+		case i >= len(segments):
 			return false
 		case strings.HasPrefix(want, "*"):
 			return true
-		case want != rest[i] && !strings.HasPrefix(want, ":"):
+		case want != segments[i] && !strings.HasPrefix(want, ":"):
 			return false
 		}
 	}
-	return len(wants) == len(rest)
+	return len(wants) == len(segments)
 }
 
-// forwardOrGet forwards a POST, and asks again by GET if the upstream serves only
-// that.
-func (h *Handler) forwardOrGet(ctx context.Context, c *app.RequestContext, req upstream.Request) {
-	body, ok := h.readBody(c)
-	if !ok {
-		return
+// passReply sends a reply of the upstream to the client unchanged, each piece as it
+// arrives, and closes it. A truncated reply ends with a broken connection.
+func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
+	defer reply.Close()
+	header := reply.Header
+	dropHopByHop(header)
+	h.cors.Strip(header)
+	size := replySize(c, reply)
+	header.Del("Content-Length")
+	header.Del(headerRequestID) // the response has the server's own
+	c.SetStatusCode(reply.Status)
+	c.Response.Header.SetNoDefaultContentType(true) // only the upstream knows the type
+	for name, values := range header {
+		if name != "Vary" { // the server may have added to it
+			c.Response.Header.Del(name)
+		}
+		for _, value := range values {
+			c.Response.Header.Add(name, value)
+		}
 	}
-	defer CancelOnDisconnect(c)()
-	get := upstream.Request{Method: http.MethodGet, Path: req.Path, Query: req.Query, Header: req.Header.Clone()}
-	req.Body = body
-	reply, err := h.Upstream.Do(ctx, req)
-	if err == nil && (reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed) {
-		reply.Close()
-		get.Header.Del("Content-Type")
-		reply, err = h.Upstream.Do(ctx, get)
+	hertzio.NewResponseWriter(c, size).CopyFrom(reply.Body)
+	h.options.Logger.Debug("reply passed on", "route", routeOf(c), "logid", header.Get(headerLogID),
+		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(arrivedKey)))
+}
+
+// replySize returns the size of a reply's body. The response to HEAD, and one with
+// certain statuses, has no body and must not end one (RFC 9110, section 6.4.1).
+func replySize(c *app.RequestContext, reply *upstream.Reply) int {
+	size, err := strconv.Atoi(reply.Header.Get("Content-Length"))
+	switch {
+	case reply.Status == http.StatusNoContent || reply.Status == http.StatusNotModified:
+		return hertzio.NoBody
+	case err == nil:
+		return size
+	case c.Request.Header.IsHead():
+		return hertzio.NoBody
+	default:
+		return hertzio.UnknownSize
 	}
-	if err != nil {
-		h.failOpen(c, err)
-		return
-	}
-	h.passReply(c, reply)
 }

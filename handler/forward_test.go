@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"sse-typewriter/internal/streams"
 )
 
 func TestAPIPath(t *testing.T) {
@@ -80,7 +82,7 @@ func TestGetInsteadOfPost(t *testing.T) {
 		t.Run(test.url, func(t *testing.T) {
 			var got []string
 			_, engine := newTestHandler(t, studio(&got))
-			a, _ := serve(context.Background(), t, engine, request{method: "POST", url: test.url, body: "{}"})
+			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url, body: "{}"})
 			if a.status != test.status || strings.Join(got, "\n") != strings.Join(test.want, "\n") {
 				t.Errorf("status %d, upstream was asked %q", a.status, got)
 			}
@@ -93,16 +95,15 @@ func TestUpstreamToken(t *testing.T) {
 	for own, want := range map[string]string{"": "Bearer server's", "Bearer own": "Bearer own"} {
 		for _, path := range []string{"/v3/chat", "/v1/bot/get_online_info", "/v3/chat/retrieve"} {
 			var got string
-			h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 				got = r.Header.Get("Authorization")
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-			}))
-			h.UpstreamToken = "server's"
+			}), func(o *Options, _ *streams.Options) { o.UpstreamToken = "server's" })
 			r := request{method: "POST", url: path, body: "{}", header: map[string]string{}}
 			if own != "" {
 				r.header["Authorization"] = own
 			}
-			serve(context.Background(), t, engine, r)
+			engine.serve(context.Background(), t, r)
 			if got != want {
 				t.Errorf("%s with %q: upstream got %q, want %q", path, own, got, want)
 			}

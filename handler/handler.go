@@ -5,105 +5,143 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"net/netip"
-	"sync/atomic"
 	"time"
 
+	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/route"
 
-	"sse-typewriter/internal/inflight"
+	"sse-typewriter/internal/access"
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
 
-// Handler serves the routes. Set the fields before Register; none may be changed
-// after.
-type Handler struct {
+// Options configure a [Handler]. All fields are required unless noted otherwise.
+type Options struct {
 	Upstream *upstream.Client
+	Streams  *streams.Registry
+	Metrics  *metrics.Metrics
 
-	// Paces are the tempos of the modes when a request asks for nothing else, and
-	// Mode is the one it then gets.
+	// Logger receives a line for each stream, without content or credentials.
+	Logger *slog.Logger
+
+	// Paces are the defaults of each mode, and Mode is the default mode.
 	Paces map[typewriter.Mode]typewriter.Pace
 	Mode  typewriter.Mode
 
-	// UpstreamToken is sent for clients that bring none; it may be empty.
-	UpstreamToken string
-
-	// Keys are the SHA-256 hashes of the keys that clients must have. If there are any,
-	// what clients bring never goes upstream.
-	Keys [][sha256.Size]byte
-
-	// Origins are those of pages that may use the server, or * alone.
-	Origins []string
-
-	// TrustedProxies are those in front of the server that are believed what they tell
-	// of clients.
-	TrustedProxies []netip.Prefix
-
-	// MaxStreams is how many streams may be recorded, and how many read, at a time.
-	MaxStreams int
-
-	// Limits hold for each client.
-	Limits Limiter
-
-	// BotID and UserID stand in requests that name none.
-	BotID, UserID string
-
-	// Heartbeat is how long a stream is silent before a sign of life is sent.
+	// Heartbeat is the silence in a stream after which a heartbeat is sent.
 	Heartbeat time.Duration
 
-	// MaxBodyBytes bounds the body of a chat request.
-	MaxBodyBytes int
+	// BotID and UserID complete chat requests that name none; both may be empty.
+	BotID, UserID string
 
-	// MaxUploadBytes bounds the body of a request that is forwarded.
+	// Keys, TrustedProxies and UpstreamToken are those of [access.Policy]; each may be
+	// empty.
+	Keys           [][sha256.Size]byte
+	TrustedProxies []netip.Prefix
+	UpstreamToken  string
+
+	// Origins are those of [access.CORS]; they may be empty.
+	Origins []string
+
+	// Limiter limits each client, and MaxStreams the concurrent recordings and the
+	// concurrent views of all clients.
+	Limiter    access.Limiter
+	MaxStreams int
+
+	// MaxBodyBytes bounds the body of a request that the server reads itself, and
+	// MaxUploadBytes the body of a forwarded request.
+	MaxBodyBytes   int
 	MaxUploadBytes int64
 
-	// SummarizeTimeout is how long a summary may take, and MaxSummarizeBytes how large
-	// its text may be.
+	// SummarizeTimeout bounds the time of a summary, and MaxSummarizeBytes the length of
+	// the text.
 	SummarizeTimeout  time.Duration
 	MaxSummarizeBytes int
-
-	// Streams are those that are running, and those that can be resumed.
-	Streams *streams.Registry
-
-	// Logger gets a line for each stream; never content or tokens.
-	Logger *slog.Logger
-
-	recordings, views places
-	conversions       places // of Markdown
-	routes            func() route.RoutesInfo
-
-	// Metrics count what is done.
-	Metrics *metrics.Metrics
-
-	live   inflight.Group  // requests and recorders
-	drains atomic.Bool     // no more streams are opened
-	ending context.Context // done when streams must end
-	end    context.CancelFunc
 }
 
-// chatPath is where a chat is asked for.
+// Handler serves the routes of the server. [New] returns one.
+type Handler struct {
+	options Options
+
+	policy    *access.Policy
+	cors      access.CORS
+	admission *access.Admission
+	requests  requestBuilder
+	recorder  *recorder
+	observer  observer
+	errors    errorWriter
+	markdown  markdownConverter
+	lifecycle *lifecycle
+}
+
+// New returns a handler that accepts requests until Shutdown.
+func New(o Options) *Handler {
+	policy := &access.Policy{
+		Keys: o.Keys, TrustedProxies: o.TrustedProxies, UpstreamToken: o.UpstreamToken, AllowsQueryKey: isEventSourcePath,
+	}
+	lifecycle := newLifecycle()
+	observer := observer{o.Metrics, o.Logger}
+	return &Handler{
+		options:   o,
+		policy:    policy,
+		cors:      access.CORS{Origins: o.Origins},
+		admission: access.NewAdmission(o.Limiter, o.MaxStreams),
+		requests:  requestBuilder{policy, o.BotID, o.UserID},
+		recorder:  &recorder{o.Upstream, o.Streams, observer, lifecycle, o.SummarizeTimeout},
+		observer:  observer,
+		errors:    errorWriter{o.Metrics, o.Logger},
+		markdown:  newMarkdownConverter(),
+		lifecycle: lifecycle,
+	}
+}
+
+// chatPath is the path of chats, of the server and of the upstream.
 const chatPath = "/v3/chat"
 
-// Register adds the routes to an engine.
+// Register adds the routes to an engine, which must be one of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
-	h.ending, h.end = context.WithCancel(context.Background())
-	h.routes = r.Routes
-	h.setPlaces()
-	h.conversions = make(places, conversionsAtOnce())
-	r.Use(h.attend, h.tagging, h.recovering, h.cors)
-	h.registerHealth(r)
-	r.POST(chatPath, h.keyed(h.chat))
-	r.GET(chatPath, h.keyed(h.chatGet))
-	r.POST("/v3/chat/submit_tool_outputs", h.keyed(h.chat))
-	r.POST("/v1/workflows/chat", h.keyed(h.chat))
-	r.POST(summarizePath, h.keyed(h.summarize))
-	r.GET(summarizePath, h.keyed(h.summarizeGet))
-	r.POST("/typewriter/markdown", h.keyed(h.markdown))
-	r.GET(streamsPath+":id", h.keyed(h.attach))
-	r.DELETE(streamsPath+":id", h.keyed(h.cancel))
-	r.POST(streamsPath+":id/skip", h.keyed(h.skip))
-	r.NoRoute(h.forward)
-	r.NoMethod(h.forward)
+	r.Use(hertzio.Track, h.countRequest, h.checkFraming, tagRequest, h.recoverPanic, h.cors.Middleware)
+	r.GET("/healthz", healthz)
+	r.HEAD("/healthz", healthz)
+	r.GET("/readyz", h.readyz)
+	r.HEAD("/readyz", h.readyz)
+	r.GET("/metrics", h.withKey(h.serveMetrics))
+	r.HEAD("/metrics", h.withKey(h.serveMetrics))
+	r.POST(chatPath, h.withKey(h.chat))
+	r.GET(chatPath, h.withKey(h.chatGet))
+	r.POST("/v3/chat/submit_tool_outputs", h.withKey(h.chat))
+	r.POST("/v1/workflows/chat", h.withKey(h.chat))
+	r.POST(summarizePath, h.withKey(h.summarize))
+	r.GET(summarizePath, h.withKey(h.summarizeGet))
+	r.POST("/typewriter/markdown", h.withKey(h.convertMarkdown))
+	r.GET(streamsPath+":id", h.withKey(h.attach))
+	r.DELETE(streamsPath+":id", h.withKey(h.cancel))
+	r.POST(streamsPath+":id/skip", h.withKey(h.skip))
+	f := forwarder{h, r.Routes}
+	r.NoRoute(f.forward)
+	r.NoMethod(f.forward)
+}
+
+// withKey serves a route to requests with a valid API key, if keys are configured. Keys
+// are checked by route: no spelling of a path evades the check.
+func (h *Handler) withKey(serve app.HandlerFunc) app.HandlerFunc {
+	return func(ctx context.Context, c *app.RequestContext) {
+		if h.authenticate(c) {
+			serve(ctx, c)
+		}
+	}
+}
+
+// authenticate reports whether a request has a valid API key, and rejects it otherwise.
+func (h *Handler) authenticate(c *app.RequestContext) bool {
+	if h.policy.Authenticate(c) {
+		return true
+	}
+	c.Response.Header.Set("WWW-Authenticate", "Bearer")
+	h.errors.reject(c, apierror.Unauthorized)
+	return false
 }

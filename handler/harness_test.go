@@ -1,24 +1,29 @@
 package handler
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/app"
-	"github.com/cloudwego/hertz/pkg/common/config"
-	"github.com/cloudwego/hertz/pkg/network"
+	"github.com/cloudwego/hertz/pkg/protocol"
 	"github.com/cloudwego/hertz/pkg/route"
 
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/limits"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/internal/summary"
+	"sse-typewriter/internal/testenv"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -28,10 +33,9 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// newTestHandler returns a handler whose upstream is a transport, and an engine
-// that serves it. Pauses have one length each: 100 ms, 200 after a clause, 400
-// after a sentence.
-func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route.Engine) {
+// newTestHandler returns a handler whose upstream is a transport, and a server of it.
+// Pauses have one length each: 100 ms, 200 after a clause, 400 after a sentence.
+func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option) (*Handler, *testServer) {
 	t.Helper()
 	classes := typewriter.DefaultClasses()
 	for name, length := range map[string]time.Duration{"sentence": 400, "clause": 200, "markup": 300, typewriter.Other: 100} {
@@ -50,94 +54,95 @@ func newTestHandler(t *testing.T, transport http.RoundTripper) (*Handler, *route
 		pace.Pauses = pauses
 		paces[mode] = pace
 	}
-	h := &Handler{
-		Upstream:       upstream.NewClient("http://upstream.invalid", transport),
-		Paces:          paces,
-		Mode:           typewriter.Typewriter,
-		BotID:          "bot",
-		UserID:         "user",
-		Heartbeat:      15 * time.Second,
-		Streams:        streams.NewRegistry(streamOptions()),
-		MaxStreams:     100,
-		Limits:         limits.NewLocal(limits.Bounds{}),
-		MaxBodyBytes:   1 << 20,
-		MaxUploadBytes: 1 << 20,
-
+	options := Options{
+		Upstream:          upstream.NewClient("http://upstream.invalid", transport),
+		Logger:            slog.New(slog.DiscardHandler),
+		Paces:             paces,
+		Mode:              typewriter.Typewriter,
+		Heartbeat:         15 * time.Second,
+		BotID:             "bot",
+		UserID:            "user",
+		Limiter:           limits.NewLocal(limits.Bounds{}),
+		MaxStreams:        100,
+		MaxBodyBytes:      1 << 20,
+		MaxUploadBytes:    1 << 20,
 		SummarizeTimeout:  50 * time.Second,
 		MaxSummarizeBytes: 1 << 10,
-
-		Logger: slog.New(slog.DiscardHandler),
 	}
-	h.Metrics = metrics.New(metrics.Options{
-		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: h.Streams.Bytes, StoreMaxBytes: h.Streams.MaxBytes(),
-	})
-	options := config.NewOptions([]config.Option{})
-	options.HandleMethodNotAllowed = true
-	options.DisablePrintRoute = true
-	options.RedirectTrailingSlash = false
-	engine := route.NewEngine(options)
-	h.Register(engine)
-	return h, engine
-}
-
-// streamOptions are those of the handler that newTestHandler returns.
-func streamOptions() streams.Options {
-	return streams.Options{
+	streamOptions := streams.Options{
 		MaxBytes: 1 << 30, Grace: 30 * time.Second, Retention: 5 * time.Minute,
-		Full: upstream.ErrorEvent(upstream.ErrTooLarge), Broken: upstream.ErrorEvent(upstream.ErrInternal),
-		Logger: slog.New(slog.DiscardHandler),
+		Full: upstream.ErrorEvent(apierror.TooLarge), Broken: upstream.ErrorEvent(apierror.Internal),
 	}
+	for _, change := range changes {
+		change(&options, &streamOptions)
+	}
+	streamOptions.Logger = options.Logger
+	options.Streams = streams.NewRegistry(streamOptions)
+	options.Metrics = metrics.New(metrics.Options{
+		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: options.Streams.Bytes, StoreMaxBytes: options.Streams.MaxBytes(),
+	})
+	h := New(options)
+	return h, newTestServer(t, h, testenv.NewMemListener())
 }
 
-// answer is what a client got.
+// option changes the options of a test's handler.
+type option func(*Options, *streams.Options)
+
+// testServer serves a handler in memory, as the program serves it on a port.
+type testServer struct {
+	listener *testenv.MemListener
+	engine   *route.Engine
+}
+
+// newTestServer serves h on a listener until the test ends.
+func newTestServer(t *testing.T, h *Handler, listener *testenv.MemListener) *testServer {
+	t.Helper()
+	server := hertzio.NewServer(&hertzio.Listener{
+		Listener: listener, Max: 1000, WriteTimeout: time.Minute, ErrorReply: ErrorReply, Logger: slog.New(slog.DiscardHandler),
+	}, time.Minute, time.Hour)
+	h.Register(server.Engine)
+	done := make(chan struct{})
+	go func() { // ends when the listener is closed
+		defer close(done)
+		_ = server.Run()
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	return &testServer{listener, server.Engine}
+}
+
+// Hertz starts a goroutine that never ends before the first response. It must not belong
+// to a test.
+func init() { protocol.ServerDateOnce.Do(protocol.UpdateServerDate) }
+
+// answer is the response that a client received.
 type answer struct {
-	status int
-	header func(string) string
-	chunks []chunk // of a stream, one for each flush
-	body   string
+	status   int
+	fields   http.Header
+	opened   time.Duration // when the header arrived
+	chunks   []chunk       // of a stream, one for each flush
+	body     string        // without chunks
+	complete bool          // it is whole
 }
 
-// chunk is what one flush sent.
+// header returns a field of the header.
+func (a answer) header(name string) string { return a.fields.Get(name) }
+
+// chunk is one chunk of a response, with its time since the request.
 type chunk struct {
 	at   time.Duration
 	data string
 }
 
-// text joins what a stream sent.
+// text returns the body.
 func (a answer) text() string {
 	var b strings.Builder
 	for _, c := range a.chunks {
 		b.WriteString(c.data)
 	}
-	return b.String()
-}
-
-// flushes is a response's writer that notes each flush. It implements
-// network.ExtWriter.
-type flushes struct {
-	start  time.Time
-	buf    bytes.Buffer
-	chunks []chunk
-	opened time.Duration // when the header was sent
-	ended  bool
-}
-
-func (f *flushes) Write(p []byte) (int, error) { return f.buf.Write(p) }
-
-func (f *flushes) Flush() error {
-	at := time.Since(f.start)
-	if f.buf.Len() == 0 {
-		f.opened = at
-		return nil
-	}
-	f.chunks = append(f.chunks, chunk{at, f.buf.String()})
-	f.buf.Reset()
-	return nil
-}
-
-func (f *flushes) Finalize() error {
-	f.ended = true
-	return nil
+	return b.String() + a.body
 }
 
 // request is a request of a test.
@@ -145,6 +150,9 @@ type request struct {
 	method, url string
 	header      map[string]string
 	body        string
+
+	raw      string       // sent behind the request
+	received func(answer) // called after each chunk; may be nil
 }
 
 func post(body string) request { return request{method: "POST", url: "/v3/chat", body: body} }
@@ -155,41 +163,90 @@ func question(message string) request {
 		message + `","content_type":"text"}]}`)
 }
 
-// serve has an engine answer a request.
-func serve(ctx context.Context, t *testing.T, engine *route.Engine, r request) (answer, *flushes) {
+// serve sends a request and reads the response, until ctx is done: then the client
+// disconnects, and serve waits for the handler.
+func (s *testServer) serve(ctx context.Context, t *testing.T, r request) answer {
 	t.Helper()
-	w := &flushes{start: time.Now()}
-	return serveTo(ctx, t, engine, r, w, w), w
+	var a answer
+	s.serveTo(ctx, t, r, &a)
+	return a
 }
 
-// serveTo has an engine answer a request to a writer, which notes what it gets.
-func serveTo(ctx context.Context, t *testing.T, engine *route.Engine, r request, w network.ExtWriter, noted *flushes) answer {
+// serveTo is serve, and stores in a what arrives as it does.
+func (s *testServer) serveTo(ctx context.Context, t *testing.T, r request, a *answer) {
 	t.Helper()
-	c := newContext(r, w)
-	engine.ServeHTTP(ctx, c)
-	return answer{
-		status: c.Response.StatusCode(),
-		header: func(name string) string { return c.Response.Header.Get(name) },
-		chunks: noted.chunks,
-		body:   string(c.Response.Body()) + noted.buf.String(),
+	start := time.Now()
+	conn, err := s.listener.Dial(context.WithoutCancel(ctx))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	sent := make(chan struct{})
+	go func() { // ends when all is sent, or the connection is closed
+		defer close(sent)
+		_, _ = conn.Write(r.bytes())
+	}()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	defer func() {
+		_ = conn.Close()
+		<-sent
+		<-conn.ServerClosed
+	}()
+	in := bufio.NewReader(conn)
+	response, err := http.ReadResponse(in, &http.Request{Method: r.method})
+	if err != nil {
+		return
+	}
+	if response.Close {
+		response.Header.Set("Connection", "close")
+		defer func() { <-conn.ServerClosed }()
+	}
+	a.status, a.fields, a.opened = response.StatusCode, response.Header, time.Since(start)
+	if !slices.Equal(response.TransferEncoding, []string{"chunked"}) || r.method == http.MethodHead {
+		body, err := io.ReadAll(response.Body)
+		a.body, a.complete = string(body), err == nil
+		return
+	}
+	for {
+		data, err := readChunk(in)
+		if err != nil || len(data) == 0 {
+			a.complete = err == nil
+			return
+		}
+		a.chunks = append(a.chunks, chunk{time.Since(start), string(data)})
+		if r.received != nil {
+			r.received(*a)
+		}
 	}
 }
 
-// newContext returns a request that is answered to a writer.
-func newContext(r request, w network.ExtWriter) *app.RequestContext {
-	c := app.NewContext(0)
-	c.Request.SetMethod(r.method)
-	c.Request.SetRequestURI(r.url)
-	c.Request.Header.Set("Host", "localhost")
+// readChunk reads one chunk; the last one is empty.
+func readChunk(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	size, err := strconv.ParseInt(strings.TrimSuffix(line, "\r\n"), 16, 64)
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, size+2)
+	_, err = io.ReadFull(in, data)
+	return data[:size], err
+}
+
+// bytes returns the request as it is sent.
+func (r request) bytes() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\n", r.method, strings.ReplaceAll(r.url, " ", "%20"))
 	for name, value := range r.header {
-		c.Request.Header.Set(name, value)
+		fmt.Fprintf(&b, "%s: %s\r\n", name, value)
 	}
-	if r.body != "" { // as the server has it
-		c.Request.SetBodyStream(strings.NewReader(r.body), len(r.body))
-		c.Request.Header.SetContentLength(len(r.body))
+	if r.body != "" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", len(r.body))
 	}
-	c.Response.HijackWriter(w)
-	return c
+	b.WriteString("\r\n" + r.body + r.raw)
+	return b.Bytes()
 }
 
 // testLogger logs as text.

@@ -11,9 +11,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/route"
-
+	"sse-typewriter/internal/access"
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/limits"
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 )
 
@@ -30,13 +31,13 @@ func keyedBy(k string, r request) request {
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up asked
-		h, engine := newTestHandler(t, &up)
-		withKeys(h)
-		h.Limits = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 2, Per: time.Minute}})
+		_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) {
+			o.Limiter = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 2, Per: time.Minute}})
+		})
 		ask := func(k, method, path string, status int, retry string) {
 			t.Helper()
 			before := len(up)
-			a, _ := serve(t.Context(), t, engine, keyedBy(k, request{method: method, url: path}))
+			a := engine.serve(t.Context(), t, keyedBy(k, request{method: method, url: path}))
 			if a.status != status || a.header("Retry-After") != retry {
 				t.Errorf("%s %s: got %d, Retry-After %s; want %d, %s", method, path, a.status, a.header("Retry-After"), status, retry)
 			}
@@ -67,11 +68,12 @@ func TestRateLimit(t *testing.T) {
 // Who has no key is known by the address.
 func TestRateLimitByAddress(t *testing.T) {
 	var up asked
-	h, engine := newTestHandler(t, &up)
-	h.Limits = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 1, Per: time.Hour}})
-	h.TrustedProxies = nil
+	_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
+		o.Limiter = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 1, Per: time.Hour}})
+		o.TrustedProxies = nil
+	})
 	for i, want := range []int{200, 429, 429} {
-		a, _ := serve(context.Background(), t, engine, request{method: "GET", url: "/v1/x", header: map[string]string{
+		a := engine.serve(context.Background(), t, request{method: "GET", url: "/v1/x", header: map[string]string{
 			"Authorization": fmt.Sprint("Bearer ", i), "X-Forwarded-For": fmt.Sprint("203.0.113.", i),
 		}})
 		if a.status != want {
@@ -83,24 +85,45 @@ func TestRateLimitByAddress(t *testing.T) {
 // crowd are requests that are served at the same time.
 type crowd struct {
 	t      *testing.T
-	engine *route.Engine
+	engine *testServer
 	wg     sync.WaitGroup
 }
 
 // join has a request served until it ends, or leave is called, and returns when all wait.
-func (c *crowd) join(r request) (a *answer, noted *flushes, leave func()) {
+// a is the answer once it has ended, and noted what has arrived of it.
+func (c *crowd) join(r request) (a, noted *answer, leave func()) {
 	ctx, cancel := context.WithCancel(c.t.Context())
-	a, noted = &answer{}, &flushes{start: time.Now()}
+	a, noted = &answer{}, &answer{}
 	done := make(chan struct{})
 	c.wg.Go(func() {
 		defer close(done)
-		*a = serveTo(ctx, c.t, c.engine, r, noted, noted)
+		c.engine.serveTo(ctx, c.t, r, noted)
+		*a = *noted
 	})
 	synctest.Wait()
 	return a, noted, func() {
 		cancel()
 		<-done
 		synctest.Wait()
+	}
+}
+
+// checkFree checks how many more recordings and views the server admits.
+func checkFree(t *testing.T, h *Handler, recordings, views int) {
+	t.Helper()
+	count := func(acquire func(context.Context, string, string) (func(), *apierror.Error)) (n int) {
+		for {
+			id := fmt.Sprint("free ", n)
+			release, rejected := acquire(t.Context(), id, id)
+			if rejected != nil {
+				return n
+			}
+			defer release()
+			n++
+		}
+	}
+	if r, v := count(h.admission.Record), count(h.admission.View); r != recordings || v != views {
+		t.Errorf("%d recordings and %d views are free, want %d and %d", r, v, recordings, views)
 	}
 }
 
@@ -119,9 +142,7 @@ func TestMaxStreams(t *testing.T) {
 		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			asked++
 			return standIn.RoundTrip(r)
-		}))
-		h.MaxStreams = 2
-		h.setPlaces()
+		}), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
 		c := crowd{t: t, engine: engine}
 		_, _, leaveOne := c.join(question("/hang"))
 		_, _, leaveTwo := c.join(question("/hang"))
@@ -153,9 +174,7 @@ func TestMaxStreams(t *testing.T) {
 			c.join(question("/short"))
 			time.Sleep(time.Hour)
 		}
-		if len(h.recordings) != 0 || len(h.views) != 0 {
-			t.Errorf("%d recordings and %d views are left", len(h.recordings), len(h.views))
-		}
+		checkFree(t, h, 2, 2)
 		c.wg.Wait()
 	})
 }
@@ -164,10 +183,10 @@ func TestMaxStreams(t *testing.T) {
 // on being recorded, and its view is free.
 func TestComingBackToAFullServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3))
-		h.MaxStreams = 1
-		h.setPlaces()
-		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: 24 * time.Hour}})
+		h, engine := newTestHandler(t, mock.New(3), func(o *Options, _ *streams.Options) {
+			o.MaxStreams = 1
+			o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: 24 * time.Hour}})
+		})
 		c := crowd{t: t, engine: engine}
 		_, noted, leave := c.join(getChat("/hang", ""))
 		time.Sleep(time.Second)
@@ -195,9 +214,7 @@ func TestComingBackToAFullServer(t *testing.T) {
 		leaveAgain()
 		time.Sleep(time.Hour)
 		c.wg.Wait()
-		if len(h.recordings) != 0 || len(h.views) != 0 {
-			t.Errorf("%d recordings and %d views are left", len(h.recordings), len(h.views))
-		}
+		checkFree(t, h, 1, 1)
 	})
 }
 
@@ -205,8 +222,7 @@ func TestComingBackToAFullServer(t *testing.T) {
 // stream has the client's place, and waits for it.
 func TestComingBackToATakenPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}))
-		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1})
+		_, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
 		c := crowd{t: t, engine: engine}
 		_, noted, leave := c.join(getChat("x", ""))
 		last := lastIDOf(noted.chunks[0].data)
@@ -235,9 +251,7 @@ func TestComingBackToATakenPlace(t *testing.T) {
 // What is refused because nobody more may read takes no place among the recordings.
 func TestFullOfViews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3))
-		h.MaxStreams = 2
-		h.setPlaces()
+		h, engine := newTestHandler(t, mock.New(3), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
 		c := crowd{t: t, engine: engine}
 		_, noted, leave := c.join(getChat("/hang", ""))
 		id, _, _ := strings.Cut(lastIDOf(noted.chunks[0].data), ":")
@@ -245,9 +259,7 @@ func TestFullOfViews(t *testing.T) {
 		for _, r := range []request{getChat("/hang", ""), {method: "GET", url: "/ai/summarize?text=x"}} {
 			a, _, _ := c.join(r)
 			checkRefused(t, a, 503, 5031)
-			if len(h.recordings) != 1 || len(h.views) != 2 {
-				t.Errorf("%d recordings and %d views", len(h.recordings), len(h.views))
-			}
+			checkFree(t, h, 1, 0)
 		}
 		leave()
 		leaveView()
@@ -256,13 +268,17 @@ func TestFullOfViews(t *testing.T) {
 	})
 }
 
+// changingLimiter is a limiter whose bounds a test changes.
+type changingLimiter struct{ access.Limiter }
+
 // A stream that is only forwarded counts like one that is read here.
 func TestForwardedStreamsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
-		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1})
-		h.MaxStreams = 2
-		h.setPlaces()
+		limiter := &changingLimiter{limits.NewLocal(limits.Bounds{Streams: 1})}
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}), func(o *Options, _ *streams.Options) {
+			o.Limiter = limiter
+			o.MaxStreams = 2
+		})
 		c := crowd{t: t, engine: engine}
 		run := request{method: "POST", url: "/v1/workflow/stream_run"}
 		first, _, leave := c.join(run)
@@ -273,15 +289,13 @@ func TestForwardedStreamsCount(t *testing.T) {
 			a, _, _ := c.join(r)
 			checkRefused(t, a, 429, 4013)
 		}
-		h.Limits = limits.NewLocal(limits.Bounds{})
+		limiter.Limiter = limits.NewLocal(limits.Bounds{})
 		_, _, leaveOther := c.join(run)
 		a, _, _ := c.join(run)
 		checkRefused(t, a, 503, 5031)
 		leave()
 		leaveOther()
-		if len(h.views) != 0 {
-			t.Errorf("%d views are left", len(h.views))
-		}
+		checkFree(t, h, 2, 2)
 		c.wg.Wait()
 	})
 }
@@ -289,9 +303,7 @@ func TestForwardedStreamsCount(t *testing.T) {
 // A client has so many streams, however often it looks at each.
 func TestMaxStreamsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3))
-		withKeys(h)
-		h.Limits = limits.NewLocal(limits.Bounds{Streams: 1})
+		h, engine := newTestHandler(t, mock.New(3), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
 		c := crowd{t: t, engine: engine}
 		first, noted, leave := c.join(keyedBy(oneKey, getChat("/hang", "")))
 		if first.status != 0 {
@@ -304,9 +316,7 @@ func TestMaxStreamsPerClient(t *testing.T) {
 
 		a, _, _ := c.join(keyedBy(oneKey, question("/hang")))
 		checkRefused(t, a, 429, 4013)
-		if len(h.recordings) != 1 || len(h.views) != 1 {
-			t.Errorf("%d recordings and %d views", len(h.recordings), len(h.views))
-		}
+		checkFree(t, h, 99, 99)
 		b, _, leaveOther := c.join(keyedBy(otherKey, question("/hang"))) // another client
 		if b.status != 0 {
 			t.Errorf("got %d %s", b.status, b.body)
@@ -328,7 +338,7 @@ func TestMaxStreamsPerClient(t *testing.T) {
 		if v.status != 0 {
 			t.Errorf("got %d %s", v.status, v.body)
 		}
-		d, _ := serve(t.Context(), t, engine, keyedBy(oneKey, request{method: "DELETE", url: streamsPath + id}))
+		d := engine.serve(t.Context(), t, keyedBy(oneKey, request{method: "DELETE", url: streamsPath + id}))
 		if d.status != 204 {
 			t.Errorf("got %d %s", d.status, d.body)
 		}

@@ -8,38 +8,54 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/web/markdown"
 )
 
-// conversionsAtOnce is how many texts become HTML at a time, which may take the better
-// part of a second for each: the other processors are for the streams.
-func conversionsAtOnce() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+// markdownConverter converts answers in Markdown to HTML that is safe in a page.
+type markdownConverter struct {
+	// running bounds the concurrent conversions. One may take most of a second, and half
+	// of the processors stay free for streams.
+	running chan struct{}
+}
 
-// markdown serves POST /typewriter/markdown: the body, an answer in Markdown, comes back
-// as HTML that is safe in a page.
-func (h *Handler) markdown(ctx context.Context, c *app.RequestContext) {
+func newMarkdownConverter() markdownConverter {
+	return markdownConverter{make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
+}
+
+// convertMarkdown serves POST /typewriter/markdown: the body is Markdown, the response
+// HTML.
+func (h *Handler) convertMarkdown(ctx context.Context, c *app.RequestContext) {
 	body, ok := h.readBody(c)
 	if !ok {
 		return
 	}
-	defer CancelOnDisconnect(c)()
-	select {
-	case h.conversions <- struct{}{}:
-		defer func() { <-h.conversions }()
-	case <-ctx.Done():
-		c.SetConnectionClose() // nobody is there
-		return
-	}
-	html, err := markdown.HTML(body)
+	defer hertzio.CancelOnDisconnect(c)()
+	html, err := h.markdown.convert(ctx, body)
 	switch {
+	case ctx.Err() != nil:
+		c.SetConnectionClose() // the client has disconnected
 	case errors.Is(err, markdown.ErrTooLong):
-		fail(c, http.StatusRequestEntityTooLarge, codeBadRequest, err.Error())
+		fail(c, apierror.BodyTooLarge.WithMsg(err.Error()))
 	case err != nil:
-		failInternal(c)
+		fail(c, apierror.Internal)
 	default:
 		c.Response.Header.Set("Cache-Control", "no-store")
-		c.Response.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // if it is opened by itself
+		c.Response.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // for a direct visit
 		c.Response.Header.Set("X-Content-Type-Options", "nosniff")
 		c.Data(http.StatusOK, "text/html; charset=utf-8", html)
+	}
+}
+
+// convert returns the HTML of an answer. It waits for other conversions, but no longer
+// than ctx.
+func (m markdownConverter) convert(ctx context.Context, text []byte) ([]byte, error) {
+	select {
+	case m.running <- struct{}{}:
+		defer func() { <-m.running }()
+		return markdown.HTML(text)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }

@@ -22,7 +22,7 @@ func TestMarkdown(t *testing.T) {
 		{"nothing", "", http.StatusOK, ""},
 		{"too long", strings.Repeat("a\n\n", markdown.MaxBytes/3+1), http.StatusRequestEntityTooLarge, `{"code":4000,"msg":"text is too long: want at most 131072 bytes`},
 	} {
-		a, _ := serve(context.Background(), t, engine, request{method: "POST", url: "/typewriter/markdown", body: test.body})
+		a := engine.serve(context.Background(), t, request{method: "POST", url: "/typewriter/markdown", body: test.body})
 		if a.status != test.status || !strings.HasPrefix(a.body, test.want) || test.want == "" && a.body != "" {
 			t.Errorf("%s: got %d %s", test.name, a.status, a.body)
 		}
@@ -44,21 +44,21 @@ func TestMarkdown(t *testing.T) {
 func TestMarkdownAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(1))
-		for range cap(h.conversions) {
-			h.conversions <- struct{}{}
+		for range cap(h.markdown.running) {
+			h.markdown.running <- struct{}{}
 		}
 		c := crowd{t: t, engine: engine}
 		r := request{method: "POST", url: "/typewriter/markdown", body: "a"}
 		left, _, leave := c.join(r)
 		waits, _, _ := c.join(r)
 		leave()
-		<-h.conversions
+		<-h.markdown.running
 		synctest.Wait()
 		if left.body != "" || waits.status != http.StatusOK || waits.body != "<p data-line=\"0\">a</p>\n" {
 			t.Errorf("got %q, and %d %q", left.body, waits.status, waits.body)
 		}
 		c.wg.Wait()
-		if n := cap(h.conversions) - len(h.conversions); n != 1 {
+		if n := cap(h.markdown.running) - len(h.markdown.running); n != 1 {
 			t.Errorf("%d are free, want 1", n)
 		}
 	})

@@ -18,7 +18,7 @@ func TestCutAnswersAreCompleted(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, engine := newTestHandler(t, mock.New(7))
-				a, _ := serve(t.Context(), t, engine, question("/"+scenario))
+				a := engine.serve(t.Context(), t, question("/"+scenario))
 				var names []string
 				text, answer := "", ""
 				for _, e := range readStrict(t, a.text()) {
@@ -54,9 +54,9 @@ func TestCutForGood(t *testing.T) {
 			}
 			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 		}))
-		a, _ := serve(t.Context(), t, engine, question("/cut"))
+		a := engine.serve(t.Context(), t, question("/cut"))
 		events := readStrict(t, a.text())
-		want := event{"error", `{"code":5023,"msg":"upstream ended in the middle of its answer"}`}
+		want := event{"error", `{"code":5023,"msg":"upstream ended mid-stream"}`}
 		if last := events[len(events)-1]; last != want {
 			t.Errorf("ends with %q", last)
 		}

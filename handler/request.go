@@ -3,7 +3,6 @@ package handler
 import (
 	"cmp"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -12,14 +11,22 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/access"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
 
-// defaultMessage is asked when a request asks nothing.
+// defaultMessage is the question of a request without one.
 const defaultMessage = "你好，请介绍一下 Coze SSE"
 
-// chatBody is a request that we make ourselves.
+// requestBuilder builds upstream requests from those of clients.
+type requestBuilder struct {
+	policy        *access.Policy
+	botID, userID string // defaults
+}
+
+// chatBody is the body of a chat request that the server makes.
 type chatBody struct {
 	BotID              string        `json:"bot_id"`
 	UserID             string        `json:"user_id"`
@@ -34,14 +41,14 @@ type chatMessage struct {
 	ContentType string `json:"content_type"`
 }
 
-// newChatBody makes the body of a request that asks one thing. Defaults stand for
-// the ids that are empty.
-func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
+// chatBody returns the body of a chat with one message. Empty ids are replaced by the
+// defaults.
+func (b requestBuilder) chatBody(botID, userID, message string) (chatBody, error) {
 	body := chatBody{
-		BotID:           cmp.Or(botID, h.BotID),
-		UserID:          cmp.Or(userID, h.UserID),
+		BotID:           cmp.Or(botID, b.botID),
+		UserID:          cmp.Or(userID, b.userID),
 		Stream:          true,
-		AutoSaveHistory: true, // a conversation that goes on needs it
+		AutoSaveHistory: true, // for the next turn of the conversation
 		AdditionalMessages: []chatMessage{
 			{Role: "user", Content: message, ContentType: "text"},
 		},
@@ -52,56 +59,41 @@ func (h *Handler) newChatBody(botID, userID, message string) (chatBody, error) {
 	return body, nil
 }
 
-// defaultBody makes the body of a request that brings none, or only plain text, which
-// is what it asks: its query may hold message (or q), bot_id and user_id.
-func (h *Handler) defaultBody(c *app.RequestContext, plain []byte) ([]byte, error) {
+// defaultBody returns the body of a chat whose request has no JSON body. The message is
+// the plain text of the request or the query parameter message (or q); the query may
+// also have bot_id and user_id.
+func (b requestBuilder) defaultBody(c *app.RequestContext, plain []byte) ([]byte, error) {
 	message := cmp.Or(string(plain), c.Query("message"), c.Query("q"), defaultMessage)
-	body, err := h.newChatBody(c.Query("bot_id"), c.Query("user_id"), message)
+	body, err := b.chatBody(c.Query("bot_id"), c.Query("user_id"), message)
 	if err != nil {
 		return nil, err
 	}
 	return jsonx.Marshal(body), nil
 }
 
-// isPlainText reports whether a request's body is.
+// isPlainText reports whether the body of a request is plain text.
 func isPlainText(c *app.RequestContext) bool {
 	kind, _, err := mime.ParseMediaType(c.Request.Header.Get("Content-Type"))
 	return err == nil && kind == "text/plain"
 }
 
-// readBody returns the request's body. If it cannot be read, or is larger than
-// allowed, it answers the client itself and reports false.
+// readBody returns the body of a request. If the body is too large or cannot be read,
+// readBody answers the client and reports false.
 func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
-	if !c.Request.IsBodyStream() {
-		return c.Request.Body(), true
+	body, err := hertzio.ReadBody(c, h.options.MaxBodyBytes)
+	if err != nil {
+		h.errors.rejectBody(c, err, int64(h.options.MaxBodyBytes))
+		return nil, false
 	}
-	limit := h.MaxBodyBytes
-	if c.Request.Header.ContentLength() <= limit {
-		var err error
-		body, err = io.ReadAll(io.LimitReader(newPatientReader(c), int64(limit)+1))
-		switch {
-		case errors.Is(err, errSlow):
-			refuseSlow(c)
-			return nil, false
-		case err != nil:
-			h.refuse(c, http.StatusBadRequest, codeBadRequest, "request body cannot be read")
-			return nil, false
-		}
-		if len(body) <= limit {
-			return body, true
-		}
-	}
-	h.refuseLarge(c, int64(limit))
-	return nil, false
+	return body, true
 }
 
-// ownQuery are the parameters that defaultBody reads. The upstream gets none of them
-// if a body was made of them.
+// ownQuery are the query parameters that defaultBody reads. They do not go upstream
+// beside a body that contains them.
 var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
-// upstreamQuery returns a query as it goes upstream: byte for byte, but without some
-// parameters. An empty conversation_id, which coze-py sends, is always left out:
-// coze-studio refuses it.
+// upstreamQuery returns a query without some parameters, otherwise byte for byte. It also
+// removes an empty conversation_id, which coze-py sends and coze-studio rejects.
 func upstreamQuery(raw string, without ...string) string {
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
@@ -113,18 +105,18 @@ func upstreamQuery(raw string, without ...string) string {
 	return strings.Join(pairs, "&")
 }
 
-// hopByHop are the headers that belong to one connection (RFC 9110, section 7.6.1).
+// hopByHop are the headers of one connection (RFC 9110, section 7.6.1).
 var hopByHop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
-// notUpstream are headers that are set anew on the way upstream, or are for us.
+// notUpstream are headers for this server, or set anew for the upstream.
 var notUpstream = []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"}
 
-// upstreamHeader returns the headers that go upstream: the client's, without those
-// that belong to its connection or are for us, and with the credential that it may use.
-func (h *Handler) upstreamHeader(c *app.RequestContext) http.Header {
+// header returns the header of an upstream request: the client's, without the headers of
+// its connection and those for this server, and with the upstream's credential.
+func (b requestBuilder) header(c *app.RequestContext) http.Header {
 	header := http.Header{}
 	c.Request.Header.VisitAll(func(key, value []byte) {
 		header.Add(string(key), string(value))
@@ -133,15 +125,15 @@ func (h *Handler) upstreamHeader(c *app.RequestContext) http.Header {
 	for _, name := range notUpstream {
 		header.Del(name)
 	}
-	for _, a := range asks {
-		header.Del(a.header)
+	for _, p := range paceParams {
+		header.Del(p.header)
 	}
-	h.setCredential(header)
-	h.setForwarded(c, header)
+	b.policy.SetUpstreamHeader(c, header)
 	return header
 }
 
-// dropHopByHop removes the headers of a connection and those that Connection names.
+// dropHopByHop removes the headers of one connection, including those that the Connection
+// header names.
 func dropHopByHop(header http.Header) {
 	for _, names := range header.Values("Connection") {
 		for name := range strings.SplitSeq(names, ",") {
@@ -153,17 +145,17 @@ func dropHopByHop(header http.Header) {
 	}
 }
 
-// chatRequest makes the upstream's request out of a client's. A body of none, or of
-// plain text, becomes one that the upstream knows.
-func (h *Handler) chatRequest(c *app.RequestContext, body []byte) (upstream.Request, error) {
-	without := h.withoutKey()
-	for _, a := range asks {
-		without = append(without, a.query)
+// chat returns the upstream request of a chat. An empty or plain-text body is replaced by
+// a JSON body.
+func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Request, error) {
+	without := b.policy.KeyParameters()
+	for _, p := range paceParams {
+		without = append(without, p.query)
 	}
-	header := h.upstreamHeader(c)
+	header := b.header(c)
 	if c.FullPath() == chatPath && (len(body) == 0 || isPlainText(c)) {
 		var err error
-		if body, err = h.defaultBody(c, body); err != nil {
+		if body, err = b.defaultBody(c, body); err != nil {
 			return upstream.Request{}, err
 		}
 		without = append(without, ownQuery...)

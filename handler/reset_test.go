@@ -131,14 +131,14 @@ func cutAfter(t *testing.T, standIn http.RoundTripper, recovers bool) func(part 
 		return standIn.RoundTrip(r)
 	}))
 	if !recovers {
-		h.Upstream.RecoveryTimeout = 0
+		h.options.Upstream.RecoveryTimeout = 0
 	}
 	r := question("hello")
 	r.header = map[string]string{"Typewriter-Mode": "raw"}
 	return func(part string) answer {
 		reply = part
-		a, _ := serve(t.Context(), t, engine, r)
-		if err := h.live.Wait(t.Context()); err != nil {
+		a := engine.serve(t.Context(), t, r)
+		if err := h.lifecycle.inflight.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return a

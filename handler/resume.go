@@ -11,24 +11,28 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
+	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
 )
 
-// streamsPath is where streams that are kept are found by their id.
+// streamsPath is the path of streams; a stream's id follows.
 const streamsPath = "/typewriter/streams/"
 
-// Values of the header Typewriter-Resume, which says why there is nothing to resume.
-const (
-	resumeGone     = "gone"     // no such stream, or another's
-	resumeFinished = "finished" // it has ended, and all of it was seen
+// headerResume explains why there is nothing to resume; the values are outcomes of
+// [metrics.Metrics.Resumed]. On a new stream, unavailable means that other replicas may
+// not find the stream.
+const headerResume = "Typewriter-Resume"
 
-	// It cannot be told now; of a new stream: other replicas may not find it.
-	resumeUnavailable = "unavailable"
-)
+// isEventSourcePath reports whether a path is one for EventSource.
+func isEventSourcePath(path string) bool {
+	return path == chatPath || path == summarizePath || strings.HasPrefix(path, streamsPath)
+}
 
-// prefersAsync reports whether a client wants the answer's address instead of the
-// answer (RFC 7240, section 4.1).
+// prefersAsync reports whether a client wants the URL of the stream instead of the stream
+// (RFC 7240, section 4.1).
 func prefersAsync(c *app.RequestContext) bool {
 	for preference := range strings.SplitSeq(c.Request.Header.Get("Prefer"), ",") {
 		if strings.EqualFold(strings.TrimSpace(preference), "respond-async") {
@@ -38,19 +42,19 @@ func prefersAsync(c *app.RequestContext) bool {
 	return false
 }
 
-// lastEventID returns the id of the last event that a client has seen. A query serves
-// those that cannot set a header.
+// lastEventID returns the id of the last event that a client has received, from the
+// header or, for clients that cannot set one, from the query.
 func lastEventID(c *app.RequestContext) string {
 	return cmp.Or(sse.GetLastEventID(c), c.Query("lastEventId"))
 }
 
-// comesBack reports whether a request is that of an EventSource which was here before.
-func comesBack(c *app.RequestContext) bool { return c.IsGet() && lastEventID(c) != "" }
+// isReconnect reports whether a request is that of an EventSource that reconnects.
+func isReconnect(c *app.RequestContext) bool { return c.IsGet() && lastEventID(c) != "" }
 
-// attach serves GET /typewriter/streams/{id}: a stream from its beginning, or from
-// where the client was.
+// attach serves GET /typewriter/streams/{id}: a stream from its beginning, or from the
+// last event that the client has received.
 func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
-	if _, ok := h.readBody(c); !ok { // it has none to be of use
+	if _, ok := h.readBody(c); !ok { // any body is ignored
 		return
 	}
 	id := c.Param("id")
@@ -60,18 +64,21 @@ func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
 		return
 	}
 	if !strings.HasPrefix(last, id+":") {
-		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
+		fail(c, otherStream)
 		return
 	}
 	h.resume(ctx, c, last)
 }
 
-// resume goes on with a stream after the event with an id.
+// otherStream rejects a last event id that the stream does not have.
+var otherStream = apierror.BadRequest.WithMsg("last event id is not one of this stream")
+
+// resume continues a stream after the event with an id.
 func (h *Handler) resume(ctx context.Context, c *app.RequestContext, last string) {
 	id, position, ok := strings.Cut(last, ":")
 	from, err := typewriter.ParsePosition(position)
 	if !ok || err != nil || !isStreamID(id) {
-		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is malformed: want stream:entry.offset")
+		fail(c, apierror.BadRequest.WithMsg("last event id is malformed: want stream:entry.offset"))
 		return
 	}
 	h.resumeFrom(ctx, c, id, from)
@@ -80,104 +87,103 @@ func (h *Handler) resume(ctx context.Context, c *app.RequestContext, last string
 func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id string, from typewriter.Position) {
 	pace, err := h.pace(c)
 	if err != nil {
-		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		failBadRequest(c, err)
 		return
 	}
 	s, err := h.find(ctx, c, id)
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
-		h.Metrics.Resumed(resumeUnavailable)
-		h.unavailable(c)
+		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
+		h.failUnavailable(c)
 		return
 	case err != nil:
-		h.nothingToResume(c, resumeGone)
+		h.respondNoContent(c, metrics.ResumeGone)
 		return
 	case !s.Resumable():
 		s.Detach()
-		h.nothingToResume(c, resumeGone)
+		h.respondNoContent(c, metrics.ResumeGone)
 		return
 	case !s.Await(ctx, from):
 		s.Detach()
-		h.Metrics.Resumed(resumeUnavailable)
-		h.unavailable(c)
+		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
+		h.failUnavailable(c)
 		return
 	}
 	n, ended := s.Log.Len()
 	switch {
 	case s.Log.HandedOff():
 		s.Detach()
-		h.Metrics.Resumed(resumeUnavailable)
-		h.unavailable(c)
+		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
+		h.failUnavailable(c)
 	case !s.Log.Contains(from):
 		s.Detach()
-		fail(c, http.StatusBadRequest, codeBadRequest, "last event id is not one of this stream's")
+		fail(c, otherStream)
 	case ended && from.Entry == n:
 		s.Detach()
-		h.nothingToResume(c, resumeFinished)
+		h.respondNoContent(c, metrics.ResumeFinished)
 	default:
-		// It takes nothing of the client's rate: an EventSource that is refused never
-		// comes back.
-		leave, ok := h.takePlace(ctx, c, h.views, s.ID)
+		// Resuming does not count against the client's rate: an EventSource never
+		// retries after an error.
+		release, ok := h.admitView(ctx, c, s.ID)
 		if !ok {
 			s.Detach()
 			return
 		}
-		defer leave()
-		h.Metrics.Resumed("resumed")
-		defer CancelOnDisconnect(c)()
-		h.view(ctx, c, s, viewing{pace: pace, withIDs: true, from: from, known: n})
+		defer release()
+		h.options.Metrics.Resumed(metrics.ResumeOK)
+		defer hertzio.CancelOnDisconnect(c)()
+		h.play(ctx, c, s, view{pace: pace, withIDs: true, from: from, known: n})
 	}
 }
 
-// nothingToResume tells an EventSource to stop (HTML, section 9.2.3: 204 does), and
-// others why.
-func (h *Handler) nothingToResume(c *app.RequestContext, why string) {
-	h.Metrics.Resumed(why)
-	c.Response.Header.Set("Typewriter-Resume", why)
+// respondNoContent answers that there is nothing to resume, and why. The status 204 makes
+// an EventSource stop (HTML, section 9.2.3).
+func (h *Handler) respondNoContent(c *app.RequestContext, outcome string) {
+	h.options.Metrics.Resumed(outcome)
+	c.Response.Header.Set(headerResume, outcome)
 	c.SetStatusCode(http.StatusNoContent)
 }
 
-// find attaches the client to a stream, of this replica or another. If that one is
-// lost, the chat goes on with this client's credentials.
+// find attaches the client to a stream of any replica. If the recording replica is lost,
+// this one continues the chat with the client's credential.
 func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string) (*streams.Stream, error) {
 	if !isStreamID(id) {
 		return nil, streams.ErrGone
 	}
-	header := h.upstreamHeader(c)
-	return h.Streams.Find(ctx, id, h.owner(c), func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-		return h.proceed(ctx, header, seen)
+	header := h.requests.header(c)
+	return h.options.Streams.Find(ctx, id, h.policy.Owner(c), func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+		return h.recorder.proceed(ctx, header, seen)
 	})
 }
 
-// isStreamID reports whether an id has the form of a stream's: 26 characters of
-// base 32.
+// isStreamID reports whether an id has the form of a stream's: 26 characters of base 32.
 func isStreamID(id string) bool {
 	return len(id) == 26 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
-// skip serves POST /typewriter/streams/{id}/skip: what waits is typed at once, for
-// every viewer, and what comes later as it arrives.
+// skip serves POST /typewriter/streams/{id}/skip: it sends the backlog to every viewer at
+// once, and the rest of the answer as it arrives.
 func (h *Handler) skip(ctx context.Context, c *app.RequestContext) {
-	h.act(ctx, c, func(s *streams.Stream) { s.Skip(ctx) })
+	h.withStream(ctx, c, func(s *streams.Stream) { s.Skip(ctx) })
 }
 
-// cancel serves DELETE /typewriter/streams/{id}: the upstream stops to answer, and
-// every viewer's stream ends in order.
+// cancel serves DELETE /typewriter/streams/{id}: it cancels the answer at the upstream and
+// ends the stream in order for every viewer.
 func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
-	h.act(ctx, c, func(s *streams.Stream) { s.Cancel(ctx) })
+	h.withStream(ctx, c, func(s *streams.Stream) { s.Cancel(ctx) })
 }
 
-// act does something with a stream.
-func (h *Handler) act(ctx context.Context, c *app.RequestContext, do func(*streams.Stream)) {
+// withStream calls f with the stream that a request names, and answers the client.
+func (h *Handler) withStream(ctx context.Context, c *app.RequestContext, f func(*streams.Stream)) {
 	s, err := h.find(ctx, c, c.Param("id"))
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
-		h.unavailable(c)
+		h.failUnavailable(c)
 	case err != nil:
-		fail(c, http.StatusNotFound, codeNotFound, "no such stream")
+		fail(c, apierror.NotFound.WithMsg("no such stream"))
 	default:
 		defer s.Detach()
-		do(s)
+		f(s)
 		c.SetStatusCode(http.StatusNoContent)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/route"
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/streams"
@@ -85,11 +84,8 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 	for _, scenario := range mock.Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, engine := newTestHandler(t, mock.New(3))
-				options := streamOptions()
-				options.Retention = 24 * time.Hour
-				h.Streams = streams.NewRegistry(options)
-				whole, _ := serve(t.Context(), t, engine, getChat("/"+scenario.Name, ""))
+				_, engine := newTestHandler(t, mock.New(3), func(_ *Options, s *streams.Options) { s.Retention = 24 * time.Hour })
+				whole := engine.serve(t.Context(), t, getChat("/"+scenario.Name, ""))
 				if !strings.HasPrefix(whole.header("Content-Type"), "text/event-stream") {
 					return
 				}
@@ -100,7 +96,7 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 					if i%29 == 0 {
 						query = "&mode=typewriter"
 					}
-					rest, _ := serve(t.Context(), t, engine, resumed(e.id, query))
+					rest := engine.serve(t.Context(), t, resumed(e.id, query))
 					if i == len(events)-1 {
 						if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != "finished" {
 							t.Errorf("after the last event: got %d", rest.status)
@@ -147,28 +143,6 @@ func restOf(events []seen) func(i int) []run {
 	}
 }
 
-// breaking is a client whose connection breaks after some events. It is a response's
-// writer, like flushes.
-type breaking struct {
-	flushes
-	events int
-	leave  context.CancelFunc
-}
-
-func (b *breaking) Flush() error {
-	if err := b.flushes.Flush(); err != nil {
-		return err
-	}
-	n := 0
-	for _, c := range b.chunks {
-		n += strings.Count(c.data, "\n\n")
-	}
-	if n >= b.events {
-		b.leave()
-	}
-	return nil
-}
-
 // The connection breaks again and again while the answer is being typed, and the
 // text goes on at the very next character.
 func TestReconnectAgainAndAgain(t *testing.T) {
@@ -186,8 +160,12 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 				last := ""
 				for broken := 0; ; broken++ {
 					ctx, cancel := context.WithCancel(t.Context())
-					w := &breaking{flushes: flushes{start: time.Now()}, events: 1 + broken%7, leave: cancel}
-					a := serveTo(ctx, t, engine, r, w, &w.flushes)
+					r.received = func(a answer) {
+						if strings.Count(a.text(), "\n\n") >= 1+broken%7 {
+							cancel()
+						}
+					}
+					a := engine.serve(ctx, t, r)
 					cancel()
 					if a.status == http.StatusNoContent {
 						break
@@ -201,7 +179,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 					t.Errorf("%d chats were started", chats)
 				}
 				id, _, _ := strings.Cut(last, ":")
-				whole, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id + "?mode=raw"})
+				whole := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id + "?mode=raw"})
 				checkRest(t, last, runs(plain(got)), runs(plain(readIDs(t, whole.text()))))
 			})
 		})
@@ -219,7 +197,7 @@ func TestSeveralViewers(t *testing.T) {
 			go func() {
 				defer func() { done <- struct{}{} }()
 				time.Sleep(time.Duration(i) * time.Second)
-				a, _ := serve(t.Context(), t, engine, request{method: "GET", url: at + query})
+				a := engine.serve(t.Context(), t, request{method: "GET", url: at + query})
 				answers[i] = join(plain(readIDs(t, a.text())))
 			}()
 		}
@@ -252,12 +230,12 @@ func TestGraceAndRetention(t *testing.T) {
 				_, engine := newTestHandler(t, streaming(func() { closed.Store(true) }, part{0, deltaAB}, part{100 * time.Second, done}))
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
-				a, _ := serve(ctx, t, engine, getChat("x", ""))
+				a := engine.serve(ctx, t, getChat("x", ""))
 				time.Sleep(test.away)
 				if closed.Load() != test.closed {
 					t.Errorf("upstream closed: %v", closed.Load())
 				}
-				back, _ := serve(t.Context(), t, engine, resumed(readIDs(t, a.text())[0].id, ""))
+				back := engine.serve(t.Context(), t, resumed(readIDs(t, a.text())[0].id, ""))
 				if back.status != test.status {
 					t.Fatalf("got %d %s", back.status, back.header("Typewriter-Resume"))
 				}
@@ -270,9 +248,9 @@ func TestGraceAndRetention(t *testing.T) {
 }
 
 // startAsync starts a chat without a reader and returns its stream's id.
-func startAsync(t *testing.T, engine *route.Engine, message string) string {
+func startAsync(t *testing.T, engine *testServer, message string) string {
 	t.Helper()
-	a, _ := serve(t.Context(), t, engine, request{
+	a := engine.serve(t.Context(), t, request{
 		method: "POST", url: "/v3/chat", body: question(message).body, header: map[string]string{"Prefer": "wait=1, respond-async"},
 	})
 	id := gjson.Get(a.body, "stream").Str
@@ -289,20 +267,20 @@ func TestOwner(t *testing.T) {
 		mine := map[string]string{"Authorization": "Bearer mine"}
 		r := getChat("hello", "&mode=raw")
 		r.header = mine
-		a, _ := serve(t.Context(), t, engine, r)
+		a := engine.serve(t.Context(), t, r)
 		id := a.header("Typewriter-Stream")
 		for owner, want := range map[string]int{"Bearer mine": 200, "Bearer other": 204, "": 204} {
 			r := request{method: "GET", url: streamsPath + id + "?mode=raw", header: map[string]string{}}
 			if owner != "" {
 				r.header["Authorization"] = owner
 			}
-			got, _ := serve(t.Context(), t, engine, r)
+			got := engine.serve(t.Context(), t, r)
 			if got.status != want || want == 204 && got.header("Typewriter-Resume") != "gone" {
 				t.Errorf("%q: got %d", owner, got.status)
 			}
 		}
 		for _, r := range []request{{method: "DELETE", url: streamsPath + id}, {method: "POST", url: streamsPath + id + "/skip"}} {
-			if got, _ := serve(t.Context(), t, engine, r); got.status != http.StatusNotFound {
+			if got := engine.serve(t.Context(), t, r); got.status != http.StatusNotFound {
 				t.Errorf("%s: got %d", r.method, got.status)
 			}
 		}
@@ -312,7 +290,7 @@ func TestOwner(t *testing.T) {
 func TestMalformedIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(3))
-		a, _ := serve(t.Context(), t, engine, getChat("/escapes", "&mode=raw"))
+		a := engine.serve(t.Context(), t, getChat("/escapes", "&mode=raw"))
 		id := a.header("Typewriter-Stream")
 		for last, want := range map[string]int{
 			"x": 400, "x:1.0": 400, id: 400, id + ":": 400, id + ":1": 400, id + ":-1.0": 400, id + ":01.0": 400, id + ":1.0.0": 400,
@@ -320,11 +298,11 @@ func TestMalformedIDs(t *testing.T) {
 			id + ":3.1": 400, // inside an escape
 			id + ":1.0": 200, strings.Repeat("a", 26) + ":1.0": 204, fmt.Sprint(id, ":0.0"): 200,
 		} {
-			if got, _ := serve(t.Context(), t, engine, resumed(last, "&mode=raw")); got.status != want {
+			if got := engine.serve(t.Context(), t, resumed(last, "&mode=raw")); got.status != want {
 				t.Errorf("%q: got %d %s, want %d", last, got.status, got.body, want)
 			}
 		}
-		if got, _ := serve(t.Context(), t, engine, request{
+		if got := engine.serve(t.Context(), t, request{
 			method: "GET", url: streamsPath + strings.Repeat("a", 26) + "?lastEventId=" + id + ":1.0",
 		}); got.status != http.StatusBadRequest {
 			t.Errorf("another stream's id: got %d", got.status)
@@ -343,16 +321,16 @@ func TestResumeByPost(t *testing.T) {
 		}))
 		r := question("hello")
 		r.header = map[string]string{"Typewriter-Event-Ids": "on", "Typewriter-Mode": "raw"}
-		whole, _ := serve(t.Context(), t, engine, r)
+		whole := engine.serve(t.Context(), t, r)
 		events := readIDs(t, whole.text())
 		r.header["Last-Event-ID"] = events[4].id
-		rest, _ := serve(t.Context(), t, engine, r)
+		rest := engine.serve(t.Context(), t, r)
 		checkRest(t, events[4].id, runs(plain(readIDs(t, rest.text()))), restOf(events)(4))
 		if chats != 1 {
 			t.Errorf("%d chats were started", chats)
 		}
 		delete(r.header, "Typewriter-Event-Ids")
-		serve(t.Context(), t, engine, r)
+		engine.serve(t.Context(), t, r)
 		if chats != 2 {
 			t.Errorf("%d chats were started", chats)
 		}
@@ -362,17 +340,14 @@ func TestResumeByPost(t *testing.T) {
 // A stream for which there is no room ends with an error that says so.
 func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3))
-		options := streamOptions()
-		options.MaxBytes = 100 << 10
-		h.Streams = streams.NewRegistry(options)
-		a, _ := serve(t.Context(), t, engine, getChat("/long-line", "&mode=raw"))
+		h, engine := newTestHandler(t, mock.New(3), func(_ *Options, s *streams.Options) { s.MaxBytes = 100 << 10 })
+		a := engine.serve(t.Context(), t, getChat("/long-line", "&mode=raw"))
 		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
 		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {
 			t.Errorf("ends with %.200q", events[len(events)-1])
 		}
-		_ = h.live.Wait(t.Context())
-		b, _ := serve(t.Context(), t, engine, getChat("hello", "&mode=raw"))
+		_ = h.lifecycle.inflight.Wait(t.Context())
+		b := engine.serve(t.Context(), t, getChat("hello", "&mode=raw"))
 		if !strings.Contains(b.text(), "event:done") {
 			t.Errorf("then: %.300q", b.text())
 		}

@@ -67,7 +67,7 @@ func direct(t *testing.T, scenario string) []string {
 	case "cut", "cut-early", "no-done":
 		return nil // the proxy's stream is not cut: see TestCutAnswersAreCompleted
 	case "hang":
-		events = append(events, event{"error", `{"code":5042,"msg":"upstream fell silent in the middle of its answer"}`})
+		events = append(events, event{"error", `{"code":5042,"msg":"upstream stalled mid-stream"}`})
 	case "studio":
 		events[len(events)-1] = event{"done", `"[DONE]"`}
 	}
@@ -80,7 +80,7 @@ func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []s
 	r.header = map[string]string{"Typewriter-Mode": string(mode)}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()
-	a, _ := serve(ctx, t, engine, r)
+	a := engine.serve(ctx, t, r)
 	if want == nil {
 		return // no stream: see TestOtherRepliesPass
 	}

@@ -24,11 +24,11 @@ func TestSkip(t *testing.T) {
 		ended := make(chan answer)
 		id := startAsync(t, engine, "x")
 		go func() {
-			a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+			a := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 			ended <- a
 		}()
 		time.Sleep(250 * time.Millisecond)
-		if a, _ := serve(t.Context(), t, engine, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
+		if a := engine.serve(t.Context(), t, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
 		a := <-ended
@@ -52,20 +52,19 @@ func TestSkipAndStopWithoutIDs(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Second, done}))
-				w := &flushes{start: time.Now()}
-				stream := newContext(post("{}"), w)
+				var stream answer
 				ended := make(chan struct{})
 				go func() {
 					defer close(ended)
-					engine.ServeHTTP(t.Context(), stream)
+					engine.serveTo(t.Context(), t, post("{}"), &stream)
 				}()
 				time.Sleep(50 * time.Millisecond)
 				synctest.Wait()
-				at := streamsPath + stream.Response.Header.Get("Typewriter-Stream")
+				at := streamsPath + stream.header("Typewriter-Stream")
 				ask := func(method, path, authorization string, status int) {
 					t.Helper()
 					r := request{method: method, url: path, header: map[string]string{"Authorization": authorization}}
-					if a, _ := serve(t.Context(), t, engine, r); a.status != status {
+					if a := engine.serve(t.Context(), t, r); a.status != status {
 						t.Errorf("%s %s: got %d %s, want %d", method, path, a.status, a.body, status)
 					}
 				}
@@ -73,11 +72,11 @@ func TestSkipAndStopWithoutIDs(t *testing.T) {
 				ask(test.method, at+test.path, "Bearer another's", 404)
 				ask(test.method, at+test.path, "", 204)
 				<-ended
-				if got := times(t, answer{chunks: w.chunks}); !slices.Equal(got, test.want) {
+				if got := times(t, stream); !slices.Equal(got, test.want) {
 					t.Errorf("got %q, want %q", got, test.want)
 				}
 				ask(test.method, at+test.path, "", 404)
-				_ = h.live.Wait(t.Context())
+				_ = h.lifecycle.inflight.Wait(t.Context())
 			})
 		})
 	}
@@ -91,12 +90,12 @@ func TestStop(t *testing.T) {
 		id := startAsync(t, engine, "x")
 		for range 2 {
 			go func() {
-				a, _ := serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+				a := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 				answers <- a
 			}()
 			time.Sleep(25 * time.Millisecond)
 		}
-		if a, _ := serve(t.Context(), t, engine, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
+		if a := engine.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
 		for range 2 {
@@ -105,7 +104,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("got %q", got)
 			}
 		}
-		_ = h.live.Wait(t.Context())
+		_ = h.lifecycle.inflight.Wait(t.Context())
 	})
 }
 
@@ -124,14 +123,14 @@ func TestStopCancelsTheChat(t *testing.T) {
 		}))
 		r := question("/slow")
 		r.header = map[string]string{"Authorization": "Bearer mine", "Prefer": "respond-async"}
-		a, _ := serve(t.Context(), t, engine, r)
+		a := engine.serve(t.Context(), t, r)
 		time.Sleep(5 * time.Second)
 		at := request{method: "GET", url: a.header("Location") + "?mode=raw", header: map[string]string{"Authorization": "Bearer mine"}}
 		stop := at
 		stop.method = "DELETE"
-		serve(t.Context(), t, engine, stop)
-		_ = h.live.Wait(t.Context())
-		seen, _ := serve(t.Context(), t, engine, at)
+		engine.serve(t.Context(), t, stop)
+		_ = h.lifecycle.inflight.Wait(t.Context())
+		seen := engine.serve(t.Context(), t, at)
 		events := readIDs(t, seen.text())
 		chat := gjson.Parse(events[0].data)
 		want := fmt.Sprintf(`Bearer mine {"conversation_id":%q,"chat_id":%q}`, chat.Get("conversation_id").Str, chat.Get("id").Str)
@@ -157,7 +156,7 @@ func TestStopAfterTakeOver(t *testing.T) {
 			Name: "conversation.chat.created", Head: `{"id":"1","conversation_id":"2","status":"created"}`,
 		}}
 		header := http.Header{"Authorization": {"Bearer mine"}}
-		_, source := h.proceed(t.Context(), header, slices.Values([]typewriter.Event{created}))
+		_, source := h.recorder.proceed(t.Context(), header, slices.Values([]typewriter.Event{created}))
 		source.Cancel(t.Context())
 		if want := `Bearer mine /v3/chat/cancel {"conversation_id":"2","chat_id":"1"}`; !slices.Equal(asked, []string{want}) {
 			t.Errorf("upstream was asked %q, want %q", asked, want)

@@ -5,26 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
-	"net/http"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/internal/jsonx"
-	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/typewriter"
-	"sse-typewriter/upstream"
 )
 
-// summarizePath is where a text's summary is asked for.
+// summarizePath is the path of summaries.
 const summarizePath = "/ai/summarize"
 
-// summaryAsk is what a request for a summary says.
-type summaryAsk struct {
+// summaryRequest is the body of a request for a summary.
+type summaryRequest struct {
 	Text  string `json:"text"`
 	BotID string `json:"bot_id"`
 	Lang  string `json:"lang"`
@@ -40,154 +35,79 @@ func (h *Handler) summarize(ctx context.Context, c *app.RequestContext) {
 		h.resume(ctx, c, last)
 		return
 	}
-	ask := summaryAsk{}
-	if err := json.Unmarshal(body, &ask); err != nil {
-		fail(c, http.StatusBadRequest, codeBadRequest, `request body cannot be read: want JSON as {"text":"..."}`)
+	req := summaryRequest{}
+	if err := json.Unmarshal(body, &req); err != nil {
+		fail(c, apierror.BadRequest.WithMsg(`request body cannot be read: want JSON as {"text":"..."}`))
 		return
 	}
-	h.serveSummary(ctx, c, ask, withIDs)
+	h.serveSummary(ctx, c, req, withIDs)
 }
 
 // summarizeGet serves GET /ai/summarize, for EventSource.
 func (h *Handler) summarizeGet(ctx context.Context, c *app.RequestContext) {
-	if _, ok := h.readBody(c); !ok { // it has none to be of use
+	if _, ok := h.readBody(c); !ok { // any body is ignored
 		return
 	}
 	if last := lastEventID(c); last != "" {
 		h.resume(ctx, c, last)
 		return
 	}
-	h.serveSummary(ctx, c, summaryAsk{c.Query("text"), c.Query("bot_id"), c.Query("lang")}, true)
+	h.serveSummary(ctx, c, summaryRequest{c.Query("text"), c.Query("bot_id"), c.Query("lang")}, true)
 }
 
-// serveSummary starts a job and shows its progress, or tells where that is shown.
-func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, ask summaryAsk, withIDs bool) {
-	job, body, err := h.newJob(c, ask)
+// serveSummary starts a summary and plays its progress, or answers with the stream's URL.
+func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req summaryRequest, withIDs bool) {
+	job, body, err := h.newJob(c, req)
 	if err != nil {
-		fail(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		failBadRequest(c, err)
 		return
 	}
 	async := prefersAsync(c)
-	o, ok := h.admit(ctx, c, withIDs || async)
+	t, ok := h.admit(ctx, c, withIDs || async)
 	if !ok {
 		return
 	}
 	if !async {
-		leave, ok := h.admitReader(ctx, c, o)
+		release, ok := h.admitFirstView(ctx, c, t)
 		if !ok {
 			return
 		}
-		defer leave()
+		defer release()
 	}
-	defer CancelOnDisconnect(c)()
-	header := h.upstreamHeader(c)
+	defer hertzio.CancelOnDisconnect(c)()
+	header := h.requests.header(c)
 	header.Set("Content-Type", "application/json")
-	s := h.recordSummary(o, chatJob{job, header, body}) //nolint:contextcheck // the stream's life is its own, as a chat's is
+	s := h.recorder.recordSummary(t, chatJob{job, header, body}) //nolint:contextcheck // the stream outlives the request
 	if async {
-		tellAddress(c, s)
+		sendStreamURL(c, s)
 		return
 	}
-	h.view(ctx, c, s, viewing{pace: h.Paces[typewriter.Raw], withIDs: withIDs})
+	h.play(ctx, c, s, view{pace: h.options.Paces[typewriter.Raw], withIDs: withIDs})
 }
 
-// newJob makes a job of what is asked, and the chat that it begins with. The error is
-// the client's.
-func (h *Handler) newJob(c *app.RequestContext, ask summaryAsk) (*summary.Job, chatBody, error) {
-	job := &summary.Job{Timeout: h.SummarizeTimeout}
+// newJob returns the job of a request, and the chat with which the job begins. An error
+// is one of the request.
+func (h *Handler) newJob(c *app.RequestContext, req summaryRequest) (*summary.Job, chatBody, error) {
+	job := &summary.Job{Timeout: h.options.SummarizeTimeout}
 	switch name := c.Query("event"); name {
 	case "", summary.NamedEvent:
 		job.EventName = name
 	default:
-		return nil, chatBody{}, fmt.Errorf("event %q is not known: want %s, or none", name, summary.NamedEvent)
+		return nil, chatBody{}, fmt.Errorf("event %q is unknown: want %s, or none", name, summary.NamedEvent)
 	}
 	var err error
 	switch {
-	case strings.TrimSpace(ask.Text) == "":
-		return nil, chatBody{}, errors.New("text is missing: pass the text that is to be summarized")
-	case len(ask.Text) > h.MaxSummarizeBytes:
-		return nil, chatBody{}, fmt.Errorf("text is too long: want at most %d bytes", h.MaxSummarizeBytes)
-	case ask.Lang != "":
-		if job.Lang, err = summary.ParseLang(ask.Lang); err != nil {
+	case strings.TrimSpace(req.Text) == "":
+		return nil, chatBody{}, errors.New("text is missing: pass the text to summarize")
+	case len(req.Text) > h.options.MaxSummarizeBytes:
+		return nil, chatBody{}, fmt.Errorf("text is too long: want at most %d bytes", h.options.MaxSummarizeBytes)
+	case req.Lang != "":
+		if job.Lang, err = summary.ParseLang(req.Lang); err != nil {
 			return nil, chatBody{}, err
 		}
 	default:
-		job.Lang = summary.ChooseLang(c.Request.Header.Get("Accept-Language"), ask.Text)
+		job.Lang = summary.ChooseLang(c.Request.Header.Get("Accept-Language"), req.Text)
 	}
-	body, err := h.newChatBody(ask.BotID, "", job.Lang.Prompt(ask.Text))
+	body, err := h.requests.chatBody(req.BotID, "", job.Lang.Prompt(req.Text))
 	return job, body, err
-}
-
-// chatJob is a job and the chat that is to be opened for it.
-type chatJob struct {
-	job    *summary.Job
-	header http.Header
-	body   chatBody
-}
-
-// recordSummary starts a job and reads its progress into a stream.
-func (h *Handler) recordSummary(o opening, j chatJob) *streams.Stream {
-	ctx, cancel := context.WithCancel(h.ending)
-	var reply atomic.Pointer[upstream.Reply] // nil: there is none yet
-	j.job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
-		asked := time.Now()
-		r, err := h.Upstream.Do(ctx, upstream.Request{
-			Method: http.MethodPost, Path: chatPath, Header: j.header.Clone(), Body: jsonx.Marshal(j.body),
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		if !r.IsStream() {
-			defer r.Close()
-			return nil, nil, r.Refusal()
-		}
-		reply.Store(r)
-		events, _ := r.Events() // how it failed is the last event
-		return h.timedText(events, asked), r.Drain, nil
-	}
-	chat := func() (chatID, conversationID string) {
-		if r := reply.Load(); r != nil {
-			return r.Chat()()
-		}
-		return "", ""
-	}
-	j.job.Cancel = h.cancelChat(j.header)
-	source, canceled := h.source(j.header, chat, j.job.Failure, cancel)
-	return h.record(recording{
-		opening: o,
-		events:  untilCanceled(j.job.Events(ctx), canceled, j.job.Stopped),
-		source:  source,
-		release: func(error) {
-			defer cancel()
-			j.job.Close(ctx)
-		},
-	})
-}
-
-// cancelChat returns what stops a chat of a request's header.
-func (h *Handler) cancelChat(header http.Header) func(ctx context.Context, chatID, conversationID string) {
-	return func(ctx context.Context, chatID, conversationID string) {
-		_ = h.Upstream.Cancel(ctx, header, chatID, conversationID) // it may be over by now
-	}
-}
-
-// proceedSummary is proceed for the streams that are the progress of a job, and
-// reports whether it is one.
-func (h *Handler) proceedSummary(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source, bool) {
-	job := &summary.Job{Timeout: h.SummarizeTimeout, Cancel: h.cancelChat(header)}
-	id, conversationID, ok := job.Resume(seen)
-	if !ok {
-		return nil, streams.Source{}, false
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
-		events, _ := h.Upstream.ContinueChat(ctx, header, id, conversationID)
-		return events, func() {}, nil
-	}
-	chat := func() (string, string) { return id, conversationID }
-	source, canceled := h.source(header, chat, job.Failure, cancel)
-	events := untilCanceled(job.Events(ctx), canceled, job.Stopped)
-	return func(yield func(typewriter.Event) bool) {
-		defer job.Close(ctx)
-		events(yield)
-	}, source, true
 }

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cloudwego/hertz/pkg/route"
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/metrics"
 	"sse-typewriter/mock"
 	"sse-typewriter/typewriter"
 )
@@ -21,16 +21,16 @@ import (
 func TestResumeSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(1))
-		whole, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+		whole := engine.serve(t.Context(), t, getSummary("x", ""))
 		events := readIDs(t, whole.text())
 		for i, e := range events {
 			byQuery := request{method: "GET", url: "/ai/summarize?text=x&lastEventId=" + e.id}
 			byHeader := request{method: "GET", url: "/ai/summarize?text=x", header: map[string]string{"Last-Event-ID": e.id}}
 			byPost := request{method: "POST", url: "/ai/summarize?event_ids=on", body: `{"text":"x"}`, header: byHeader.header}
 			for _, r := range []request{byQuery, byHeader, byPost} {
-				rest, _ := serve(t.Context(), t, engine, r)
+				rest := engine.serve(t.Context(), t, r)
 				if i == len(events)-1 {
-					if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != resumeFinished {
+					if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != metrics.ResumeFinished {
 						t.Errorf("after the end: got %d", rest.status)
 					}
 					continue
@@ -47,8 +47,8 @@ func TestResumeSummary(t *testing.T) {
 func TestNoResumeWithoutIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(1))
-		first, _ := serve(t.Context(), t, engine, getSummary("x", ""))
-		again, _ := serve(t.Context(), t, engine, request{
+		first := engine.serve(t.Context(), t, getSummary("x", ""))
+		again := engine.serve(t.Context(), t, request{
 			method: "POST", url: "/ai/summarize", body: `{"text":"x"}`, header: map[string]string{"Last-Event-ID": lastIDOf(first.text())},
 		})
 		checkProgress(t, again)
@@ -62,20 +62,20 @@ func TestStopSummary(t *testing.T) {
 		at := startSummary(t, engine)
 		go func() {
 			time.Sleep(2 * time.Second)
-			serve(t.Context(), t, engine, request{method: "DELETE", url: at})
+			engine.serve(t.Context(), t, request{method: "DELETE", url: at})
 		}()
-		a, _ := serve(t.Context(), t, engine, request{method: "GET", url: at})
+		a := engine.serve(t.Context(), t, request{method: "GET", url: at})
 		got := updates(t, a)
 		if last := got[len(got)-1]; last != "2000 error 9.15 Stopped" {
 			t.Errorf("ends with %q", got)
 		}
-		_ = h.live.Wait(t.Context())
+		_ = h.lifecycle.inflight.Wait(t.Context())
 	})
 }
 
-func startSummary(t *testing.T, engine *route.Engine) (address string) {
+func startSummary(t *testing.T, engine *testServer) (address string) {
 	t.Helper()
-	a, _ := serve(t.Context(), t, engine, request{
+	a := engine.serve(t.Context(), t, request{
 		method: "POST", url: "/ai/summarize", body: `{"text":"a long one"}`, header: map[string]string{"Prefer": "respond-async"},
 	})
 	if a.status != http.StatusAccepted || a.header("Location") != gjson.Get(a.body, "url").Str {
@@ -101,8 +101,8 @@ func TestLeavingASummary(t *testing.T) {
 				h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				serve(ctx, t, engine, test.request)
-				_ = h.live.Wait(t.Context())
+				engine.serve(ctx, t, test.request)
+				_ = h.lifecycle.inflight.Wait(t.Context())
 				if took := time.Since(began); took != test.want {
 					t.Errorf("the upstream was given up after %v, want %v", took, test.want)
 				}
@@ -119,9 +119,9 @@ func TestSummaryIsTakenOver(t *testing.T) {
 		at := startSummary(t, engine)
 		time.Sleep(2 * time.Second)
 		id := strings.TrimPrefix(at, streamsPath)
-		s, _ := h.Streams.Attach(id, "")
+		s, _ := h.options.Streams.Attach(id, "")
 		n, _ := s.Log.Len()
-		events, source := h.proceed(t.Context(), http.Header{}, s.Log.Events(n))
+		events, source := h.recorder.proceed(t.Context(), http.Header{}, s.Log.Events(n))
 		texts := progressOf(s.Log.Events(n))
 		texts = append(texts, progressOf(events)...)
 		for i := 1; i < len(texts); i++ {
@@ -136,7 +136,7 @@ func TestSummaryIsTakenOver(t *testing.T) {
 			t.Errorf("failed: %s", failed)
 		}
 		s.Detach()
-		_ = h.live.Wait(t.Context())
+		_ = h.lifecycle.inflight.Wait(t.Context())
 		time.Sleep(time.Hour) // the retention
 	})
 }

@@ -74,7 +74,7 @@ func TestSummary(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, engine := newTestHandler(t, streaming(nil, parts...))
-				a, _ := serve(t.Context(), t, engine, r)
+				a := engine.serve(t.Context(), t, r)
 				if got := updates(t, a); !slices.Equal(got, want) {
 					t.Errorf("got  %q\nwant %q", got, want)
 				}
@@ -106,7 +106,7 @@ func TestSummaryAsksTheBot(t *testing.T) {
 				}))
 				r := getSummary("the text", "&bot_id=theirs"+test.query)
 				r.header = map[string]string{"Accept-Language": test.accept, "Authorization": "Bearer mine"}
-				serve(t.Context(), t, engine, r)
+				engine.serve(t.Context(), t, r)
 				if len(asked) != 1 {
 					t.Fatalf("asked %q", asked)
 				}
@@ -163,12 +163,12 @@ func TestSummaryFails(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, engine := newTestHandler(t, test.upstream)
-				a, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+				a := engine.serve(t.Context(), t, getSummary("x", ""))
 				got := updates(t, a)
 				if last := got[len(got)-1]; last != test.want {
 					t.Errorf("ends with %q, want %q", got, test.want)
 				}
-				_ = h.live.Wait(t.Context())
+				_ = h.lifecycle.inflight.Wait(t.Context())
 			})
 		})
 	}
@@ -187,8 +187,8 @@ func TestSummaryTimeoutCancels(t *testing.T) {
 			canceled = append(canceled, r.URL.Path+" "+string(body))
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
 		}))
-		serve(t.Context(), t, engine, getSummary("x", ""))
-		_ = h.live.Wait(t.Context())
+		engine.serve(t.Context(), t, getSummary("x", ""))
+		_ = h.lifecycle.inflight.Wait(t.Context())
 		if want := `/v3/chat/cancel {"conversation_id":"8","chat_id":"7"}`; !slices.Equal(canceled, []string{want}) {
 			t.Errorf("canceled %q", canceled)
 		}
@@ -211,7 +211,7 @@ func TestBadSummaries(t *testing.T) {
 		{"text is no string", post(`{"text":1}`), `want JSON as {"text":"..."}`},
 		{"too long", getSummary(strings.Repeat("x", 1025), ""), "text is too long: want at most 1024 bytes"},
 		{"unknown language", getSummary("x", "&lang=klingon"), `lang "klingon" is not known: want zh or en`},
-		{"unknown event", getSummary("x", "&event=done"), `event "done" is not known: want progress, or none`},
+		{"unknown event", getSummary("x", "&event=done"), `event "done" is unknown: want progress, or none`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -219,7 +219,7 @@ func TestBadSummaries(t *testing.T) {
 				t.Error("the upstream was asked")
 				return nil, io.EOF
 			}))
-			a, _ := serve(t.Context(), t, engine, test.request)
+			a := engine.serve(t.Context(), t, test.request)
 			if msg := gjson.Get(a.body, "msg").Str; a.status != http.StatusBadRequest || !strings.Contains(msg, test.want) {
 				t.Errorf("got %d %s", a.status, a.body)
 			}
@@ -231,7 +231,7 @@ func TestSummaryEventName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for query, want := range map[string]string{"": "", "&event=progress": "progress"} {
 			_, engine := newTestHandler(t, mock.New(1))
-			a, _ := serve(t.Context(), t, engine, getSummary("x", query))
+			a := engine.serve(t.Context(), t, getSummary("x", query))
 			for _, e := range readIDs(t, a.text()) {
 				if e.name != want {
 					t.Errorf("%q: event is named %q", query, e.name)
@@ -246,7 +246,7 @@ func TestStandInSummarizes(t *testing.T) {
 	for _, text := range []string{"秋天来了，树叶黄了。小明去公园散步，看见很多人。", "Go is a language. It is small. It is fast."} {
 		synctest.Test(t, func(t *testing.T) {
 			_, engine := newTestHandler(t, mock.New(1))
-			a, _ := serve(t.Context(), t, engine, getSummary(text, ""))
+			a := engine.serve(t.Context(), t, getSummary(text, ""))
 			if took := a.chunks[len(a.chunks)-1].at; took < 3*time.Second || took > 6*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -293,7 +293,7 @@ func TestSummaryOfACutChat(t *testing.T) {
 					r.Header.Set(mock.ScenarioHeader, scenario)
 					return standIn.RoundTrip(r)
 				}))
-				a, _ := serve(t.Context(), t, engine, getSummary("x", ""))
+				a := engine.serve(t.Context(), t, getSummary("x", ""))
 				checkProgress(t, a)
 			})
 		})

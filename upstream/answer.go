@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 )
@@ -130,9 +131,17 @@ func (a *Answer) fail(told gjson.Result, otherwise string) {
 	}
 }
 
-// ownReasons are the failures that [ErrorEvent] tells of, by their code.
-var ownReasons = map[int]string{
-	5020: reasonCanceled, 5022: reasonEventSize, 5023: reasonCut, 5025: reasonTooLarge, 5042: reasonIdle, 5043: reasonMaxTime,
+// ownReasons are the reasons of the failures that [ErrorEvent] reports, by code.
+var ownReasons = reasonsByCode(
+	apierror.Canceled, apierror.EventTooLarge, apierror.Cut, apierror.TooLarge, apierror.IdleTimeout, apierror.MaxTime,
+)
+
+func reasonsByCode(failures ...*Error) map[int]string {
+	reasons := map[int]string{}
+	for _, e := range failures {
+		reasons[e.Code] = e.Reason
+	}
+	return reasons
 }
 
 // serviceError is how it ends when the service says why: with its code and words.

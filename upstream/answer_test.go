@@ -3,6 +3,8 @@ package upstream
 import (
 	"strings"
 	"testing"
+
+	"sse-typewriter/internal/apierror"
 )
 
 // An answer is put together of what the events say, whatever their shape.
@@ -68,7 +70,7 @@ func TestAnswerFails(t *testing.T) {
 		msg    string
 	}{
 		{"an error", []event{{eventError, `{"code":5000,"msg":"busy"}`}}, "refused", 5000, "busy"},
-		{"an error of ours", []event{{eventError, `{"code":5023,"msg":"cut"}`}}, reasonCut, 5023, "cut"},
+		{"an error of ours", []event{{eventError, `{"code":5023,"msg":"cut"}`}}, apierror.Cut.Reason, 5023, "cut"},
 		{"an error without words", []event{{eventError, `{}`}}, "refused", 0, "the chat failed"},
 		{"a chat", []event{{eventChatFailed, `{"id":"1","last_error":{"code":2,"msg":"bad"}}`}, {eventError, `{"code":5023}`}}, "refused", 2, "bad"},
 		{"a tool", []event{{eventRequiresAction, `{"id":"1"}`}}, "refused", 0, "the bot waits for the result of a tool"},

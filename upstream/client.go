@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sse-typewriter/internal/apierror"
+
 	"resty.dev/v3"
 )
 
@@ -172,7 +174,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
 		reply.Close()
-		return nil, &Error{reasonCompressed, http.StatusBadGateway, 5024, "upstream sent a compressed stream", nil}
+		return nil, apierror.Compressed
 	}
 	return reply, nil
 }

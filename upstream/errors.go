@@ -6,53 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
+
+	"sse-typewriter/internal/apierror"
 )
 
-// Error is a failure of the upstream or of the connection to it, in a form that can be
-// sent to clients.
-type Error struct {
-	// Reason names the kind of failure, for metrics and logs.
-	Reason string
-
-	// Status is the HTTP status to send if the response has not begun.
-	Status int
-
-	// Code is the number in the JSON of an error: the status and one more digit.
-	Code int
-
-	// Msg describes the failure to clients. It contains neither addresses nor parts of
-	// a request.
-	Msg string
-
-	// Err is the underlying error, if there is one. It contains no parts of a request or
-	// an answer and may be logged.
-	Err error
-}
-
-func (e *Error) Error() string {
-	if e.Err == nil {
-		return e.Msg
-	}
-	return fmt.Sprintf("%s: %v", e.Msg, e.Err)
-}
-
-func (e *Error) Unwrap() error { return e.Err }
+// Error is a failure of the upstream or of the connection to it. All values are those of
+// the table in [apierror], with a cause or a message of their own.
+type Error = apierror.Error
 
 // Causes of a canceled context.
 var (
 	errIdle    = errors.New("upstream sent nothing within the idle timeout")
 	errMaxTime = errors.New("upstream did not finish within the maximum time")
 )
-
-// ErrTooLarge is the failure of a stream whose consumer stopped before the end because
-// the log was full.
-var ErrTooLarge = &Error{reasonTooLarge, http.StatusBadGateway, 5025, "answer is larger than this server keeps", nil}
-
-// ErrInternal is the failure caused by a bug in this program.
-var ErrInternal = &Error{"internal", http.StatusInternalServerError, 5000, "internal error", nil}
 
 // openError returns the failure of a request that got no reply.
 func openError(ctx context.Context, err error) *Error {
@@ -69,26 +37,26 @@ func openError(ctx context.Context, err error) *Error {
 	case ctx.Err() != nil:
 		return canceledError(errors.Join(err, context.Cause(ctx)))
 	case timedOut && connecting:
-		return &Error{reasonConnectTimeout, http.StatusGatewayTimeout, 5040, "upstream cannot be connected to in time", err}
+		return apierror.ConnectTimeout.WithCause(err)
 	case timedOut:
-		return &Error{reasonHeaderTimeout, http.StatusGatewayTimeout, 5041, "upstream did not answer in time", err}
+		return apierror.HeaderTimeout.WithCause(err)
 	default:
-		return &Error{reasonUnreachable, http.StatusBadGateway, 5021, "upstream cannot be reached", err}
+		return apierror.Unreachable.WithCause(err)
 	}
 }
 
 // canceledError returns the failure of a request or stream that was abandoned.
 func canceledError(cause error) *Error {
 	if errors.Is(cause, errMaxTime) {
-		return &Error{reasonMaxTime, http.StatusGatewayTimeout, 5043, "upstream took too long for its answer", nil}
+		return apierror.MaxTime
 	}
-	return &Error{reasonCanceled, http.StatusBadGateway, 5020, "request was given up", cause}
+	return apierror.Canceled.WithCause(cause)
 }
 
 // cutError returns the failure of a stream without a final event. Its chat goes on at
 // the service.
 func cutError(cause error) *Error {
-	return &Error{reasonCut, http.StatusBadGateway, 5023, "upstream ended in the middle of its answer", redactQuotes(cause)}
+	return apierror.Cut.WithCause(redactQuotes(cause))
 }
 
 // redactQuotes returns err without the text that its message quotes. net/http quotes
@@ -103,32 +71,9 @@ func redactQuotes(err error) error {
 	return err
 }
 
-// The reasons of failures: before a stream begins, then within a stream.
-const (
-	reasonCompressed     = "compressed"
-	reasonConnectTimeout = "connect_timeout"
-	reasonHeaderTimeout  = "header_timeout"
-	reasonUnreachable    = "unreachable"
-
-	reasonCanceled  = "canceled"
-	reasonCut       = "cut"
-	reasonEventSize = "event_too_large"
-	reasonIdle      = "idle_timeout"
-	reasonMaxTime   = "too_long"
-	reasonTooLarge  = "too_large"
-)
-
-// Reasons returns all values of [Error.Reason] that this package uses.
-func Reasons() []string {
-	return []string{
-		reasonCompressed, reasonConnectTimeout, reasonHeaderTimeout, reasonUnreachable, ErrInternal.Reason,
-		reasonCanceled, reasonCut, reasonEventSize, reasonIdle, reasonMaxTime, reasonTooLarge,
-	}
-}
-
 // isRecoverable reports whether only the stream failed, not the chat.
-func (e *Error) isRecoverable() bool {
-	return e != nil && (e.Reason == reasonCut || e.Reason == reasonIdle)
+func isRecoverable(e *Error) bool {
+	return e != nil && (e.Reason == apierror.Cut.Reason || e.Reason == apierror.IdleTimeout.Reason)
 }
 
 // readError returns the failure of a stream without a final event. err is the error of
@@ -136,12 +81,11 @@ func (e *Error) isRecoverable() bool {
 func readError(ctx context.Context, err error, maxEventBytes int) *Error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errIdle):
-		return &Error{reasonIdle, http.StatusGatewayTimeout, 5042, "upstream fell silent in the middle of its answer", nil}
+		return apierror.IdleTimeout
 	case cause != nil:
 		return canceledError(cause)
 	case errors.Is(err, bufio.ErrTooLong):
-		msg := fmt.Sprintf("upstream sent an event of more than %d bytes", maxEventBytes)
-		return &Error{reasonEventSize, http.StatusBadGateway, 5022, msg, nil}
+		return apierror.EventTooLarge.WithMsg(fmt.Sprintf("upstream sent an event of more than %d bytes", maxEventBytes))
 	default:
 		return cutError(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
 )
 
@@ -84,7 +85,7 @@ func (r *recovery) run(ctx context.Context, ended *Error, yield func(typewriter.
 	case r.progress.ended:
 		// All has been told but, it may be, audio, which cannot be fetched.
 		if !yield(DoneEvent()) {
-			return ErrTooLarge
+			return apierror.TooLarge
 		}
 		return nil
 	case !r.progress.canRecover():
@@ -102,7 +103,7 @@ func (r *recovery) run(ctx context.Context, ended *Error, yield func(typewriter.
 	}
 	for e := range remainder(r.progress, chat, messages) {
 		if !yield(e) {
-			return ErrTooLarge
+			return apierror.TooLarge
 		}
 	}
 	return nil

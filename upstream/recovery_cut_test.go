@@ -100,7 +100,7 @@ func TestCutAnywhere(t *testing.T) {
 					wanted := want
 					switch {
 					case at < named(stream):
-						wanted = []event{{eventError, `{"code":5023,"msg":"upstream ended in the middle of its answer"}`}}
+						wanted = []event{{eventError, `{"code":5023,"msg":"upstream ended mid-stream"}`}}
 					case err == nil && len(transport.seen) == 1 && at < len(stream):
 						wanted = want[:len(want)-1] // it had ended, and well, but for its done
 						if got[len(got)-1].Frame.Name == eventDone {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/mock"
 	"sse-typewriter/typewriter"
 )
@@ -20,8 +21,8 @@ const (
 		"event:conversation.message.delta\ndata:{\"id\":\"1\",\"type\":\"answer\",\"content\":\"half\",\"chat_id\":\"c\",\"conversation_id\":\"v\"}\n\n"
 	completedChat = `{"id":"c","status":"completed"}`
 	wholeMessage  = `{"id":"1","type":"answer","content":"half and half"}`
-	silence       = `{"code":5042,"msg":"upstream fell silent in the middle of its answer"}`
-	cutInTheEnd   = `{"code":5023,"msg":"upstream ended in the middle of its answer"}`
+	silence       = `{"code":5042,"msg":"upstream stalled mid-stream"}`
+	cutInTheEnd   = `{"code":5023,"msg":"upstream ended mid-stream"}`
 )
 
 func reply(data string) string {
@@ -317,8 +318,8 @@ func TestRestIsRefused(t *testing.T) {
 					break
 				}
 			}
-			if n != wanted+1 || wanted < 5 && failure() != ErrTooLarge {
-				t.Errorf("got %d events and %v, want %d and %v", n, failure(), wanted+1, ErrTooLarge)
+			if n != wanted+1 || wanted < 5 && failure() != apierror.TooLarge {
+				t.Errorf("got %d events and %v, want %d and %v", n, failure(), wanted+1, apierror.TooLarge)
 			}
 		})
 	}
@@ -331,8 +332,8 @@ func TestRestIsRefused(t *testing.T) {
 			break
 		}
 	}
-	if failure() != ErrTooLarge {
-		t.Errorf("got %v for a done, want %v", failure(), ErrTooLarge)
+	if failure() != apierror.TooLarge {
+		t.Errorf("got %v for a done, want %v", failure(), apierror.TooLarge)
 	}
 }
 

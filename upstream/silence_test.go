@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sse-typewriter/internal/apierror"
 )
 
 const aDelta = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"a\"}\n\n"
@@ -73,7 +75,7 @@ func TestIdleTimeout(t *testing.T) {
 					t.Errorf("got an end after %v, want %v", ended, test.want)
 				}
 				want := slices.Repeat([]event{{eventDelta, `{"id":"1","content":"a"}`}}, test.events)
-				want = append(want, event{"error", `{"code":5042,"msg":"upstream fell silent in the middle of its answer"}`})
+				want = append(want, event{"error", `{"code":5042,"msg":"upstream stalled mid-stream"}`})
 				if !slices.Equal(got, want) {
 					t.Errorf("got %q, want %q", got, want)
 				}
@@ -137,8 +139,8 @@ func TestRefused(t *testing.T) {
 			n++
 			break
 		}
-		if err := failure(); n != 1 || err != ErrTooLarge {
-			t.Errorf("got %d events and %v, want 1 and %v", n, err, ErrTooLarge)
+		if err := failure(); n != 1 || err != apierror.TooLarge {
+			t.Errorf("got %d events and %v, want 1 and %v", n, err, apierror.TooLarge)
 		}
 	}
 }

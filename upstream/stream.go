@@ -11,6 +11,7 @@ import (
 	"github.com/tidwall/gjson"
 	"github.com/tmaxmax/go-sse"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
 )
 
@@ -30,7 +31,7 @@ func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Err
 			}
 			return yield(e)
 		})
-		if !err.isRecoverable() {
+		if !isRecoverable(err) {
 			return err
 		}
 		_ = r.Body.Close() // the connection is not used any more
@@ -44,7 +45,7 @@ func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Err
 func withFailure(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq[typewriter.Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(typewriter.Event) bool) {
-		if failed = run(yield); failed != nil && failed != ErrTooLarge {
+		if failed = run(yield); failed != nil && failed != apierror.TooLarge {
 			yield(ErrorEvent(failed))
 		}
 	}, func() *Error { return failed }
@@ -69,7 +70,7 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 		}
 		event, phase := decoder.event(e.Type, e.Data)
 		if !yield(event) {
-			return ErrTooLarge
+			return apierror.TooLarge
 		}
 		if phase == done {
 			return nil

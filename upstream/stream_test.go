@@ -144,7 +144,7 @@ func endCases() []endCase {
 	aDelta := event{eventDelta, `{"id":"1","content":"a"}`}
 	aDone := event{"done", `"[DONE]"`}
 	aCompleted := event{eventChatCompleted, `{"id":"c"}`}
-	cut := event{"error", `{"code":5023,"msg":"upstream ended in the middle of its answer"}`}
+	cut := event{"error", `{"code":5023,"msg":"upstream ended mid-stream"}`}
 	return []endCase{
 		{"done", delta + "event:done\ndata:\"[DONE]\"\n\n", nil, []event{aDelta, aDone}, ""},
 		{"done, nothing after is read", "data:[DONE]\n\n" + delta, errReset, []event{{"", "[DONE]"}}, ""},

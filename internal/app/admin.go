@@ -31,15 +31,7 @@ func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, lo
 		return nil, fmt.Errorf("cannot serve metrics on %s: %w", address, err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		text, err := counts.Text()
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", metrics.ContentType)
-		_, _ = w.Write(text) // fails only if the client has disconnected
-	})
+	mux.Handle("GET /metrics", counts.Handler())
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	// /debug/pprof/cmdline is left out: a flag may contain a token.
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

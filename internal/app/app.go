@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"sse-typewriter/handler"
 	"sse-typewriter/internal/config"
+	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/mock"
 	"sse-typewriter/web"
 )
@@ -67,7 +67,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 		}
 	}
 
-	engine := newEngine(listener, conf)
+	engine := hertzio.NewServer(listener, conf.ReadTimeout, conf.IdleTimeout)
 	client := newClient(conf, address)
 	defer client.Close() //nolint:errcheck // the process exits
 	state, err := openState(ctx, conf, logger)
@@ -84,12 +84,12 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	source := conf.Upstream
 	if source == "" {
 		standIn := mock.New(conf.Seed)
-		standIn.Watch = handler.CancelOnDisconnect
+		standIn.Watch = hertzio.CancelOnDisconnect
 		standIn.Register(engine.Engine, standInPath)
 		source = "built-in mock at " + address + standInPath
 	}
 
-	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, h.Metrics, logger)
+	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, state.metrics, logger)
 	if err != nil {
 		return err
 	}

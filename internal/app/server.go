@@ -12,13 +12,9 @@ import (
 	"net/url"
 	"syscall"
 
-	"github.com/cloudwego/hertz/pkg/app/server"
-	hertz "github.com/cloudwego/hertz/pkg/common/config"
-	"github.com/cloudwego/hertz/pkg/common/hlog"
-	"github.com/cloudwego/hertz/pkg/network"
-	"github.com/cloudwego/hertz/pkg/network/standard"
-
 	"sse-typewriter/handler"
+	"sse-typewriter/internal/access"
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/config"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/limits"
@@ -59,7 +55,7 @@ func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*her
 		Listener:     listener,
 		Max:          conf.MaxConnections,
 		WriteTimeout: conf.WriteTimeout,
-		Refusal:      handler.Refusal,
+		ErrorReply:   handler.ErrorReply,
 		Logger:       logger,
 	}, nil
 }
@@ -105,41 +101,6 @@ func checkUpstream(ctx context.Context, conf *config.Config) error {
 	return conn.Close()
 }
 
-func newEngine(listener net.Listener, conf *config.Config) *server.Hertz {
-	hlog.SetOutput(io.Discard) // relevant errors are returned as well
-	return server.New(
-		server.WithListener(listener),
-		// The standard transport reads a connection only when the handler does. The
-		// default, netpoll, reads everything a client sends into memory.
-		server.WithTransport(standard.NewTransporter),
-		server.WithDisablePrintRoute(true),
-		server.WithStreamBody(true),
-		server.WithDisablePreParseMultipartForm(true),
-		server.WithMaxRequestBodySize(bodyBuffer),
-		server.WithMaxHeaderBytes(maxHeader),
-		server.WithHandleMethodNotAllowed(true),
-		server.WithRemoveExtraSlash(true),
-		server.WithRedirectTrailingSlash(false),
-		server.WithReadTimeout(conf.ReadTimeout),
-		server.WithIdleTimeout(conf.IdleTimeout),
-		server.WithOnAccept(hertzio.NewContext),
-		server.WithOnConnect(func(ctx context.Context, conn network.Conn) context.Context {
-			// Hertz sets the timeout itself from the second request on.
-			_ = conn.SetReadTimeout(conf.ReadTimeout) // the next read reports an error
-			return ctx
-		}),
-		server.WithExitWaitTime(0),
-		hertz.Option{F: func(o *hertz.Options) { o.NoDefaultServerHeader = true }}, // do not reveal the server
-	)
-}
-
-// bodyBuffer is the size of the part of a request body that Hertz reads before calling
-// the handler, in bytes.
-const bodyBuffer = 64 << 10
-
-// maxHeader is the maximum size of a request header with its request line, in bytes.
-const maxHeader = 64 << 10
-
 func newClient(conf *config.Config, address string) *upstream.Client {
 	c := upstream.NewClient(cmp.Or(conf.Upstream, address+standInPath), upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
 	c.IdleTimeout = conf.UpstreamIdleTimeout
@@ -148,6 +109,17 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	c.RecoveryTimeout = conf.RecoveryTimeout
 	c.KeepStudioDone = conf.StudioDone == "keep"
 	return c
+}
+
+// newMetrics returns the metrics of a server with these streams.
+func newMetrics(registry *streams.Registry) *metrics.Metrics {
+	return metrics.New(metrics.Options{
+		EventTypes:       append(upstream.EventTypes(), summary.NamedEvent),
+		Rejections:       apierror.Rejections(),
+		UpstreamFailures: apierror.UpstreamFailures(),
+		StoreBytes:       registry.Bytes,
+		StoreMaxBytes:    registry.MaxBytes(),
+	})
 }
 
 func newHandler(conf *config.Config, client *upstream.Client, state state, logger *slog.Logger) (*handler.Handler, error) {
@@ -159,39 +131,35 @@ func newHandler(conf *config.Config, client *upstream.Client, state state, logge
 	if botID == "" && conf.Upstream == "" {
 		botID = "stand-in"
 	}
-	counts := metrics.New(metrics.Options{
-		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), UpstreamReasons: upstream.Reasons(),
-		StoreBytes: state.streams.Bytes, StoreMaxBytes: state.streams.MaxBytes(),
-	})
-	return &handler.Handler{
-		Upstream:       client,
-		Paces:          paces,
-		Mode:           conf.Mode,
-		UpstreamToken:  conf.UpstreamToken,
-		Keys:           conf.APIKeys,
-		Origins:        conf.CORSOrigins,
-		TrustedProxies: conf.TrustedProxies,
-		MaxStreams:     conf.MaxStreams,
-		Limits:         state.limits,
-		BotID:          botID,
-		UserID:         conf.UserID,
-		Heartbeat:      conf.Heartbeat,
-		MaxBodyBytes:   int(conf.MaxBodyBytes),
-		MaxUploadBytes: int64(conf.MaxUploadBytes),
-
+	return handler.New(handler.Options{
+		Upstream:          client,
+		Streams:           state.streams,
+		Metrics:           state.metrics,
+		Logger:            logger,
+		Paces:             paces,
+		Mode:              conf.Mode,
+		Heartbeat:         conf.Heartbeat,
+		BotID:             botID,
+		UserID:            conf.UserID,
+		Keys:              conf.APIKeys,
+		TrustedProxies:    conf.TrustedProxies,
+		UpstreamToken:     conf.UpstreamToken,
+		Origins:           conf.CORSOrigins,
+		Limiter:           state.limits,
+		MaxStreams:        conf.MaxStreams,
+		MaxBodyBytes:      int(conf.MaxBodyBytes),
+		MaxUploadBytes:    int64(conf.MaxUploadBytes),
 		SummarizeTimeout:  conf.SummarizeTimeout,
 		MaxSummarizeBytes: int(conf.SummarizeMaxBytes),
-
-		Streams: state.streams,
-		Logger:  logger,
-		Metrics: counts,
-	}, nil
+	}), nil
 }
 
-// state holds the streams and limits of this process, or of all replicas together.
+// state holds the streams and limits of this process, or of all replicas together, and
+// the metrics of this process.
 type state struct {
 	streams *streams.Registry
-	limits  handler.Limiter
+	metrics *metrics.Metrics
+	limits  access.Limiter
 	close   func() // to be called once all streams have ended
 }
 
@@ -199,11 +167,11 @@ type state struct {
 func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (state, error) {
 	options := streams.Options{
 		MaxBytes: int64(conf.StoreMaxBytes), Grace: conf.ResumeGrace, Retention: conf.ResumeRetention,
-		Full: upstream.ErrorEvent(upstream.ErrTooLarge), Broken: upstream.ErrorEvent(upstream.ErrInternal), Logger: logger,
+		Full: upstream.ErrorEvent(apierror.TooLarge), Broken: upstream.ErrorEvent(apierror.Internal), Logger: logger,
 	}
 	if conf.InMemory() {
 		registry := streams.NewRegistry(options)
-		return state{registry, limits.NewLocal(conf.Bounds()), registry.Close}, nil
+		return state{registry, newMetrics(registry), limits.NewLocal(conf.Bounds()), registry.Close}, nil
 	}
 	client, err := redisconn.Open(ctx, conf.Store, logger)
 	if err != nil {
@@ -215,7 +183,7 @@ func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (s
 	options.Store = store
 	registry := streams.NewRegistry(options)
 	limiter := redislimits.New(ctx, redislimits.Options{Client: client, Prefix: conf.StorePrefix, Bounds: conf.Bounds()})
-	return state{registry, limiter, func() {
+	return state{registry, newMetrics(registry), limiter, func() {
 		limiter.Close()
 		registry.Close()
 		_ = store.Close() // the process exits

@@ -2,7 +2,6 @@ package hertzio
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -12,64 +11,46 @@ import (
 	"time"
 )
 
-// maxAhead is how much a client may send while it is answered: requests that it sends
-// ahead, which are kept. One that sends more is dropped, after a moment in which nothing
-// is read: a client that has its answer may send the next body before the handler ends.
+// A client may send up to maxReadAhead bytes while a handler answers it: pipelined
+// requests, which are kept. A connection with more is closed after readAheadPause, in
+// which nothing is read: a client that has its complete response may send the next body
+// before the handler returns.
 const (
-	maxAhead    = 64 << 10
-	aheadMoment = time.Second
+	maxReadAhead   = 64 << 10
+	readAheadPause = time.Second
 )
 
-// maxWrite is how much is written at a time: so much a client must take within the
-// write timeout.
+// maxWrite bounds a single write. The client must accept as much within the write
+// timeout.
 const maxWrite = 32 << 10
 
-// Conn is a client's connection. Besides what any has, each write has a deadline of its
-// own. Its methods are for one goroutine at a time; the nil Conn, which tests have,
-// watches nobody.
+// Conn is a client connection with a deadline for each write and a watcher for
+// disconnects. Its methods are for one goroutine at a time, except Close.
 type Conn struct {
 	net.Conn
 	listener *Listener
 
-	deadline time.Time // that writes have
-	state    atomic.Int32
-	ahead    []byte // was read while somebody watched
-	closing  sync.Once
+	writeDeadline time.Time
+	state         atomic.Int32
+	readAhead     []byte // read by the watcher, not yet by the server
+	closing       sync.Once
 }
 
 // The states of a connection.
 const (
 	waiting   int32 = iota // for a request, or reading its header
-	answering              // a handler has it
-	replying               // the handler has returned, and its answer may be on its way
+	answering              // a handler runs
+	replying               // the handler has returned, the response may still be in flight
 )
 
-// key is where a context has its connection.
-type key struct{}
+// beginResponse marks the start of a handler, and endResponse its return. Outside of
+// these, until the response is written, whatever the server writes is its own error
+// response, and the listener's ErrorReply is sent in its place.
+func (c *Conn) beginResponse() { c.enter(answering) }
 
-// NewContext returns a context that has a connection, if that is a [Conn].
-func NewContext(conn net.Conn) context.Context {
-	return context.WithValue(context.Background(), key{}, conn)
-}
-
-// From returns the connection that a context has, or nil.
-func From(ctx context.Context) *Conn {
-	conn, _ := ctx.Value(key{}).(*Conn)
-	return conn
-}
-
-// Begin says that a handler begins to answer, and End that it has returned: what is
-// written is written by then or at once after. What is written outside of that is an
-// HTTP server's own error, in place of which the listener's refusal is sent.
-func (c *Conn) Begin() { c.enter(answering) }
-
-// End is the end of what [Conn.Begin] began.
-func (c *Conn) End() { c.enter(replying) }
+func (c *Conn) endResponse() { c.enter(replying) }
 
 func (c *Conn) enter(state int32) {
-	if c == nil {
-		return
-	}
 	old := c.state.Swap(state)
 	switch {
 	case state == replying && old != replying:
@@ -81,18 +62,18 @@ func (c *Conn) enter(state int32) {
 
 // Read implements [net.Conn].
 func (c *Conn) Read(p []byte) (int, error) {
-	if len(c.ahead) > 0 {
-		n := copy(p, c.ahead)
-		if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
-			c.ahead = nil
+	if len(c.readAhead) > 0 {
+		n := copy(p, c.readAhead)
+		if c.readAhead = c.readAhead[n:]; len(c.readAhead) == 0 {
+			c.readAhead = nil
 		}
 		return n, nil
 	}
 	return c.Conn.Read(p)
 }
 
-// SetReadDeadline implements [net.Conn]. An HTTP server sets one when it begins to wait
-// for the next request: it has written its reply by then.
+// SetReadDeadline implements [net.Conn]. Hertz sets a deadline before it waits for the
+// next request, so the response has been written by then.
 func (c *Conn) SetReadDeadline(at time.Time) error {
 	if c.state.Load() == replying {
 		c.enter(waiting)
@@ -103,7 +84,7 @@ func (c *Conn) SetReadDeadline(at time.Time) error {
 // Write implements [net.Conn].
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.state.Load() == waiting && !bytes.HasPrefix(p, []byte("HTTP/1.1 100 ")) {
-		if _, err := c.write(c.listener.Refusal(statusOf(p))); err != nil {
+		if _, err := c.write(c.listener.ErrorReply(statusOf(p))); err != nil {
 			return 0, err
 		}
 		return len(p), nil
@@ -111,14 +92,14 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.write(p)
 }
 
-// write writes a piece at a time. The deadline is put off only now and then: a client
-// has between half the timeout and all of it to read.
+// write writes p in pieces of maxWrite. It moves the deadline only once half of the
+// timeout has passed: a client has between half and all of the timeout to read.
 func (c *Conn) write(p []byte) (written int, err error) {
 	timeout := c.listener.WriteTimeout
 	for {
-		if now := time.Now(); c.deadline.Sub(now) < timeout/2 {
-			c.deadline = now.Add(timeout)
-			if err := c.SetWriteDeadline(c.deadline); err != nil {
+		if now := time.Now(); c.writeDeadline.Sub(now) < timeout/2 {
+			c.writeDeadline = now.Add(timeout)
+			if err := c.SetWriteDeadline(c.writeDeadline); err != nil {
 				return written, err
 			}
 		}
@@ -130,13 +111,13 @@ func (c *Conn) write(p []byte) (written int, err error) {
 	}
 }
 
-// statusOf returns the status that a reply's header begins with.
-func statusOf(reply []byte) int {
+// statusOf returns the status in the first line of a response, or 0.
+func statusOf(response []byte) int {
 	const at = len("HTTP/1.1 ")
-	if len(reply) < at+3 {
+	if len(response) < at+3 {
 		return 0
 	}
-	status, _ := strconv.Atoi(string(reply[at : at+3])) // 0: it is none
+	status, _ := strconv.Atoi(string(response[at : at+3]))
 	return status
 }
 
@@ -149,46 +130,43 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// Watch has leave called when the client leaves, until the returned function is called,
-// which must be. A client that closes only its own side has left, too. What the client
-// sends meanwhile is kept to be read; one that sends more than it may is dropped.
-//
-// Nobody may read meanwhile.
-func (c *Conn) Watch(leave func()) (stop func()) {
-	if c == nil {
-		return func() {}
-	}
-	_ = c.SetReadDeadline(time.Time{}) // an error shows when it is read
-	ended, over := make(chan struct{}), make(chan struct{})
+// Watch calls onDisconnect when the client disconnects, until the returned function is
+// called, as it must be. A half-closed connection counts as disconnected. Watch keeps
+// what the client sends for later reads, and closes a connection with more than
+// maxReadAhead. Nothing else may read from the connection meanwhile.
+func (c *Conn) Watch(onDisconnect func()) (stop func()) {
+	_ = c.SetReadDeadline(time.Time{}) // an error shows at the next read
+	stopping, done := make(chan struct{}), make(chan struct{})
 	go func() { // ends at stop, at the latest
-		defer close(over)
-		c.listen(leave, ended)
+		defer close(done)
+		c.watch(onDisconnect, stopping)
 	}()
 	return func() {
-		close(ended)
-		_ = c.SetReadDeadline(time.Unix(1, 0)) // an error: it is closed, which ends reading, too
-		<-over
+		close(stopping)
+		_ = c.SetReadDeadline(time.Unix(1, 0)) // fails on a closed connection, where reads end, too
+		<-done
 	}
 }
 
-// listen reads until the client has left or, once ended is closed, a deadline is over.
-func (c *Conn) listen(leave func(), ended <-chan struct{}) {
-	buf := make([]byte, 64) // mostly nothing comes
+// watch reads until the client disconnects or, once stopping is closed, a deadline
+// passes.
+func (c *Conn) watch(onDisconnect func(), stopping <-chan struct{}) {
+	buf := make([]byte, 64) // clients seldom send anything
 	for {
 		n, err := c.Conn.Read(buf)
-		c.ahead = append(c.ahead, buf[:n]...)
+		c.readAhead = append(c.readAhead, buf[:n]...)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			return
 		case err != nil:
-			leave()
+			onDisconnect()
 			return
-		case len(c.ahead) > maxAhead:
+		case len(c.readAhead) > maxReadAhead:
 			select {
-			case <-ended:
-			case <-time.After(aheadMoment):
-				_ = c.Conn.Close() // whoever writes sees an error
-				leave()
+			case <-stopping:
+			case <-time.After(readAheadPause):
+				_ = c.Conn.Close() // pending writes fail
+				onDisconnect()
 			}
 			return
 		}

@@ -1,4 +1,5 @@
-// Package hertzio looks after the connections of clients, below HTTP: how many there are,
-// how long a client may take to read, and whether it is still there. It never looks at
-// what they say: a request and its reply are bytes to it.
+// Package hertzio adapts Hertz to long-lived streams over untrusted connections: it
+// limits connections and their deadlines, notices disconnects, writes responses without
+// Hertz's buffer, and bounds how slowly a request may arrive. Each workaround has a test
+// in hertz_test.go of the Hertz behaviour behind it.
 package hertzio

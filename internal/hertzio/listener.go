@@ -12,32 +12,33 @@ import (
 	"sse-typewriter/internal/inflight"
 )
 
-// Listener accepts the connections of clients. Set the fields before its first use;
-// none may be changed after.
+// Listener accepts client connections and bounds their number. Set the fields before
+// its first use; none may be changed after.
 type Listener struct {
 	net.Listener
 
-	// Max is how many connections may be open. One more is closed at once: who balances
-	// the load sees it, and descriptors are left for the upstream's.
+	// Max bounds the open connections. Excess connections are closed immediately, so
+	// that the load balancer notices and file descriptors remain for upstream
+	// connections.
 	Max int64
 
-	// WriteTimeout is how long a client may not read before it is dropped.
+	// WriteTimeout is how long a client may stop reading before its connection is closed.
 	WriteTimeout time.Duration
 
-	// Refusal returns the answer of a status, header and all, that is given where no
-	// handler has begun to answer; see [Conn.Begin].
-	Refusal func(status int) []byte
+	// ErrorReply returns the complete response to a request that no handler has seen: a
+	// malformed, oversized or late one. status is the status that Hertz chose.
+	ErrorReply func(status int) []byte
 
-	// Logger is told of connections that are refused, now and then.
+	// Logger receives a warning about excess connections, at most once a minute.
 	Logger *slog.Logger
 
-	open    atomic.Int64
-	flushing inflight.Group // replies that a handler has ended, and that are on their way
-	warned  atomic.Int64   // when Logger was told, in Unix seconds
+	open     atomic.Int64
+	flushing inflight.Group // responses whose handler has returned
+	warned   atomic.Int64   // the last warning, in Unix seconds
 }
 
-// Accept implements [net.Listener]. It outlives a shortage of file descriptors or
-// memory: on any error Hertz stops to accept for good.
+// Accept implements [net.Listener]. It retries when file descriptors or memory run
+// short: after any error Hertz would never accept again.
 func (l *Listener) Accept() (net.Conn, error) {
 	const pause = 50 * time.Millisecond
 	for {
@@ -47,7 +48,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return &Conn{Conn: conn, listener: l}, nil
 		case err == nil:
 			l.open.Add(-1)
-			_ = conn.Close() // it was never used
+			_ = conn.Close() // nothing was written
 			l.warn()
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS),
 			errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ECONNABORTED):
@@ -58,20 +59,20 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// warn tells that a connection was refused, at most once a minute.
+// warn logs an excess connection, at most once a minute.
 func (l *Listener) warn() {
-	const every = 60
+	const interval = 60
 	now, last := time.Now().Unix(), l.warned.Load()
-	if now-last >= every && l.warned.CompareAndSwap(last, now) {
-		l.Logger.Warn("connections are refused: as many are open as may be", "max", l.Max)
+	if now-last >= interval && l.warned.CompareAndSwap(last, now) {
+		l.Logger.Warn("connections are refused: the limit of open connections is reached", "max", l.Max)
 	}
 }
 
-// Open returns how many connections are open.
+// Open returns the number of open connections.
 func (l *Listener) Open() int64 { return l.open.Load() }
 
-// WaitFlushed waits until the replies that handlers have ended are written, or until ctx
-// is done.
+// WaitFlushed waits until the responses of all handlers that have returned are written,
+// or until ctx is done.
 func (l *Listener) WaitFlushed(ctx context.Context) {
-	_ = l.flushing.Wait(ctx) // then they are not
+	_ = l.flushing.Wait(ctx) // the caller shuts down either way
 }

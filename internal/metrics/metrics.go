@@ -1,34 +1,23 @@
 package metrics
 
 import (
-	"bytes"
-	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Reasons why a request is refused: the values of the label of
-// typewriter_rejected_total. All are exposed from the start, so that the first
-// refusal shows in a rate.
+// Outcomes of typewriter_resumes_total. All are exposed from the start, so that the first
+// one shows in a rate.
 const (
-	Unauthorized        = "unauthorized"
-	MaxStreams          = "max_streams"
-	MaxStreamsPerClient = "max_streams_per_client"
-	RateLimit           = "rate_limit"
-	Draining            = "draining"
-	BodyTooLarge        = "body_too_large"
-	Unavailable         = "unavailable" // the streams of other replicas cannot be reached
+	ResumeOK          = "resumed"
+	ResumeFinished    = "finished"    // the client has received the whole stream
+	ResumeGone        = "gone"        // no such stream, or not the client's
+	ResumeUnavailable = "unavailable" // the streams of other replicas cannot be reached
 )
-
-var reasons = []string{Unauthorized, MaxStreams, MaxStreamsPerClient, RateLimit, Draining, BodyTooLarge, Unavailable}
-
-// resumes are the outcomes of typewriter_resumes_total, which are exposed from the
-// start, too.
-var resumes = []string{"resumed", "finished", "gone", "unavailable"}
 
 // otherEvents is the type of events that have none of the known names. A service could
 // invent any number of them.
@@ -42,17 +31,17 @@ var (
 	cancelBuckets   = []float64{0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10}
 )
 
-// Options are what is told when somebody asks.
+// Options configure [New].
 type Options struct {
-	// EventTypes are the names that events are counted under; all others are "other".
+	// EventTypes are the values of typewriter_events_total's label; all other events are
+	// counted as "other".
 	EventTypes []string
 
-	// UpstreamReasons are those of failures that are exposed from the start; there may
-	// be others.
-	UpstreamReasons []string
+	// Rejections are the reasons of rejected requests, and UpstreamFailures those of
+	// upstream failures, that are exposed from the start.
+	Rejections, UpstreamFailures []string
 
-	// StoreBytes tells how much memory the streams hold, and StoreMaxBytes is how much
-	// they may.
+	// StoreBytes returns the memory that all streams use, and StoreMaxBytes is its bound.
 	StoreBytes    func() int64
 	StoreMaxBytes int64
 }
@@ -97,13 +86,13 @@ func New(o Options) *Metrics {
 		draining:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "typewriter_draining", Help: "Whether the server is about to end."}),
 		views:          map[*View]struct{}{},
 	}
-	for _, reason := range reasons {
+	for _, reason := range o.Rejections {
 		m.rejected.WithLabelValues(reason)
 	}
-	for _, outcome := range resumes {
+	for _, outcome := range []string{ResumeOK, ResumeFinished, ResumeGone, ResumeUnavailable} {
 		m.resumes.WithLabelValues(outcome)
 	}
-	for _, reason := range o.UpstreamReasons {
+	for _, reason := range o.UpstreamFailures {
 		m.upstreamErrors.WithLabelValues(reason)
 	}
 	events := counters("events_total", "Events that were sent to clients.", "type")
@@ -137,22 +126,9 @@ func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "typewriter_" + name, Help: help}, value)
 }
 
-// ContentType is the type of what [Metrics.Text] returns.
-const ContentType = "text/plain; version=0.0.4; charset=utf-8"
-
-// Text returns the metrics as Prometheus reads them.
-func (m *Metrics) Text() ([]byte, error) {
-	families, err := m.registry.Gather()
-	if err != nil {
-		return nil, fmt.Errorf("cannot gather metrics: %w", err)
-	}
-	var b bytes.Buffer
-	for _, family := range families {
-		if _, err := expfmt.MetricFamilyToText(&b, family); err != nil {
-			return nil, fmt.Errorf("cannot write metrics: %w", err)
-		}
-	}
-	return b.Bytes(), nil
+// Handler returns a handler that serves the metrics to Prometheus.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
 // FirstText says how long the first text of an answer took.

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -8,7 +10,7 @@ import (
 
 // What was told is exposed under its name, and nothing under a name that somebody chose.
 func TestText(t *testing.T) {
-	m := New(Options{EventTypes: []string{"delta"}, UpstreamReasons: []string{"cut", "too_large"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
+	m := New(Options{EventTypes: []string{"delta"}, UpstreamFailures: []string{"cut", "too_large"}, Rejections: []string{"draining", "rate_limit"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
 	ended := m.View("GET /", "typewriter", func() int { return 1000 })
 	ended.Event("delta", 2)
 	ended.Event("invented", 0)
@@ -21,13 +23,11 @@ func TestText(t *testing.T) {
 	m.Resumed("gone")
 	m.UpstreamFailed("cut")
 	m.GaveUp(time.Second)
-	m.Rejected(Draining)
+	m.Rejected("draining")
 	m.Drains()
-	text, err := m.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := "\n" + string(text)
+	scraped := httptest.NewRecorder()
+	m.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	lines := "\n" + scraped.Body.String()
 	for _, want := range []string{
 		`streams_total{mode="typewriter",outcome="done",route="GET /"} 1`,
 		`streams_active 2`,

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -248,7 +249,7 @@ func (j *Job) end(ctx context.Context) typewriter.Event {
 	case j.answer.Failure != nil:
 		j.failure = j.answer.Failure
 	case j.answer.Length > maxLength:
-		j.failure = upstream.ErrTooLarge
+		j.failure = apierror.TooLarge
 	case j.readErr != nil:
 		j.failure = &upstream.Error{Reason: "internal", Err: j.readErr}
 		_ = errors.As(j.readErr, &j.failure)

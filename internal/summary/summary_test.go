@@ -10,8 +10,8 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
-	"sse-typewriter/upstream"
 )
 
 // silent is a chat that says so much and then nothing.
@@ -87,7 +87,7 @@ func TestEndlessAnswer(t *testing.T) {
 			last = e.Frame.Head
 		}
 		j.Close(t.Context())
-		if j.Failure() != upstream.ErrTooLarge || !strings.Contains(last, `"The AI's answer is too large."`) {
+		if j.Failure() != apierror.TooLarge || !strings.Contains(last, `"The AI's answer is too large."`) {
 			t.Errorf("ended with %s", last)
 		}
 	})

@@ -75,7 +75,9 @@ func chat(t *testing.T) (out []written, took time.Duration) {
 		})
 		screen := terminal.Terminal{Out: note, Rich: true, Faint: true}
 		options := terminal.Options{URL: "http://127.0.0.1:8380", Message: []string{question}}
-		if err := terminal.Run(t.Context(), options, screen, newServer(*seed)); err != nil {
+		transport, stop := serveMock(*seed)
+		defer stop()
+		if err := terminal.Run(t.Context(), options, screen, transport); err != nil {
 			t.Fatal(err)
 		}
 		took = time.Since(start)

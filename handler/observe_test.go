@@ -1,9 +1,12 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,6 +18,7 @@ import (
 
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
+	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -26,12 +30,10 @@ var series = regexp.MustCompile(`(?m)^typewriter_(\S+(?:{.*})?) (\S+)$`)
 // scrape returns the values of our metrics.
 func scrape(t *testing.T, h *Handler) map[string]float64 {
 	t.Helper()
-	text, err := h.Metrics.Text()
-	if err != nil {
-		t.Fatal(err)
-	}
+	scraped := httptest.NewRecorder()
+	h.options.Metrics.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	values := map[string]float64{}
-	for _, found := range series.FindAllStringSubmatch(string(text), -1) {
+	for _, found := range series.FindAllStringSubmatch(scraped.Body.String(), -1) {
 		value, err := strconv.ParseFloat(found[2], 64)
 		if err != nil {
 			t.Fatal(err)
@@ -64,7 +66,7 @@ func TestStreamIsMeasured(t *testing.T) {
 			part{20 * time.Millisecond, strings.ReplaceAll(deltaAB, "ab", "cd")},
 			part{time.Second, done},
 		))
-		go serve(t.Context(), t, engine, question("x"))
+		go engine.serve(t.Context(), t, question("x"))
 		time.Sleep(1010 * time.Millisecond)
 		checkMetrics(t, h, map[string]float64{"streams_active": 1, "backlog_graphemes": 1, "graphemes_total": 1})
 		time.Sleep(20 * time.Millisecond)
@@ -98,14 +100,11 @@ func TestStreamIsMeasured(t *testing.T) {
 // What a client that comes later is shown of the past is no latency.
 func TestThePastIsNoLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}))
-		options := streamOptions()
-		options.Grace = 2 * time.Hour
-		h.Streams = streams.NewRegistry(options)
-		h.Upstream.IdleTimeout, h.Upstream.MaxTime = 2*time.Hour, 2*time.Hour
+		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}), func(_ *Options, s *streams.Options) { s.Grace = 2 * time.Hour })
+		h.options.Upstream.IdleTimeout, h.options.Upstream.MaxTime = 2*time.Hour, 2*time.Hour
 		id := startAsync(t, engine, "x")
 		time.Sleep(time.Hour - time.Second)
-		serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+		engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 		checkMetrics(t, h, map[string]float64{
 			"graphemes_total":                  4,
 			"added_latency_seconds_count":      2,
@@ -177,7 +176,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 					time.AfterFunc(test.leave, cancel)
 				}
 				defer cancel()
-				serve(ctx, t, engine, test.request)
+				engine.serve(ctx, t, test.request)
 				synctest.Wait()
 				checkMetrics(t, h, test.want)
 			})
@@ -185,33 +184,34 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}
 }
 
-// panicking is a writer that panics at the first event.
-type panicking struct {
-	flushes
-	did bool
-}
+// panickingConn panics at the first event that is written.
+type panickingConn struct{ net.Conn }
 
-func (p *panicking) Write(b []byte) (int, error) {
-	if len(b) > 0 && !p.did {
-		p.did = true
+func (c panickingConn) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("event:")) {
 		panic("boom")
 	}
-	return p.flushes.Write(b)
+	return c.Conn.Write(p)
 }
 
 // A panic while a stream is played ends it for all that count and keep it.
 func TestPanicWhilePlaying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
-		w := &panicking{}
-		serveTo(t.Context(), t, engine, question("x"), w, &w.flushes)
-		_ = h.live.Wait(t.Context())
+		h, _ := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		listener := testenv.NewMemListener()
+		listener.Wrap = func(conn net.Conn) net.Conn { return panickingConn{conn} }
+		engine := newTestServer(t, h, listener)
+		if a := engine.serve(t.Context(), t, question("x")); a.status != http.StatusOK || a.complete {
+			t.Errorf("got %d, complete: %v", a.status, a.complete)
+		}
+		_ = h.lifecycle.inflight.Wait(t.Context())
 		checkMetrics(t, h, map[string]float64{
 			"streams_active": 0,
 			`streams_total{mode="typewriter",outcome="internal",route="POST /v3/chat"}`: 1,
 		})
-		if len(h.views) != 0 || len(h.recordings) != 0 || h.Streams.Bytes() != 0 {
-			t.Errorf("%d views, %d recordings and %d bytes are left", len(h.views), len(h.recordings), h.Streams.Bytes())
+		checkFree(t, h, 100, 100)
+		if n := h.options.Streams.Bytes(); n != 0 {
+			t.Errorf("%d bytes are left", n)
 		}
 	})
 }
@@ -221,9 +221,9 @@ func TestStoppedIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
 		id := startAsync(t, engine, "x")
-		go serve(t.Context(), t, engine, request{method: "GET", url: streamsPath + id})
+		go engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 		time.Sleep(10 * time.Millisecond)
-		serve(t.Context(), t, engine, request{method: "DELETE", url: streamsPath + id})
+		engine.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id})
 		synctest.Wait()
 		checkMetrics(t, h, map[string]float64{
 			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id"}`: 1,
@@ -268,7 +268,7 @@ func TestRequestID(t *testing.T) {
 					return reply.RoundTrip(r)
 				}))
 				target.header = map[string]string{headerRequestID: test.sent}
-				a, _ := serve(t.Context(), t, engine, target)
+				a := engine.serve(t.Context(), t, target)
 				got := a.header(headerRequestID)
 				if test.kept && got != test.sent || !test.kept && (len(got) != 26 || got == test.sent) {
 					t.Errorf("%s, %s: sent %q, got %q", kind, target.url, test.sent, got)
@@ -284,15 +284,14 @@ func TestRequestID(t *testing.T) {
 // One line tells how a stream went.
 func TestStreamIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		var log strings.Builder
+		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			res, err := streaming(nil, part{2 * time.Second, deltaAB}).RoundTrip(r)
 			res.Header.Set(headerLogID, "log")
 			return res, err
-		}))
-		var log strings.Builder
-		h.Logger = testLogger(&log)
-		a, _ := serve(t.Context(), t, engine, question("x"))
+		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
+		a := engine.serve(t.Context(), t, question("x"))
 		want := "level=INFO msg=\"stream ended\" stream=" + a.header("Typewriter-Stream") + " route=\"POST /v3/chat\" mode=typewriter logid=log request_id=" +
 			a.header(headerRequestID) + " first_byte=3s graphemes=2 duration=3.1s outcome=cut\n"
 		if _, got, _ := strings.Cut(log.String(), " "); got != want {
@@ -307,7 +306,8 @@ const created = "event:conversation.chat.created\ndata:{\"id\":\"1\",\"conversat
 // Why a stream failed is logged, without what the client asked for.
 func TestCauseIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		var log strings.Builder
+		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path != chatPath {
 				return nil, &url.Error{Op: "Get", URL: "http://h/?SECRET", Err: io.ErrClosedPipe}
 			}
@@ -315,10 +315,8 @@ func TestCauseIsLogged(t *testing.T) {
 			return &http.Response{
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: body,
 			}, nil
-		}))
-		var log strings.Builder
-		h.Logger = testLogger(&log)
-		serve(t.Context(), t, engine, question("x"))
+		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
+		engine.serve(t.Context(), t, question("x"))
 		if got := log.String(); !strings.Contains(got, `outcome=cut error="cannot recover the answer: upstream cannot be reached: io: read/write on closed pipe"`) || strings.Contains(got, "SECRET") {
 			t.Errorf("log is %s", got)
 		}
@@ -330,7 +328,7 @@ func TestHealth(t *testing.T) {
 	h, engine := newTestHandler(t, nil)
 	check := func(path string, status int, body string) {
 		t.Helper()
-		a, _ := serve(t.Context(), t, engine, request{method: "GET", url: path})
+		a := engine.serve(t.Context(), t, request{method: "GET", url: path})
 		if a.status != status || a.body != body || a.header("Cache-Control") != "no-store" {
 			t.Errorf("%s: got %d %q, %s", path, a.status, a.body, a.header("Cache-Control"))
 		}
@@ -350,7 +348,7 @@ func TestScrapeInMidStream(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(1))
 		ended := make(chan answer)
 		go func() {
-			a, _ := serve(t.Context(), t, engine, question("hello"))
+			a := engine.serve(t.Context(), t, question("hello"))
 			ended <- a
 		}()
 		most := 0.0
@@ -372,7 +370,7 @@ func TestScrapeInMidStream(t *testing.T) {
 func BenchmarkSent(b *testing.B) {
 	log := typewriter.NewLog(typewriter.LogOptions{})
 	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
-	g := &sight{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
+	g := &viewObserver{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
 	o := typewriter.Output{Frame: unit.Frame, Clusters: 1, Lag: time.Second, Late: time.Millisecond}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -387,7 +385,7 @@ func TestFailureAfterATakeoverIsCounted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, _ := newTestHandler(t, nil)
-				events, source := h.proceed(t.Context(), nil, slices.Values(seen))
+				events, source := h.recorder.proceed(t.Context(), nil, slices.Values(seen))
 				for range events {
 					continue
 				}

@@ -39,7 +39,7 @@ func newListener(logger *slog.Logger, accepts ...any) *Listener {
 	close(q.accepts)
 	return &Listener{
 		Listener: q, Max: 2, WriteTimeout: 10 * time.Second, Logger: logger,
-		Refusal: func(status int) []byte { return fmt.Appendf(nil, "refused with %d", status) },
+		ErrorReply: func(status int) []byte { return fmt.Appendf(nil, "refused with %d", status) },
 	}
 }
 
@@ -93,7 +93,7 @@ func TestAccept(t *testing.T) {
 
 // What is written where no handler has begun to answer is the server's own error, and
 // is replaced.
-func TestRefusal(t *testing.T) {
+func TestErrorReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, conn, client := connect(t)
 		written := func(p, want string) {
@@ -114,11 +114,11 @@ func TestRefusal(t *testing.T) {
 		written(reply, "refused with 408")
 		written("x", "refused with 0")
 		written(goOn, goOn)
-		conn.Begin()
+		conn.beginResponse()
 		written(reply, reply)
 		_ = conn.SetReadDeadline(time.Time{}) // of a body
 		written(reply, reply)
-		conn.End()
+		conn.endResponse()
 		written(reply, reply) // what the handler has left to the server
 		_ = conn.SetReadDeadline(time.Time{})
 		written(reply, "refused with 408")
@@ -130,14 +130,14 @@ func TestFlushed(t *testing.T) {
 	for name, end := range map[string]func(*Conn){
 		"next":   func(c *Conn) { _ = c.SetReadDeadline(time.Now().Add(time.Minute)) },
 		"closed": func(c *Conn) { _ = c.Close() },
-		"ahead":  func(c *Conn) { c.Begin() },
+		"ahead":  func(c *Conn) { c.beginResponse() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l, conn, _ := connect(t)
-				conn.Begin()
+				conn.beginResponse()
 				l.WaitFlushed(t.Context()) // that it is answered is not its business
-				conn.End()
+				conn.endResponse()
 				flushed := make(chan struct{})
 				go func() {
 					defer close(flushed)
@@ -183,10 +183,6 @@ func TestWatch(t *testing.T) {
 		if got, err := io.ReadAll(conn); string(got) != "next request" || err != nil {
 			t.Errorf("then read %q, %v", got, err)
 		}
-		var nobody *Conn // of a test
-		nobody.Begin()
-		nobody.Watch(func() { t.Error("left") })()
-		nobody.End()
 	})
 }
 
@@ -201,12 +197,12 @@ func TestTooMuchAhead(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				stop := conn.Watch(func() { gone = time.Since(began); cancel() })
-				sent := bytes.Repeat([]byte("x"), maxAhead+1)
+				sent := bytes.Repeat([]byte("x"), maxReadAhead+1)
 				if _, err := client.Write(sent); err != nil {
 					t.Fatal(err)
 				}
 				if ends {
-					time.Sleep(aheadMoment - 1)
+					time.Sleep(readAheadPause - 1)
 					stop()
 					if got := make([]byte, len(sent)); ctx.Err() != nil {
 						t.Error("dropped")
@@ -217,7 +213,7 @@ func TestTooMuchAhead(t *testing.T) {
 				}
 				<-ctx.Done()
 				synctest.Wait()
-				if _, err := client.Write([]byte("x")); err == nil || gone != aheadMoment {
+				if _, err := client.Write([]byte("x")); err == nil || gone != readAheadPause {
 					t.Errorf("dropped after %v: %v", gone, err)
 				}
 				stop()
@@ -231,7 +227,7 @@ func TestTooMuchAhead(t *testing.T) {
 func TestWriteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, conn, client := connect(t)
-		conn.Begin()
+		conn.beginResponse()
 		go func() {
 			for range 4 {
 				time.Sleep(4 * time.Second)

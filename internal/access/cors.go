@@ -1,4 +1,4 @@
-package handler
+package access
 
 import (
 	"context"
@@ -9,27 +9,34 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
-// What pages of other origins may send and see (the CORS protocol, Fetch section 3.2).
+// The headers and methods open to pages of other origins (Fetch, section 3.2).
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsHeaders = "authorization, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
 		"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-event-ids"
 	corsExposed = "x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after"
-	corsMaxAge  = "7200" // seconds; browsers remember it no longer
+	corsMaxAge  = "7200" // seconds; browsers cap it there
 )
 
 const corsPrefix = "Access-Control-"
 
-// cors lets pages of the configured origins use all routes. It answers the questions
-// that browsers ask before, which bring no key; none of them goes upstream.
-func (h *Handler) cors(ctx context.Context, c *app.RequestContext) {
-	if len(h.Origins) == 0 {
+// CORS lets pages of other origins use the server. The zero value allows none and leaves
+// CORS to the upstream.
+type CORS struct {
+	// Origins are the allowed origins, or * alone for all.
+	Origins []string
+}
+
+// Middleware adds CORS headers to responses and answers preflight requests, which bring
+// no credential and never go upstream.
+func (cors CORS) Middleware(ctx context.Context, c *app.RequestContext) {
+	if len(cors.Origins) == 0 {
 		c.Next(ctx)
 		return
 	}
 	origin := c.Request.Header.Get("Origin")
-	isAllowed := origin != "" && slices.Contains(h.Origins, origin)
-	if h.Origins[0] == "*" {
+	isAllowed := origin != "" && slices.Contains(cors.Origins, origin)
+	if cors.Origins[0] == "*" {
 		origin, isAllowed = "*", true
 	}
 	header := &c.Response.Header
@@ -51,10 +58,10 @@ func (h *Handler) cors(ctx context.Context, c *app.RequestContext) {
 	c.AbortWithStatus(http.StatusNoContent)
 }
 
-// dropCORS takes what the upstream says of origins out of its reply, if we say it
-// ourselves.
-func (h *Handler) dropCORS(header http.Header) {
-	if len(h.Origins) == 0 {
+// Strip removes the upstream's CORS headers from a response header, unless CORS is left
+// to the upstream.
+func (cors CORS) Strip(header http.Header) {
+	if len(cors.Origins) == 0 {
 		return
 	}
 	for name := range header {

@@ -1,0 +1,93 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/hertzio"
+	"sse-typewriter/internal/streams"
+)
+
+// headerRequestID identifies a request across servers.
+const headerRequestID = "X-Request-Id"
+
+// maxRequestID is the length of the longest id that is accepted from a client.
+const maxRequestID = 128
+
+// arrivedKey is the key of a request's arrival time.
+const arrivedKey = "arrived"
+
+// countRequest makes Shutdown wait for the request. While the server drains it closes
+// the connection after the response.
+func (h *Handler) countRequest(ctx context.Context, c *app.RequestContext) {
+	h.lifecycle.inflight.Add()
+	defer h.lifecycle.inflight.Done()
+	if h.Draining() {
+		c.SetConnectionClose()
+	}
+	c.Next(ctx)
+}
+
+// checkFraming rejects request smuggling.
+func (h *Handler) checkFraming(ctx context.Context, c *app.RequestContext) {
+	if err := hertzio.CheckFraming(&c.Request.Header); err != nil {
+		c.Abort()
+		c.SetConnectionClose()
+		failUnread(c, apierror.BadRequest.WithMsg(err.Error()))
+		return
+	}
+	c.Next(ctx)
+}
+
+// tagRequest gives a request its id: the client's own if it is valid, else a new one.
+// Response, upstream request and log carry the id.
+func tagRequest(ctx context.Context, c *app.RequestContext) {
+	id := c.Request.Header.Get(headerRequestID)
+	if !isRequestID(id) {
+		id = streams.NewID()
+	}
+	c.Request.Header.Set(headerRequestID, id)
+	c.Response.Header.Set(headerRequestID, id)
+	c.Set(arrivedKey, time.Now())
+	c.Next(ctx)
+}
+
+func isRequestID(id string) bool {
+	return 0 < len(id) && len(id) <= maxRequestID && !strings.ContainsFunc(id, func(r rune) bool {
+		switch {
+		case '0' <= r && r <= '9', 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', r == '.', r == '_', r == '-':
+			return false
+		default:
+			return true
+		}
+	})
+}
+
+// recoverPanic confines a panic to its request. The client gets an error or, within a
+// response, a broken connection, so that the response does not look complete. It also
+// replaces Hertz's plain-text response to a malformed request.
+func (h *Handler) recoverPanic(ctx context.Context, c *app.RequestContext) {
+	defer func() {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		h.options.Logger.Error("panic", "route", routeOf(c), "request_id", c.Request.Header.Get(headerRequestID), "cause", cause, "stack", string(debug.Stack()))
+		if !hertzio.AbortResponse(c, errPanic) {
+			fail(c, apierror.Internal)
+		}
+	}()
+	c.Next(ctx)
+	if hertzio.IsMalformed(c) {
+		c.SetConnectionClose()
+		fail(c, apierror.Malformed.WithMsg("request is malformed: want a path, and a Host header"))
+	}
+}
+
+var errPanic = errors.New("the handler panicked")

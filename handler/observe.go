@@ -1,0 +1,179 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/metrics"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/typewriter"
+)
+
+// observer records metrics and log lines of streams.
+type observer struct {
+	metrics *metrics.Metrics
+	logger  *slog.Logger
+}
+
+// routeOf returns the method and the pattern of the route that serves a request. It never
+// contains a path that a client chose.
+func routeOf(c *app.RequestContext) string {
+	pattern := c.FullPath()
+	for _, prefix := range apiPrefixes {
+		if pattern == "" && strings.HasPrefix(string(c.Path()), prefix) {
+			pattern = prefix + "*"
+		}
+	}
+	return string(c.Method()) + " " + pattern
+}
+
+// viewObserver records metrics and the log line for one client's view of a stream.
+type viewObserver struct {
+	metrics   *metrics.View
+	logger    *slog.Logger
+	attrs     []slog.Attr
+	log       *typewriter.Log
+	arrived   time.Time // of the request
+	firstSent time.Time // zero: nothing was sent
+	clusters  int       // sent so far
+
+	// known is the number of entries that arrived before the client. They have no
+	// meaningful latency.
+	known int
+
+	mu   sync.Mutex
+	next typewriter.Position // first position not yet sent
+}
+
+// view returns an observer of one client's view of a stream. Its end must be called.
+func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewObserver {
+	vo := &viewObserver{
+		logger:  o.logger,
+		log:     s.Log,
+		arrived: c.GetTime(arrivedKey),
+		known:   v.known,
+		next:    v.from,
+		attrs: []slog.Attr{
+			slog.String("stream", s.ID),
+			slog.String("route", routeOf(c)),
+			slog.String("mode", string(v.pace.Mode)),
+			slog.String("logid", s.LogID),
+			slog.String("request_id", c.Request.Header.Get(headerRequestID)),
+		},
+	}
+	vo.metrics = o.metrics.View(routeOf(c), string(v.pace.Mode), vo.backlog)
+	return vo
+}
+
+// sent records an event that is sent.
+func (v *viewObserver) sent(o *typewriter.Output) {
+	if v.firstSent.IsZero() {
+		v.firstSent = time.Now()
+	}
+	v.clusters += o.Clusters
+	v.metrics.Event(o.Frame.Name, o.Clusters)
+	if o.Clusters > 0 && v.next.Entry >= v.known {
+		v.metrics.Text(o.Lag, o.Late)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.next = o.Next
+}
+
+// backlog returns the number of grapheme clusters that have arrived and were not sent. It
+// is safe for concurrent use.
+func (v *viewObserver) backlog() int {
+	v.mu.Lock()
+	next := v.next
+	v.mu.Unlock()
+	return v.log.Backlog(next)
+}
+
+// end records how the view ended: err is the error of playing the stream.
+func (v *viewObserver) end(ctx context.Context, s *streams.Stream, err error) {
+	outcome, cause := "done", error(nil)
+	if errors.Is(err, errPanic) {
+		outcome = apierror.Internal.Reason // the panic is in the log already
+	} else if err != nil {
+		outcome, cause = "left", err
+	} else if s.Log.HandedOff() {
+		outcome = "handed_over"
+	} else if reason, why := s.Failure(); reason != "" {
+		outcome, cause = reason, why
+	}
+	v.metrics.End(outcome)
+	if !v.firstSent.IsZero() {
+		v.attrs = append(v.attrs, slog.Duration("first_byte", v.firstSent.Sub(v.arrived)))
+	}
+	v.attrs = append(
+		v.attrs,
+		slog.Int("graphemes", v.clusters),
+		slog.Duration("duration", time.Since(v.arrived)),
+		slog.String("outcome", outcome),
+	)
+	if cause != nil && !errors.Is(cause, context.Canceled) {
+		v.attrs = append(v.attrs, slog.Any("error", cause))
+	}
+	v.logger.LogAttrs(ctx, slog.LevelInfo, "stream ended", v.attrs...)
+}
+
+// timeCancel wraps a source to measure how long its cancellation takes. released must be
+// called when the upstream has been released.
+func (o observer) timeCancel(source streams.Source) (timed streams.Source, released func()) {
+	var canceled atomic.Pointer[time.Time]
+	start := func() {
+		now := time.Now()
+		canceled.CompareAndSwap(nil, &now)
+	}
+	timed = source
+	timed.Stop = func() {
+		start()
+		source.Stop()
+	}
+	timed.Cancel = func(ctx context.Context) {
+		start()
+		source.Cancel(ctx)
+	}
+	return timed, func() {
+		if began := canceled.Load(); began != nil {
+			o.metrics.GaveUp(time.Since(*began))
+		}
+	}
+}
+
+// timeFirstText measures the time from a request to the first text of its answer.
+func (o observer) timeFirstText(events iter.Seq[typewriter.Event], asked time.Time) iter.Seq[typewriter.Event] {
+	return func(yield func(typewriter.Event) bool) {
+		pending := true
+		for e := range events {
+			if pending && e.Text != "" {
+				o.metrics.FirstText(time.Since(asked))
+				pending = false
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+// countFailure counts a failure of the source when its events end.
+func (o observer) countFailure(events iter.Seq[typewriter.Event], source streams.Source) iter.Seq[typewriter.Event] {
+	return func(yield func(typewriter.Event) bool) {
+		defer func() {
+			if reason, _ := source.Failure(); reason != "" {
+				o.metrics.UpstreamFailed(reason)
+			}
+		}()
+		events(yield)
+	}
+}

@@ -1,0 +1,72 @@
+package handler
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/typewriter"
+)
+
+// param is a request parameter: a header or, without one, a query parameter.
+type param struct{ header, query string }
+
+var (
+	paramMode     = param{"Typewriter-Mode", "mode"}
+	paramSpeed    = param{"Typewriter-Speed", "speed"}
+	paramMaxLag   = param{"Typewriter-Max-Lag", "max_lag"}
+	paramEventIDs = param{"Typewriter-Event-Ids", "event_ids"}
+)
+
+// paceParams are all parameters. None goes upstream.
+var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramEventIDs}
+
+// value returns the value of the parameter, and the name under which the client sent it.
+func (p param) value(c *app.RequestContext) (value, name string) {
+	if v := c.Request.Header.Get(p.header); v != "" {
+		return v, p.header
+	}
+	return c.Query(p.query), p.query
+}
+
+// pace returns the pace of a request. An error names the invalid parameter.
+func (h *Handler) pace(c *app.RequestContext) (typewriter.Pace, error) {
+	mode := h.options.Mode
+	asked, name := paramMode.value(c)
+	if asked != "" {
+		mode = typewriter.Mode(asked)
+	}
+	pace, ok := h.options.Paces[mode]
+	if !ok {
+		return pace, fmt.Errorf("%s %q is unknown: want typewriter, smooth or raw", name, asked)
+	}
+	if v, name := paramSpeed.value(c); v != "" {
+		speed, err := strconv.ParseFloat(v, 64)
+		if err != nil {
+			return pace, fmt.Errorf("%s %q is not a number", name, v)
+		}
+		pace.Speed = speed
+	}
+	if v, name := paramMaxLag.value(c); v != "" {
+		lag, err := time.ParseDuration(v)
+		if err != nil {
+			return pace, fmt.Errorf("%s %q is not a duration like 3s, 400ms or 0", name, v)
+		}
+		pace.MaxLag = lag
+	}
+	return pace, pace.Validate()
+}
+
+// parseEventIDs reports whether the events of a request's stream have ids.
+func parseEventIDs(c *app.RequestContext) (bool, error) {
+	switch v, name := paramEventIDs.value(c); v {
+	case "", "off":
+		return false, nil
+	case "on":
+		return true, nil
+	default:
+		return false, fmt.Errorf("%s %q is neither on nor off", name, v)
+	}
+}

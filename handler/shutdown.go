@@ -1,0 +1,92 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/inflight"
+	"sse-typewriter/internal/metrics"
+)
+
+// flushTimeout is how long clients may take to read the rest of streams that were cut
+// short.
+const flushTimeout = 5 * time.Second
+
+// lifecycle counts the work of a handler and ends it.
+type lifecycle struct {
+	inflight inflight.Group // requests and recordings
+	draining atomic.Bool    // no stream is opened any more
+
+	// shutdownCtx is done when all streams must end.
+	shutdownCtx context.Context
+	endStreams  context.CancelFunc
+}
+
+func newLifecycle() *lifecycle {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &lifecycle{shutdownCtx: ctx, endStreams: cancel}
+}
+
+// Drain makes the handler reject new streams. Running streams go on and can be resumed.
+func (h *Handler) Drain() {
+	h.lifecycle.draining.Store(true)
+	h.options.Metrics.Drains()
+	h.options.Streams.Drain()
+}
+
+// Draining reports whether Drain or Shutdown was called.
+func (h *Handler) Draining() bool { return h.lifecycle.draining.Load() }
+
+// Shutdown drains the handler and waits for all requests and streams. When ctx is done it
+// ends the remaining streams within a few seconds: streams that other replicas can
+// continue are left to them; the rest send what has arrived at once, followed by an error
+// if the answer is incomplete.
+func (h *Handler) Shutdown(ctx context.Context) {
+	h.Drain()
+	l := h.lifecycle
+	defer l.endStreams()
+	if l.inflight.Wait(ctx) == nil {
+		return
+	}
+	h.options.Streams.Stop() // first, or other replicas would take the end for that of the answer
+	l.endStreams()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	_ = l.inflight.Wait(ctx) // slower clients are cut off
+}
+
+// rejectDraining rejects a request for a new stream while the server drains, and reports
+// whether it did.
+func (h *Handler) rejectDraining(c *app.RequestContext) bool {
+	if !h.Draining() {
+		return false
+	}
+	h.errors.reject(c, apierror.Draining)
+	return true
+}
+
+// failUnavailable answers a request for a stream that cannot be reached now. A
+// reconnecting EventSource gets an empty stream, and so does any GET during shutdown:
+// a retry may reach another replica, while 204 or 503 would end the retries.
+func (h *Handler) failUnavailable(c *app.RequestContext) {
+	c.Response.Header.Set(headerResume, metrics.ResumeUnavailable)
+	h.options.Metrics.Rejected(apierror.Unavailable.Reason)
+	if c.IsGet() && h.Draining() || isReconnect(c) {
+		sendReconnect(c)
+		return
+	}
+	fail(c, apierror.Unavailable)
+}
+
+// sendReconnect makes an EventSource retry: it answers with an empty stream and a retry
+// delay. Any error status would make the browser give up.
+func sendReconnect(c *app.RequestContext) {
+	c.Response.Header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
+	c.Data(http.StatusOK, "text/event-stream; charset=utf-8", []byte("retry:"+strconv.Itoa(retryMillis)+"\n\n"))
+}

@@ -1,0 +1,49 @@
+package hertzio
+
+import (
+	"context"
+	"net"
+
+	"github.com/cloudwego/hertz/pkg/app"
+)
+
+// connKey is the context key of the connection.
+type connKey struct{}
+
+// newContext returns the context of a connection that a [Listener] accepted. Hertz
+// derives the contexts of its requests from it.
+func newContext(conn net.Conn) context.Context {
+	return context.WithValue(context.Background(), connKey{}, conn)
+}
+
+// trackedKey is the key of the tracked value in a request.
+const trackedKey = "hertzio.tracked"
+
+// tracked is the connection of a request and the function that cancels its context.
+type tracked struct {
+	conn   *Conn
+	cancel context.CancelFunc
+}
+
+// Track is the middleware on which the rest of the package depends. It marks the
+// connection as answering, and gives the handlers a context of their own: the context of
+// Hertz lives as long as the connection.
+func Track(ctx context.Context, c *app.RequestContext) {
+	conn := ctx.Value(connKey{}).(*Conn)
+	conn.beginResponse()
+	defer conn.endResponse()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.Set(trackedKey, tracked{conn, cancel})
+	c.Next(ctx)
+}
+
+// CancelOnDisconnect cancels the context of a request's handler when the client
+// disconnects, until the returned function is called. The handler must have read the
+// request body to its end.
+func CancelOnDisconnect(c *app.RequestContext) (stop func()) {
+	t := trackedOf(c)
+	return t.conn.Watch(t.cancel)
+}
+
+func trackedOf(c *app.RequestContext) tracked { return c.MustGet(trackedKey).(tracked) }
