@@ -2,7 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
-.PHONY: build dist run test check fmt sim screenshots recording bench bench-go fuzz chaos prose
+.PHONY: build dist run test test-short check fmt sim screenshots recording bench bench-go fuzz chaos prose
 
 build: ## build the binary
 	go build -trimpath -o sse-typewriter .
@@ -14,6 +14,8 @@ run: build ## serve on 127.0.0.1:8380 with the built-in mock
 test: ## run all tests, with the race detector if there is a C compiler
 	@scripts/install-test-deps
 	race=$$(command -v cc gcc >/dev/null 2>&1 && echo -race); go test $$race $$(go list ./... | grep -v /test/proxy) && go test $$race ./test/proxy # separately, since it loads the machine
+test-short: ## run the fast tests: no Chromium, nginx, Redis or npm
+	go test -short ./...
 check: ## check the format and run the linters
 	@unformatted=$$($(TOOL) gofumpt -l .); test -z "$$unformatted" || { echo "not formatted, run make fmt:" $$unformatted; exit 1; }
 	go vet ./...

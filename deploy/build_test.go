@@ -45,6 +45,9 @@ const version = "v1.2.3-test"
 // The Dockerfile's build command needs only the copied files, and builds a static program
 // with its version, byte for byte equal to that of "make dist".
 func TestBuild(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: nothing is built")
+	}
 	dockerfile := read(t, "deploy/Dockerfile")
 	command := regexp.MustCompile(`(?m)^RUN (.* go build .*) -o /sse-typewriter \.$`).FindStringSubmatch(dockerfile)
 	if command == nil {

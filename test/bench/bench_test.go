@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestMain is the program's servers, too: it starts itself for them.
+// TestMain also runs the servers of the benchmark, which starts its own binary for them.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
 		if err := run(os.Args[1:]); err != nil {
@@ -21,9 +21,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A run with next to nothing of each has a figure in each row. What they are is not
-// judged here.
+// A minimal run of the benchmark has a figure in each row. The figures are not judged.
 func TestBench(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: no servers are built")
+	}
 	b, err := newBench(t.Context(), plan{
 		streams: 20, live: 20, few: 10, many: 40, settle: 100 * time.Millisecond, window: time.Second,
 		chats: 8, resumes: 2, starts: 2,
