@@ -21,7 +21,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "5"); err != nil { // phases mostly wait
+	if err := flag.Set("test.parallel", "8"); err != nil { // phases mostly wait
 		panic(err)
 	}
 	os.Exit(testenv.Main(m))
