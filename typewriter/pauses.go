@@ -2,6 +2,8 @@ package typewriter
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 	"unicode"
 )
@@ -79,7 +81,8 @@ func NewPauses(classes map[string]Class) (*Pauses, error) {
 	}
 	p := uniformPauses(other.Min, other.Max)
 	p.ids = map[rune]pauseID{}
-	for name, class := range classes {
+	for _, name := range slices.Sorted(maps.Keys(classes)) { // for equal tables and errors
+		class := classes[name]
 		if class.Min < 0 || class.Max < class.Min || class.Max > maxPause {
 			return nil, fmt.Errorf("class %q: cannot pause %v to %v: want 0 to %v", name, class.Min, class.Max, maxPause)
 		}

@@ -81,6 +81,7 @@ func TestBadPauses(t *testing.T) {
 		{"duration without a unit", "pauses: {sentence: {max: 300}}", []string{"pauses", `"300"`}},
 		{"least over most", "pauses: {sentence: {min: 2s, max: 1s}}", []string{"pauses", `"sentence"`, "2s", "1s"}},
 		{"least over the default's most", "pauses: {sentence: {min: 9s}}", []string{"pauses", `"sentence"`, "9s"}},
+		{"first of several", "pauses: {e: {min: -1s}, c: {min: -1s}, a: {min: -1s}, d: {min: -1s}, b: {min: -1s}}", []string{`"a"`}},
 		{"too long", "pauses: {sentence: {max: 2m}}", []string{"pauses", `"sentence"`, "2m0s"}},
 		{"below 0", "pauses: {sentence: {min: -1s}}", []string{"pauses", `"sentence"`, "-1s"}},
 		{"characters for other", "pauses: {other: {chars: x}}", []string{"pauses", `"other"`}},
