@@ -5,6 +5,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/streams"
 )
@@ -17,44 +18,52 @@ type ticket struct {
 	release   func() // frees the stream's share of the limits; to be called once
 }
 
+// admitter admits requests, or rejects them.
+type admitter struct {
+	policy    *access.Policy
+	admission *access.Admission
+	lifecycle *lifecycle
+	errors    errorWriter
+}
+
 // allow counts a request against the rate of its client, or rejects it.
-func (h *Handler) allow(ctx context.Context, c *app.RequestContext) bool {
-	rejected := h.admission.Allow(ctx, h.policy.Client(c))
+func (a admitter) allow(ctx context.Context, c *app.RequestContext) bool {
+	rejected := a.admission.Allow(ctx, a.policy.Client(c))
 	if rejected != nil {
-		h.errors.reject(c, rejected)
+		a.errors.reject(c, rejected)
 	}
 	return rejected == nil
 }
 
-// admit issues the ticket of a new stream, or rejects the request.
-func (h *Handler) admit(ctx context.Context, c *app.RequestContext, resumable bool) (t ticket, ok bool) {
-	if h.rejectDraining(c) || !h.allow(ctx, c) {
+// stream issues the ticket of a new stream, or rejects the request.
+func (a admitter) stream(ctx context.Context, c *app.RequestContext, resumable bool) (t ticket, ok bool) {
+	if a.rejectDraining(c) || !a.allow(ctx, c) {
 		return t, false
 	}
-	t = ticket{id: streams.NewID(), owner: h.policy.Owner(c), resumable: resumable}
-	release, rejected := h.admission.Record(ctx, h.policy.Client(c), t.id)
+	t = ticket{id: streams.NewID(), owner: a.policy.Owner(c), resumable: resumable}
+	release, rejected := a.admission.Record(ctx, a.policy.Client(c), t.id)
 	if rejected != nil {
-		h.rejectStream(c, rejected)
+		a.rejectStream(c, rejected)
 		return t, false
 	}
 	t.release = release
 	return t, true
 }
 
-// admitView admits the client as a viewer of a stream until release is called, or rejects
+// view admits the client as a viewer of a stream until release is called, or rejects
 // the request.
-func (h *Handler) admitView(ctx context.Context, c *app.RequestContext, stream string) (release func(), ok bool) {
-	release, rejected := h.admission.View(ctx, h.policy.Client(c), stream)
+func (a admitter) view(ctx context.Context, c *app.RequestContext, stream string) (release func(), ok bool) {
+	release, rejected := a.admission.View(ctx, a.policy.Client(c), stream)
 	if rejected != nil {
-		h.rejectStream(c, rejected)
+		a.rejectStream(c, rejected)
 	}
 	return release, rejected == nil
 }
 
-// admitFirstView is admitView for the client that opens the stream. It releases the
+// firstView is view for the client that opens the stream. It releases the
 // ticket when it rejects the request.
-func (h *Handler) admitFirstView(ctx context.Context, c *app.RequestContext, t ticket) (release func(), ok bool) {
-	release, ok = h.admitView(ctx, c, t.id)
+func (a admitter) firstView(ctx context.Context, c *app.RequestContext, t ticket) (release func(), ok bool) {
+	release, ok = a.view(ctx, c, t.id)
 	if !ok {
 		t.release()
 	}
@@ -63,11 +72,21 @@ func (h *Handler) admitFirstView(ctx context.Context, c *app.RequestContext, t t
 
 // rejectStream rejects a request at a limit of streams. A reconnecting EventSource
 // retries instead: other streams may have used its share while it was away.
-func (h *Handler) rejectStream(c *app.RequestContext, e *apierror.Error) {
+func (a admitter) rejectStream(c *app.RequestContext, e *apierror.Error) {
 	if isReconnect(c) {
-		h.options.Metrics.Rejected(e.Reason)
+		a.errors.metrics.Rejected(e.Reason)
 		sendReconnect(c)
 		return
 	}
-	h.errors.reject(c, e)
+	a.errors.reject(c, e)
+}
+
+// rejectDraining rejects a request for a new stream while the server drains, and reports
+// whether it did.
+func (a admitter) rejectDraining(c *app.RequestContext) bool {
+	if !a.lifecycle.draining.Load() {
+		return false
+	}
+	a.errors.reject(c, apierror.Draining)
+	return true
 }

@@ -62,16 +62,16 @@ func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
 
 // serveChat opens a chat and plays its answer.
 func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []byte, withIDs bool) {
-	pace, err := h.pace(c)
+	pace, err := h.paces.parse(c)
 	if err != nil {
 		failBadRequest(c, err)
 		return
 	}
-	t, ok := h.admit(ctx, c, withIDs)
+	t, ok := h.admit.stream(ctx, c, withIDs)
 	if !ok {
 		return
 	}
-	release, ok := h.admitFirstView(ctx, c, t)
+	release, ok := h.admit.firstView(ctx, c, t)
 	if !ok {
 		return
 	}
@@ -84,7 +84,7 @@ func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []b
 
 // startChat opens a chat without a viewer and answers with the stream's URL.
 func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []byte) {
-	t, ok := h.admit(ctx, c, true)
+	t, ok := h.admit.stream(ctx, c, true)
 	if !ok {
 		return
 	}

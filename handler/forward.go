@@ -113,13 +113,13 @@ func (f forwarder) route(c *app.RequestContext, target string) (path string, ok 
 // A stream counts as a view.
 func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (release func(), ok bool) {
 	isStream := slices.Contains(streamPaths, path)
-	if isStream && f.rejectDraining(c) || !f.allow(ctx, c) {
+	if isStream && f.admit.rejectDraining(c) || !f.admit.allow(ctx, c) {
 		return nil, false
 	}
 	if !isStream {
 		return func() {}, true
 	}
-	return f.admitView(ctx, c, streams.NewID())
+	return f.admit.view(ctx, c, streams.NewID())
 }
 
 // forwardUpload forwards a request while its body arrives.

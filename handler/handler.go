@@ -69,8 +69,9 @@ type Handler struct {
 
 	policy    *access.Policy
 	cors      access.CORS
-	admission *access.Admission
+	admit     admitter
 	requests  requestBuilder
+	paces     paces
 	recorder  *recorder
 	observer  observer
 	errors    errorWriter
@@ -85,15 +86,17 @@ func New(o Options) *Handler {
 	}
 	lifecycle := newLifecycle()
 	observer := observer{o.Metrics, o.Logger}
+	errors := errorWriter{o.Metrics, o.Logger}
 	return &Handler{
 		options:   o,
 		policy:    policy,
 		cors:      access.CORS{Origins: o.Origins},
-		admission: access.NewAdmission(o.Limiter, o.MaxStreams),
+		admit:     admitter{policy, access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
 		requests:  requestBuilder{policy, o.BotID, o.UserID},
+		paces:     paces{o.Paces, o.Mode},
 		recorder:  &recorder{o.Upstream, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
-		errors:    errorWriter{o.Metrics, o.Logger},
+		errors:    errors,
 		markdown:  newMarkdownConverter(),
 		lifecycle: lifecycle,
 	}
@@ -104,13 +107,14 @@ const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine, which must be one of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
-	r.Use(hertzio.Track, h.countRequest, h.checkFraming, tagRequest, h.recoverPanic, h.cors.Middleware)
+	r.Use(hertzio.Track, h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
 	r.GET("/healthz", healthz)
 	r.HEAD("/healthz", healthz)
 	r.GET("/readyz", h.readyz)
 	r.HEAD("/readyz", h.readyz)
-	r.GET("/metrics", h.withKey(h.serveMetrics))
-	r.HEAD("/metrics", h.withKey(h.serveMetrics))
+	scrape := h.withKey(serveMetrics(h.options.Metrics))
+	r.GET("/metrics", scrape)
+	r.HEAD("/metrics", scrape)
 	r.POST(chatPath, h.withKey(h.chat))
 	r.GET(chatPath, h.withKey(h.chatGet))
 	r.POST("/v3/chat/submit_tool_outputs", h.withKey(h.chat))

@@ -8,6 +8,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/common/adaptor"
 
 	"sse-typewriter/internal/jsonx"
+	"sse-typewriter/internal/metrics"
 )
 
 // healthz reports liveness: it answers 200 as long as the process can serve.
@@ -35,8 +36,11 @@ func (h *Handler) readyz(ctx context.Context, c *app.RequestContext) {
 	}{readiness, store}))
 }
 
-// serveMetrics serves the metrics for Prometheus.
-func (h *Handler) serveMetrics(ctx context.Context, c *app.RequestContext) {
-	c.Response.Header.Set("Cache-Control", "no-store")
-	adaptor.HertzHandler(h.options.Metrics.Handler())(ctx, c)
+// serveMetrics returns a handler for a scrape of Prometheus.
+func serveMetrics(m *metrics.Metrics) app.HandlerFunc {
+	serve := adaptor.HertzHandler(m.Handler())
+	return func(ctx context.Context, c *app.RequestContext) {
+		c.Response.Header.Set("Cache-Control", "no-store")
+		serve(ctx, c)
+	}
 }

@@ -122,7 +122,7 @@ func checkFree(t *testing.T, h *Handler, recordings, views int) {
 			n++
 		}
 	}
-	if r, v := count(h.admission.Record), count(h.admission.View); r != recordings || v != views {
+	if r, v := count(h.admit.admission.Record), count(h.admit.admission.View); r != recordings || v != views {
 		t.Errorf("%d recordings and %d views are free, want %d and %d", r, v, recordings, views)
 	}
 }

@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -23,19 +24,8 @@ const maxRequestID = 128
 // arrivedKey is the key of a request's arrival time.
 const arrivedKey = "arrived"
 
-// countRequest makes Shutdown wait for the request. While the server drains it closes
-// the connection after the response.
-func (h *Handler) countRequest(ctx context.Context, c *app.RequestContext) {
-	h.lifecycle.inflight.Add()
-	defer h.lifecycle.inflight.Done()
-	if h.Draining() {
-		c.SetConnectionClose()
-	}
-	c.Next(ctx)
-}
-
 // checkFraming rejects request smuggling.
-func (h *Handler) checkFraming(ctx context.Context, c *app.RequestContext) {
+func checkFraming(ctx context.Context, c *app.RequestContext) {
 	if err := hertzio.CheckFraming(&c.Request.Header); err != nil {
 		c.Abort()
 		c.SetConnectionClose()
@@ -69,24 +59,27 @@ func isRequestID(id string) bool {
 	})
 }
 
-// recoverPanic confines a panic to its request. The client gets an error or, within a
-// response, a broken connection, so that the response does not look complete. It also
-// replaces Hertz's plain-text response to a malformed request.
-func (h *Handler) recoverPanic(ctx context.Context, c *app.RequestContext) {
-	defer func() {
-		cause := recover()
-		if cause == nil {
-			return
+// recoverPanics returns the middleware that confines a panic to its request. The client
+// gets an error or, within a response, a broken connection, so that the response does not
+// look complete. The middleware also replaces Hertz's plain-text response to a malformed
+// request.
+func recoverPanics(logger *slog.Logger) app.HandlerFunc {
+	return func(ctx context.Context, c *app.RequestContext) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			logger.Error("panic", "route", routeOf(c), "request_id", c.Request.Header.Get(headerRequestID), "cause", cause, "stack", string(debug.Stack()))
+			if !hertzio.AbortResponse(c, errPanic) {
+				fail(c, apierror.Internal)
+			}
+		}()
+		c.Next(ctx)
+		if hertzio.IsMalformed(c) {
+			c.SetConnectionClose()
+			fail(c, apierror.Malformed.WithMsg("request is malformed: want a path, and a Host header"))
 		}
-		h.options.Logger.Error("panic", "route", routeOf(c), "request_id", c.Request.Header.Get(headerRequestID), "cause", cause, "stack", string(debug.Stack()))
-		if !hertzio.AbortResponse(c, errPanic) {
-			fail(c, apierror.Internal)
-		}
-	}()
-	c.Next(ctx)
-	if hertzio.IsMalformed(c) {
-		c.SetConnectionClose()
-		fail(c, apierror.Malformed.WithMsg("request is malformed: want a path, and a Host header"))
 	}
 }
 

@@ -31,14 +31,20 @@ func (p param) value(c *app.RequestContext) (value, name string) {
 	return c.Query(p.query), p.query
 }
 
-// pace returns the pace of a request. An error names the invalid parameter.
-func (h *Handler) pace(c *app.RequestContext) (typewriter.Pace, error) {
-	mode := h.options.Mode
+// paces are the default paces of each mode, and the default mode.
+type paces struct {
+	modes map[typewriter.Mode]typewriter.Pace
+	mode  typewriter.Mode
+}
+
+// parse returns the pace of a request. An error names the invalid parameter.
+func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
+	mode := p.mode
 	asked, name := paramMode.value(c)
 	if asked != "" {
 		mode = typewriter.Mode(asked)
 	}
-	pace, ok := h.options.Paces[mode]
+	pace, ok := p.modes[mode]
 	if !ok {
 		return pace, fmt.Errorf("%s %q is unknown: want typewriter, smooth or raw", name, asked)
 	}

@@ -85,7 +85,7 @@ func (h *Handler) resume(ctx context.Context, c *app.RequestContext, last string
 }
 
 func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id string, from typewriter.Position) {
-	pace, err := h.pace(c)
+	pace, err := h.paces.parse(c)
 	if err != nil {
 		failBadRequest(c, err)
 		return
@@ -124,7 +124,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	default:
 		// Resuming does not count against the client's rate: an EventSource never
 		// retries after an error.
-		release, ok := h.admitView(ctx, c, s.ID)
+		release, ok := h.admit.view(ctx, c, s.ID)
 		if !ok {
 			s.Detach()
 			return

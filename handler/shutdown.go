@@ -33,6 +33,17 @@ func newLifecycle() *lifecycle {
 	return &lifecycle{shutdownCtx: ctx, endStreams: cancel}
 }
 
+// track is the middleware that makes Shutdown wait for a request. While the server drains
+// it closes the connection after the response.
+func (l *lifecycle) track(ctx context.Context, c *app.RequestContext) {
+	l.inflight.Add()
+	defer l.inflight.Done()
+	if l.draining.Load() {
+		c.SetConnectionClose()
+	}
+	c.Next(ctx)
+}
+
 // Drain makes the handler reject new streams. Running streams go on and can be resumed.
 func (h *Handler) Drain() {
 	h.lifecycle.draining.Store(true)
@@ -59,16 +70,6 @@ func (h *Handler) Shutdown(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 	defer cancel()
 	_ = l.inflight.Wait(ctx) // slower clients are cut off
-}
-
-// rejectDraining rejects a request for a new stream while the server drains, and reports
-// whether it did.
-func (h *Handler) rejectDraining(c *app.RequestContext) bool {
-	if !h.Draining() {
-		return false
-	}
-	h.errors.reject(c, apierror.Draining)
-	return true
 }
 
 // failUnavailable answers a request for a stream that cannot be reached now. A

@@ -63,12 +63,12 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 		return
 	}
 	async := prefersAsync(c)
-	t, ok := h.admit(ctx, c, withIDs || async)
+	t, ok := h.admit.stream(ctx, c, withIDs || async)
 	if !ok {
 		return
 	}
 	if !async {
-		release, ok := h.admitFirstView(ctx, c, t)
+		release, ok := h.admit.firstView(ctx, c, t)
 		if !ok {
 			return
 		}
@@ -82,7 +82,7 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 		sendStreamURL(c, s)
 		return
 	}
-	h.play(ctx, c, s, view{pace: h.options.Paces[typewriter.Raw], withIDs: withIDs})
+	h.play(ctx, c, s, view{pace: h.paces.modes[typewriter.Raw], withIDs: withIDs})
 }
 
 // newJob returns the job of a request, and the chat with which the job begins. An error

@@ -1,0 +1,47 @@
+package access
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/limits"
+)
+
+// Each limit rejects with its own error, and a released stream makes room for the next.
+func TestAdmission(t *testing.T) {
+	bounds := limits.Bounds{Rate: limits.Rate{Requests: 1, Per: time.Hour}, Streams: 1}
+	a := NewAdmission(limits.NewLocal(bounds), 2)
+	ctx := t.Context()
+	if rejected := a.Allow(ctx, "one"); rejected != nil {
+		t.Errorf("got %v", rejected)
+	}
+	if rejected := a.Allow(ctx, "one"); rejected == nil || rejected.Code != apierror.RateLimited.Code || rejected.RetryAfter <= 59*time.Minute {
+		t.Errorf("got %v", rejected)
+	}
+	if rejected := a.Allow(ctx, "other"); rejected != nil {
+		t.Errorf("another client: got %v", rejected)
+	}
+
+	type acquire func(ctx context.Context, client, stream string) (func(), *apierror.Error)
+	for name, acquire := range map[string]acquire{"record": a.Record, "view": a.View} {
+		t.Run(name, func(t *testing.T) {
+			check := func(client, stream string, want *apierror.Error) (release func()) {
+				t.Helper()
+				release, rejected := acquire(ctx, client, stream)
+				if rejected != want || (release == nil) != (want != nil) {
+					t.Errorf("%s of %s: got %v, want %v", stream, client, rejected, want)
+				}
+				return release
+			}
+			one := check("one", "a", nil)
+			check("one", "b", apierror.TooManyStreams)
+			other := check("other", "c", nil) // the rejected stream is not counted
+			check("third", "d", apierror.Full)
+			one()
+			check("one", "b", nil)()
+			other()
+		})
+	}
+}
