@@ -152,7 +152,6 @@ func TestEventBytes(t *testing.T) {
 		{"unnamed", "", 0, whole("", "[DONE]")},
 		{"no data", "", 0, whole("done", "")},
 		{"several lines", "stream:", retryMillis, whole("note", "one\ntwo\n\nfour")},
-		{"a carriage return", "", 0, whole("note", "one\rtwo")},
 		{"larger than the buffer", "stream:", 0, whole("", strings.Repeat("x", fullBuffer+1))},
 		{"lines larger than the buffer", "", 0, whole("", strings.Repeat("x\n", fullBuffer))},
 	} {
@@ -186,6 +185,34 @@ func TestEventBytes(t *testing.T) {
 	}
 }
 
+// A parser reads the same name and data that the event has, unlike from [sse.Encode].
+func TestEventSpaces(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		out  typewriter.Output
+		want string
+	}{
+		{"data", whole("", "  a "), "data:   a \n\n"},
+		{"one space", whole("", " "), "data:  \n\n"},
+		{"JSON", whole("a", ` {"b": 1}`), "event:a\ndata:  {\"b\": 1}\n\n"},
+		{"name", whole(" a", "b"), "event:  a\ndata:b\n\n"},
+		{"lines", whole("", "a\n  b\n\n c"), "data:a\ndata:   b\ndata:\ndata:  c\n\n"},
+		{"lines that end in CR", whole("", "a\r b"), "data:a\ndata:  b\n\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var response bytes.Buffer
+			writeTo(t, newSink(&response), "", 0, func(w *eventWriter) {
+				if err := w.Write(&test.out); err != nil {
+					t.Error(err)
+				}
+			})
+			if got := bodyOf(t, &response); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 // Events that leave together keep their order, also beside one of several lines and
 // beyond the buffer, and the first alone tells retry.
 func TestEventsTogether(t *testing.T) {
@@ -195,7 +222,7 @@ func TestEventsTogether(t *testing.T) {
 		{unit, lines, unit, lines, lines, unit},
 		{lines, unit},
 		{unit, long, lines, unit, long, unit},
-		{unit, whole("", strings.Repeat("x\r", 2*fullBuffer)), unit},
+		{unit, whole("", strings.Repeat("x\n", 2*fullBuffer)), unit},
 	} {
 		var want bytes.Buffer
 		var response bytes.Buffer
