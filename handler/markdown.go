@@ -1,9 +1,9 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"runtime"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -13,15 +13,25 @@ import (
 	"sse-typewriter/web/markdown"
 )
 
+// maxUnsentHTML bounds the requests whose HTML is not sent yet, of at most 2 MiB each:
+// clients that do not read must not fill the memory.
+const maxUnsentHTML = 32
+
 // markdownConverter converts answers in Markdown to HTML that is safe in a page.
 type markdownConverter struct {
 	// running bounds the concurrent conversions. One may take most of a second, and half
 	// of the processors stay free for streams.
 	running chan struct{}
+
+	// unsent bounds the requests from their conversion to the end of their response.
+	unsent chan struct{}
 }
 
 func newMarkdownConverter() markdownConverter {
-	return markdownConverter{make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
+	return markdownConverter{
+		running: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		unsent:  make(chan struct{}, maxUnsentHTML),
+	}
 }
 
 // convertMarkdown serves POST /typewriter/markdown: the body is Markdown, the response
@@ -32,6 +42,13 @@ func (h *Handler) convertMarkdown(ctx context.Context, c *app.RequestContext) {
 		return
 	}
 	defer hertzio.CancelOnDisconnect(c)()
+	select {
+	case h.markdown.unsent <- struct{}{}:
+		defer func() { <-h.markdown.unsent }()
+	case <-ctx.Done():
+		c.SetConnectionClose() // the client has disconnected
+		return
+	}
 	html, err := h.markdown.convert(ctx, body)
 	switch {
 	case ctx.Err() != nil:
@@ -41,10 +58,12 @@ func (h *Handler) convertMarkdown(ctx context.Context, c *app.RequestContext) {
 	case err != nil:
 		fail(c, apierror.Internal)
 	default:
-		c.Response.Header.Set("Cache-Control", "no-store")
-		c.Response.Header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // for a direct visit
-		c.Response.Header.Set("X-Content-Type-Options", "nosniff")
-		c.Data(http.StatusOK, "text/html; charset=utf-8", html)
+		header := &c.Response.Header
+		header.SetContentType("text/html; charset=utf-8")
+		header.Set("Cache-Control", "no-store")
+		header.Set("Content-Security-Policy", "sandbox; default-src 'none'") // for a direct visit
+		header.Set("X-Content-Type-Options", "nosniff")
+		hertzio.NewResponseWriter(c, len(html)).CopyFrom(bytes.NewReader(html))
 	}
 }
 

@@ -2,11 +2,14 @@ package handler
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
 	"sse-typewriter/web/markdown"
 )
@@ -60,6 +63,50 @@ func TestMarkdownAtOnce(t *testing.T) {
 		c.wg.Wait()
 		if n := cap(h.markdown.running) - len(h.markdown.running); n != 1 {
 			t.Errorf("%d are free, want 1", n)
+		}
+	})
+}
+
+// Clients that do not read their HTML take places until it is sent, or until the write
+// timeout: others wait, and the memory is bounded.
+func TestMarkdownIsNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, engine := newTestHandler(t, mock.New(1))
+		r := request{method: "POST", url: "/typewriter/markdown", body: "a"}
+		var conns []*testenv.MemConn
+		for range maxUnsentHTML {
+			conn, err := engine.listener.Dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := conn.Write(r.bytes()); err != nil {
+				t.Fatal(err)
+			}
+			conns = append(conns, conn)
+		}
+		synctest.Wait()
+		c := crowd{t: t, engine: engine}
+		first, _, _ := c.join(r)
+		second, _, _ := c.join(r)
+		if first.status != 0 || len(h.markdown.running) != 0 {
+			t.Errorf("got %d, and %d conversions run", first.status, len(h.markdown.running))
+		}
+		if _, err := io.ReadAll(io.LimitReader(conns[0], 1)); err != nil { // the header and body are one write
+			t.Fatal(err)
+		}
+		_ = conns[0].Close()
+		synctest.Wait()
+		c.wg.Wait()
+		time.Sleep(time.Minute) // the write timeout
+		synctest.Wait()
+		for _, a := range []*answer{first, second} {
+			if a.status != http.StatusOK || a.body != "<p data-line=\"0\">a</p>\n" {
+				t.Errorf("got %d %q", a.status, a.body)
+			}
+		}
+		if n := len(h.markdown.unsent); n != 0 {
+			t.Errorf("%d places are taken", n)
 		}
 	})
 }
