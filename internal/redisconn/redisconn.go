@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,8 +26,11 @@ const (
 	timeout = time.Second // of a command, and of opening a connection
 )
 
-// ErrLost is returned when Redis cannot be reached.
-var ErrLost = errors.New("redis cannot be reached")
+// Errors of [Client.Do].
+var (
+	ErrLost    = errors.New("redis cannot be reached")
+	ErrRefused = errors.New("redis refused the command") // with an error reply, such as OOM or READONLY
+)
 
 // Client is a connection to Redis. It must be closed after its users, and is safe for
 // concurrent use.
@@ -56,19 +60,48 @@ func Open(ctx context.Context, url string, logger *slog.Logger) (*Client, error)
 	o.ContextTimeoutEnabled = true
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	c := &Client{Redis: redis.NewClient(o), logger: logger}
-	if err := c.Redis.Ping(ctx).Err(); err != nil {
+	err = c.Redis.Ping(ctx).Err()
+	if err == nil {
+		err = c.checkKind(ctx)
+	}
+	if err != nil {
 		_ = c.Redis.Close() // err is the cause
 		return nil, fmt.Errorf("cannot use Redis at %s: %w", o.Addr, err)
 	}
 	return c, nil
 }
 
+// checkKind returns an error for a server that cannot hold the keys of all replicas. A
+// server that does not permit INFO is accepted.
+func (c *Client) checkKind(ctx context.Context) error {
+	server, replication := c.Redis.Info(ctx, "server").Val(), c.Redis.Info(ctx, "replication").Val()
+	switch mode := InfoField(server, "redis_mode"); {
+	case mode == "cluster":
+		return errors.New("it is a node of a Redis Cluster; use a server that is not in cluster mode")
+	case mode == "sentinel":
+		return errors.New("it is a Redis Sentinel; use the address of the server that it monitors")
+	case InfoField(replication, "role") == "slave" && InfoField(replication, "slave_read_only") == "1":
+		return errors.New("it is a read-only replica; use the address of its master")
+	default:
+		return nil
+	}
+}
+
+// InfoField returns a field of a reply to INFO, or an empty string.
+func InfoField(info, name string) string {
+	_, after, _ := strings.Cut(info, "\n"+name+":")
+	value, _, _ := strings.Cut(after, "\r\n")
+	return value
+}
+
 // Close closes the connections.
 func (c *Client) Close() error { return c.Redis.Close() }
 
-// Do runs a call with a deadline of [MaxWait]. A failed call returns [ErrLost] and marks
-// Redis as lost, unless other calls succeeded meanwhile: Redis or this machine is just slow
-// then. While Redis is lost one call in [RetryEvery] is run; all others fail at once.
+// Do runs a call with a deadline of [MaxWait]. An error reply of Redis returns
+// [ErrRefused]. Any other failure returns [ErrLost] and marks Redis as lost, unless other
+// calls succeeded meanwhile, or the call got no connection of the pool: Redis or this
+// machine is just slow then. While Redis is lost one call in [RetryEvery] is run; all
+// others fail at once.
 func (c *Client) Do(ctx context.Context, call func(context.Context) error) error {
 	if !c.allow() {
 		return ErrLost
@@ -83,13 +116,19 @@ func (c *Client) Do(ctx context.Context, call func(context.Context) error) error
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // the caller gave up
 	}
-	if !errors.Is(err, redis.ErrClosed) { // a request during shutdown
+	var reply redis.Error
+	switch {
+	case err == nil:
+		c.record(began, nil)
+		return nil
+	case errors.As(err, &reply):
+		c.record(began, nil)
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	case errors.Is(err, redis.ErrClosed), errors.Is(err, redis.ErrPoolTimeout): // a request during shutdown, or load
+	default:
 		c.record(began, err)
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }
 
 // allow reports whether a call may be run now.

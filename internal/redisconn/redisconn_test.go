@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"sse-typewriter/internal/testenv"
 )
 
 var errLate = errors.New("late")
@@ -92,5 +94,85 @@ func TestClosed(t *testing.T) {
 	err := c.Do(t.Context(), func(ctx context.Context) error { return c.Redis.Ping(ctx).Err() })
 	if !errors.Is(err, ErrLost) || log.Len() > 0 {
 		t.Errorf("got %v; the log is %s", err, log.String())
+	}
+}
+
+// A call that gets no connection of the pool in time does not mark Redis as lost.
+func TestPoolTimeout(t *testing.T) {
+	server := testenv.StartRedis(t)
+	var log testenv.Output
+	c, err := Open(t.Context(), server.URL(), slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var busy []*redis.Conn
+	for range c.Redis.Options().PoolSize {
+		conn := c.Redis.Conn()
+		defer conn.Close()
+		if err := conn.Ping(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		busy = append(busy, conn)
+	}
+	ping := func(ctx context.Context) error { return c.Redis.Ping(ctx).Err() }
+	if err := c.Do(t.Context(), ping); !errors.Is(err, ErrLost) {
+		t.Errorf("without a free connection: %v", err)
+	}
+	busy[0].Close()
+	if err := c.Do(t.Context(), ping); err != nil || log.String() != "" {
+		t.Errorf("got %v; the log is %s", err, log.String())
+	}
+}
+
+// A command that Redis refuses does not mark Redis as lost.
+func TestRefused(t *testing.T) {
+	c := &Client{logger: slog.New(slog.DiscardHandler)}
+	full := fullError{}
+	if err := c.Do(t.Context(), call(0, full)); !errors.Is(err, ErrRefused) || !errors.Is(err, full) || errors.Is(err, ErrLost) {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Do(t.Context(), call(0, nil)); err != nil {
+		t.Errorf("the next call: %v", err)
+	}
+}
+
+// fullError is a reply of Redis.
+type fullError struct{}
+
+func (fullError) Error() string { return "OOM command not allowed" }
+func (fullError) RedisError()   {}
+
+// Open rejects Redis servers that cannot hold streams, and says why.
+func TestWrongKind(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, want string
+		start      func(*testing.T) *testenv.Redis
+	}{
+		{"standalone", "", func(t *testing.T) *testenv.Redis { return testenv.StartRedis(t) }},
+		{"writable replica", "", func(t *testing.T) *testenv.Redis {
+			return testenv.StartRedis(t, "--replicaof", "127.0.0.1 1", "--replica-read-only", "no")
+		}},
+		{"node of a cluster", "is a node of a Redis Cluster", func(t *testing.T) *testenv.Redis {
+			return testenv.StartRedis(t, "--cluster-enabled", "yes")
+		}},
+		{"Sentinel", "is a Redis Sentinel", func(t *testing.T) *testenv.Redis {
+			return testenv.StartRedis(t, "--sentinel")
+		}},
+		{"read-only replica", "is a read-only replica", func(t *testing.T) *testenv.Redis {
+			return testenv.StartRedis(t, "--replicaof", "127.0.0.1 1")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := Open(t.Context(), test.start(t).URL(), slog.New(slog.DiscardHandler))
+			if err == nil {
+				c.Close()
+			}
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -15,13 +17,15 @@ type Redis struct {
 	// Addr is the server's host and port.
 	Addr string
 
-	t   testing.TB
-	cmd *exec.Cmd
+	t    testing.TB
+	args []string
+	cmd  *exec.Cmd
 }
 
 // StartRedis starts a redis-server on a free port of the loopback interface. The end of
-// the test kills it. StartRedis skips the test if none is installed, and under -short.
-func StartRedis(t testing.TB) *Redis {
+// the test kills it. StartRedis skips the test if none is installed, and under -short. The
+// arguments are added to the server's command line.
+func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: no Redis is started")
@@ -29,7 +33,7 @@ func StartRedis(t testing.TB) *Redis {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("redis-server is not installed: run scripts/install-test-deps")
 	}
-	r := &Redis{t: t, Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t))}
+	r := &Redis{t: t, args: args, Addr: fmt.Sprintf("127.0.0.1:%d", FreePort(t))}
 	t.Cleanup(r.Kill)
 	r.Start()
 	return r
@@ -45,8 +49,13 @@ func (r *Redis) Start() {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.cmd = exec.CommandContext(context.WithoutCancel(r.t.Context()), "redis-server",
-		"--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", r.t.TempDir())
+	dir := r.t.TempDir()
+	conf := filepath.Join(dir, "redis.conf") // a Sentinel requires one
+	if err := os.WriteFile(conf, nil, 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	args := append([]string{conf, "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", dir}, r.args...)
+	r.cmd = exec.CommandContext(context.WithoutCancel(r.t.Context()), "redis-server", args...)
 	if err := r.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
