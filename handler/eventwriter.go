@@ -25,6 +25,7 @@ type eventWriter struct {
 	observer *viewObserver
 
 	idPrefix string // the stream's id and a colon; empty: events have no ids
+	epochs   *streams.Epochs
 	retry    uint64 // sent with the next event, in milliseconds; 0: not sent
 }
 
@@ -47,7 +48,7 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool, obse
 		header.Set(headerResume, metrics.ResumeUnavailable)
 	}
 	if withIDs {
-		w.idPrefix = s.ID + ":"
+		w.idPrefix, w.epochs = s.ID+":", &s.Epochs
 		w.retry = retryMillis
 	}
 	return w
@@ -63,7 +64,7 @@ func (w *eventWriter) openAt(from typewriter.Position) error {
 	if err := w.open(); err != nil {
 		return err
 	}
-	_, _ = w.out.WriteString("id:" + w.idPrefix + from.String() + "\n\n") // Flush returns the error
+	_, _ = w.out.WriteString("id:" + w.id(from) + "\n\n") // Flush returns the error
 	return w.out.Flush()
 }
 
@@ -80,6 +81,11 @@ func (w *eventWriter) play(ctx context.Context, player typewriter.Player, withFi
 	return player.Play(ctx, w)
 }
 
+// id returns the event id of a position.
+func (w *eventWriter) id(p typewriter.Position) string {
+	return w.idPrefix + string(w.epochs.Cursor(p).Append(nil))
+}
+
 // Write implements [typewriter.Writer]. The bytes are those of [sse.Encode] without its 6
 // allocations, except for a leading space, which Encode loses.
 func (w *eventWriter) Write(o *typewriter.Output) error {
@@ -87,7 +93,7 @@ func (w *eventWriter) Write(o *typewriter.Output) error {
 	buf := w.out.AvailableBuffer()
 	if w.idPrefix != "" {
 		buf = append(append(buf, "id:"...), w.idPrefix...)
-		buf = append(o.Next.Append(buf), '\n')
+		buf = append(w.epochs.Cursor(o.Next).Append(buf), '\n')
 	}
 	if name := o.Frame.Name; name != "" {
 		buf = appendField(buf, "event:", name)

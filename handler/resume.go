@@ -60,7 +60,7 @@ func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
 	id := c.Param("id")
 	last := lastEventID(c)
 	if last == "" {
-		h.resumeFrom(ctx, c, id, typewriter.Position{})
+		h.resumeFrom(ctx, c, id, streams.Cursor{})
 		return
 	}
 	if !strings.HasPrefix(last, id+":") {
@@ -75,22 +75,22 @@ var otherStream = apierror.BadRequest.WithMsg("last event id is not one of this 
 
 // resume continues a stream after the event with an id.
 func (h *Handler) resume(ctx context.Context, c *app.RequestContext, last string) {
-	id, position, ok := strings.Cut(last, ":")
-	from, err := typewriter.ParsePosition(position)
-	if !ok || err != nil || !isStreamID(id) {
+	id, cursor, ok := strings.Cut(last, ":")
+	from, err := streams.ParseCursor(cursor)
+	if !ok || err != nil || !streams.ValidID(id) {
 		fail(c, apierror.BadRequest.WithMsg("last event id is malformed: want stream:entry.offset"))
 		return
 	}
 	h.resumeFrom(ctx, c, id, from)
 }
 
-func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id string, from typewriter.Position) {
+func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id string, from streams.Cursor) {
 	pace, err := h.paces.parse(c)
 	if err != nil {
 		failBadRequest(c, err)
 		return
 	}
-	s, err := h.find(ctx, c, id)
+	s, err := h.find(ctx, c, id, from)
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
 		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
@@ -103,28 +103,24 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		s.Detach()
 		h.respondNoContent(c, metrics.ResumeGone)
 		return
-	case !s.Await(ctx, from):
-		s.Detach()
-		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
-		h.failUnavailable(c)
-		return
 	}
+	position, err := s.Seek(ctx, from)
 	n, ended := s.Log.Len()
 	switch {
-	case s.Log.HandedOff():
+	case errors.Is(err, streams.ErrUnavailable):
 		s.Detach()
 		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
 		h.failUnavailable(c)
-	case !s.Log.Contains(from):
+	case err != nil:
 		s.Detach()
 		fail(c, otherStream)
-	case ended && from.Entry == n:
+	case ended && position.Entry == n:
 		s.Detach()
 		h.respondNoContent(c, metrics.ResumeFinished)
 	default:
 		// Resuming does not count against the client's rate: an EventSource never
 		// retries after an error.
-		release, ok := h.admit.view(ctx, c, s.ID)
+		release, ok := h.admit.view(ctx, c, streams.BaseID(s.ID))
 		if !ok {
 			s.Detach()
 			return
@@ -132,7 +128,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		defer release()
 		h.options.Metrics.Resumed(metrics.ResumeOK)
 		defer hertzio.CancelOnDisconnect(c)()
-		h.play(ctx, c, s, view{pace: pace, withIDs: true, from: from, known: n})
+		h.play(ctx, c, s, view{pace: pace, withIDs: true, from: position, known: n})
 	}
 }
 
@@ -146,19 +142,17 @@ func (h *Handler) respondNoContent(c *app.RequestContext, outcome string) {
 
 // find attaches the client to a stream of any replica. If the recording replica is lost,
 // this one continues the chat with the client's credential.
-func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string) (*streams.Stream, error) {
-	if !isStreamID(id) {
+func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, from streams.Cursor) (*streams.Stream, error) {
+	if !streams.ValidID(id) {
 		return nil, streams.ErrGone
 	}
 	header := h.requests.header(c)
-	return h.options.Streams.Find(ctx, id, h.policy.Owner(c), func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-		return h.recorder.proceed(ctx, header, seen)
+	return h.options.Streams.Find(ctx, streams.Lookup{
+		ID: id, Owner: h.policy.Owner(c), From: from,
+		Continue: func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			return h.recorder.proceed(ctx, header, seen)
+		},
 	})
-}
-
-// isStreamID reports whether an id has the form of a stream's: 26 characters of base 32.
-func isStreamID(id string) bool {
-	return len(id) == 26 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 // skip serves POST /typewriter/streams/{id}/skip: it sends the backlog to every viewer at
@@ -175,7 +169,7 @@ func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
 
 // withStream calls f with the stream that a request names, and answers the client.
 func (h *Handler) withStream(ctx context.Context, c *app.RequestContext, f func(*streams.Stream)) {
-	s, err := h.find(ctx, c, c.Param("id"))
+	s, err := h.find(ctx, c, c.Param("id"), streams.Cursor{})
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
 		h.failUnavailable(c)

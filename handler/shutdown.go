@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -72,17 +73,23 @@ func (h *Handler) Shutdown(ctx context.Context) {
 	_ = l.inflight.Wait(ctx) // slower clients are cut off
 }
 
-// failUnavailable answers a request for a stream that cannot be reached now. A
-// reconnecting EventSource gets an empty stream, and so does any GET during shutdown:
-// a retry may reach another replica, while 204 or 503 would end the retries.
+// failUnavailable answers a request for a stream that cannot be reached now. An
+// EventSource gets an empty stream, and so does any GET during shutdown: a retry may
+// reach another replica, while 204 or 503 would end the retries.
 func (h *Handler) failUnavailable(c *app.RequestContext) {
 	c.Response.Header.Set(headerResume, metrics.ResumeUnavailable)
 	h.options.Metrics.Rejected(apierror.Unavailable.Reason)
-	if c.IsGet() && h.Draining() || isReconnect(c) {
+	if c.IsGet() && h.Draining() || isReconnect(c) || acceptsEvents(c) {
 		sendReconnect(c)
 		return
 	}
 	fail(c, apierror.Unavailable)
+}
+
+// acceptsEvents reports whether a client asks for an event stream, as an EventSource and
+// fetch-event-source do (HTML, section 9.2.2).
+func acceptsEvents(c *app.RequestContext) bool {
+	return strings.Contains(c.Request.Header.Get("Accept"), "text/event-stream")
 }
 
 // sendReconnect makes an EventSource retry: it answers with an empty stream and a retry

@@ -56,15 +56,19 @@ type Registry struct {
 
 	mu       sync.Mutex
 	streams  map[string]*Stream
-	finished list.List // evictable streams in the order of their end
+	forks    map[string]*Stream // forked streams, which are also found in the store
+	finished list.List          // evictable streams in the order of their end
 }
 
 // NewRegistry returns an empty registry. [Registry.Close] ends its work.
 func NewRegistry(options Options) *Registry {
-	r := &Registry{options: options, streams: map[string]*Stream{}}
+	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
 	r.sharing, r.endSharing = context.WithCancel(context.Background())
 	r.budget = typewriter.NewBudget(options.MaxBytes, r.evict)
+	if options.Store != nil {
+		r.work.Go(r.restoreLoop)
+	}
 	return r
 }
 
@@ -87,12 +91,13 @@ func (r *Registry) Reachable(ctx context.Context) bool {
 	return r.options.Store.Ping(ctx) == nil
 }
 
-// NewID returns a random id of 26 base32 characters.
+// NewID returns a random id of 26 base32 characters, 130 bits.
 func NewID() string { return strings.ToLower(rand.Text()) }
 
 // Open starts a stream for an owner's credential, with one viewer. A resumable stream can
 // be read again at all replicas. Any other stream ends with its viewer, and can be skipped
-// or cancelled at this replica only.
+// or cancelled at this replica only. The stream's id is longer than the given one if the
+// store could not take the stream.
 func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream {
 	s := &Stream{
 		ID:        id,
@@ -104,7 +109,7 @@ func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream
 		source:    source,
 		viewers:   1,
 	}
-	r.share(s)
+	r.share(s, owner)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.streams[s.ID] = s
@@ -123,10 +128,18 @@ func hashOwner(id, owner string) []byte {
 // is not resumable may read the log. For another owner's stream and for an unknown id,
 // Attach does the same work and gives the same result.
 func (r *Registry) Attach(id, owner string) (*Stream, bool) {
+	return r.attach(id, owner, Cursor{})
+}
+
+// attach is Attach for a viewer at a cursor, who may have seen a fork of the stream.
+func (r *Registry) attach(id, owner string, from Cursor) (*Stream, bool) {
 	hash := hashOwner(id, owner)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, ok := r.streams[id]
+	s, ok := r.forks[id]
+	if !ok || !s.onFork(from) {
+		s, ok = r.streams[id]
+	}
 	if !ok {
 		s = &Stream{owner: make([]byte, len(hash))}
 	}

@@ -18,13 +18,28 @@ type Continue func(ctx context.Context, recorded iter.Seq[typewriter.Event]) (it
 // viewer's position.
 const catchUp = 3 * time.Second
 
+// Lookup is a request of a client for a stream.
+type Lookup struct {
+	ID, Owner string
+
+	// From is the client's cursor, if it has read the stream before.
+	From Cursor
+
+	// Continue completes the stream here if its writer is lost.
+	Continue Continue
+}
+
 // share starts to copy a new stream to the store.
-func (r *Registry) share(s *Stream) {
+func (r *Registry) share(s *Stream, owner string) {
 	if r.options.Store == nil || !s.resumable {
 		return
 	}
 	s.shared = true
-	s.LocalOnly = r.options.Store.Create(r.writing, s.ID, s.metadata()) != nil
+	if r.options.Store.Create(r.writing, s.ID, s.metadata()) != nil {
+		s.LocalOnly = true
+		s.ID = localID(s.ID)
+		s.owner = hashOwner(s.ID, owner)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.startWriter(s)
@@ -38,7 +53,9 @@ func (s *Stream) metadata() Metadata {
 // came from the store.
 func (s *Stream) outbound() Outbound {
 	barrier := s.Log.Barrier()
-	return Outbound{Metadata: s.metadata(), Barrier: barrier, Written: barrier.Committed(), OnCommand: s.onCommand}
+	return Outbound{
+		Metadata: s.metadata(), Barrier: barrier, Epochs: &s.Epochs, Written: barrier.Committed(), OnCommand: s.onCommand,
+	}
 }
 
 // startWriter copies a stream to the store in a goroutine that ends when the whole log is
@@ -48,15 +65,64 @@ func (r *Registry) startWriter(s *Stream) bool {
 	if r.writing.Err() != nil {
 		return false
 	}
-	out := s.outbound()
+	s.out = s.outbound()
 	if s.LocalOnly {
-		out.Barrier.Open() // the store is known to be unavailable
+		s.out.Barrier.Open() // the store is known to be unavailable
 	}
 	r.writers.Go(func() {
-		_ = r.options.Store.Write(r.writing, s.ID, out) // the store logs its errors
-		s.Ended()                                       // the barrier has hidden the end until now
+		r.written(s, r.options.Store.Write(r.writing, s.ID, s.out))
+		s.Ended() // the barrier has hidden the end until now
 	})
 	return true
+}
+
+// written handles the result of [Store.Write], which has logged its errors.
+func (r *Registry) written(s *Stream, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err == nil:
+		s.stored = true
+	case !errors.Is(err, ErrFenced):
+	case s.Log.HandedOff():
+		s.delete()
+		s.stop()
+	case r.streams[s.ID] == s: // viewers here cannot resume elsewhere
+		delete(r.streams, s.ID)
+		r.forks[s.ID] = s
+	}
+}
+
+// restoreLoop stores finished streams again each time that the store loses its data.
+func (r *Registry) restoreLoop() {
+	for lost := r.options.Store.Lost(); ; {
+		select {
+		case <-lost:
+		case <-r.writing.Done():
+			return
+		}
+		lost = r.options.Store.Lost()
+		for _, s := range r.storedStreams() {
+			_ = r.options.Store.Write(r.writing, s.ID, s.out) // logged by the store
+		}
+	}
+}
+
+// storedStreams returns the finished streams that this replica has written.
+func (r *Registry) storedStreams() (all []*Stream) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.streams {
+		if s.stored && !s.remote {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// onFork reports whether the stream holds the text that a viewer at a cursor has seen.
+func (s *Stream) onFork(from Cursor) bool {
+	return from.Position != typewriter.Position{} && s.Epochs.Of(from.Position) == from.Epoch
 }
 
 // onCommand executes a command of another replica.
@@ -81,27 +147,29 @@ func (s *Stream) onCommand(command Command) {
 }
 
 // Find adds a viewer to a stream of any replica. The error is [ErrGone] or
-// [ErrUnavailable]. If the stream's writer is lost, Find's replica may become the writer
-// and complete the stream with proceed.
-func (r *Registry) Find(ctx context.Context, id, owner string, proceed Continue) (*Stream, error) {
-	if s, ok := r.Attach(id, owner); ok {
+// [ErrUnavailable]. If the stream's writer is lost, this replica may become the writer.
+func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
+	if s, ok := r.attach(l.ID, l.Owner, l.From); ok {
 		return s, s.awaitLoad(ctx)
 	}
 	if r.options.Store == nil {
 		return nil, ErrGone
 	}
-	metadata, err := r.options.Store.Find(ctx, id)
+	metadata, err := r.options.Store.Find(ctx, l.ID)
 	if err != nil && !errors.Is(err, ErrGone) {
 		return nil, ErrUnavailable
 	}
-	hash := hashOwner(id, owner)
+	if opened, local := localSince(l.ID); err != nil && local && time.Since(opened) < localLifetime {
+		return nil, ErrUnavailable // another replica may hold the stream
+	}
+	hash := hashOwner(l.ID, l.Owner)
 	if err != nil {
 		metadata.OwnerHash = make([]byte, len(hash))
 	}
 	if subtle.ConstantTimeCompare(metadata.OwnerHash, hash) != 1 {
 		return nil, ErrGone
 	}
-	s, err := r.addRemote(id, metadata, proceed) //nolint:contextcheck // the stream outlives its first viewer
+	s, err := r.addRemote(l.ID, metadata, l.Continue) //nolint:contextcheck // the stream outlives its first viewer
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +227,7 @@ func (s *Stream) awaitLoad(ctx context.Context) error {
 func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 	loaded := false
 	err := r.options.Store.Read(ctx, s.ID, Inbound{
-		Metadata: s.metadata(), Log: s.Log, OnCommand: s.onCommand,
+		Metadata: s.metadata(), Log: s.Log, Epochs: &s.Epochs, OnCommand: s.onCommand,
 		OnLoaded: func() {
 			if !loaded {
 				loaded = true
@@ -256,30 +324,40 @@ func (s *Stream) remoteSource(stop func()) Source {
 func (s *Stream) unlist() {
 	s.registry.mu.Lock()
 	defer s.registry.mu.Unlock()
-	if s.registry.streams[s.ID] == s {
-		delete(s.registry.streams, s.ID)
-	}
-	s.unlisted = true
+	s.delete()
 }
 
-// Await waits a few seconds for the stream to reach a position that another replica may
-// have sent to the viewer. It reports whether the stream has reached it, or has ended.
-func (s *Stream) Await(ctx context.Context, p typewriter.Position) bool {
+// Seek returns the position from which to play the stream for a viewer at a cursor. It
+// waits a few seconds for a position that only another replica has reached so far. The
+// error is [ErrUnavailable] if another replica may hold the cursor's text, and
+// [ErrNoPosition] for a stream of this process that does not hold it.
+func (s *Stream) Seek(ctx context.Context, from Cursor) (typewriter.Position, error) {
 	ready := make(chan struct{}, 1)
 	defer s.Log.Subscribe(typewriter.Notify(ready))()
 	timer := time.NewTimer(catchUp)
 	defer timer.Stop()
 	for {
 		n, ended := s.Log.Len()
-		if ended || !s.shared || p.Entry < n || p.Entry == n && p.Offset == 0 {
-			return true
+		epoch := s.Epochs.Of(from.Position)
+		reached := from.Position.Entry < n || from.Position.Entry == n && from.Position.Offset == 0
+		switch {
+		case s.Log.HandedOff():
+			return typewriter.Position{}, ErrUnavailable
+		case epoch == from.Epoch && reached && s.Log.Contains(from.Position):
+			return from.Position, nil
+		case epoch > from.Epoch && s.Epochs.list()[from.Epoch] == 0:
+			return typewriter.Position{}, nil // all earlier text is lost; the log says so
+		case !s.shared:
+			return typewriter.Position{}, ErrNoPosition
+		case ended || epoch > from.Epoch || epoch == from.Epoch && reached:
+			return typewriter.Position{}, ErrUnavailable
 		}
 		select {
 		case <-ready:
 		case <-timer.C:
-			return false
+			return typewriter.Position{}, ErrUnavailable
 		case <-ctx.Done():
-			return false
+			return typewriter.Position{}, ErrUnavailable
 		}
 	}
 }

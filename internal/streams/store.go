@@ -18,18 +18,23 @@ type Store interface {
 	Create(ctx context.Context, id string, metadata Metadata) error
 
 	// Find returns the metadata of a stream that is running, or that ended within the
-	// retention, and [ErrGone] for any other id.
+	// retention, and [ErrGone] for any other id. An id that the store does not hold is
+	// unavailable for as long as the store may have lost data, or may miss streams that
+	// it refused to take.
 	Find(ctx context.Context, id string) (Metadata, error)
 
 	// Write copies the log to the store as the log grows, and advances the barrier over
 	// the stored entries. After an outage of some seconds Write opens the barrier; the
 	// entries are stored once the store is back, all of them if the store lost its data.
 	//
-	// Write returns when the whole log is stored, when the log is freed, or when another
-	// replica has become the writer. The barrier is open then. When ctx is done, Write
-	// stores the rest within [HandOver] and hands the log off, so that another replica
-	// can become the writer and local readers see exactly the stored entries. A log
-	// that no other replica could continue is not handed off.
+	// Write returns when the whole log is stored or freed; the barrier is open then. It
+	// returns [ErrFenced] when another replica has become the writer; the log is then
+	// handed off, unless local readers have seen entries that the store does not hold.
+	// When ctx is done, Write stores the rest within [HandOver] and hands the log off, so
+	// that another replica can become the writer and local readers see exactly the stored
+	// entries. A log that no other replica could continue is not handed off.
+	//
+	// Write may be called again after the end of the log, to store it once more.
 	Write(ctx context.Context, id string, out Outbound) error
 
 	// Read copies the stored entries to a log as they arrive, and ends the log at the
@@ -42,6 +47,10 @@ type Store interface {
 	// latest.
 	Ping(ctx context.Context) error
 
+	// Lost returns a channel that is closed when the store next loses its data. Running
+	// Writes store their logs again by themselves.
+	Lost() <-chan struct{}
+
 	// Send delivers a command to all replicas that write or read the stream, within two
 	// seconds.
 	Send(ctx context.Context, id string, command Command) error
@@ -52,11 +61,13 @@ type Store interface {
 // deployments.
 const HandOver = 5 * time.Second
 
-// Errors of [Store] and [Registry.Find].
+// Errors of [Store], [Registry.Find] and [Stream.Seek].
 var (
+	ErrNoPosition  = errors.New("the stream has no such position")
 	ErrGone        = errors.New("no such stream")
 	ErrUnavailable = errors.New("streams of other replicas cannot be reached")
 	ErrOrphaned    = errors.New("the writer of the stream is lost")
+	ErrFenced      = errors.New("another replica has become the writer of the stream")
 )
 
 // Metadata describes a stream in a store, besides its entries.
@@ -78,6 +89,9 @@ type Outbound struct {
 	// Barrier belongs to the log.
 	Barrier *typewriter.Barrier
 
+	// Epochs are those of the log. The last one is the writer's.
+	Epochs *Epochs
+
 	// Written is the number of entries that the store already holds, unless it lost its
 	// data.
 	Written int
@@ -91,8 +105,9 @@ type Outbound struct {
 type Inbound struct {
 	Metadata Metadata
 
-	// Log receives the entries.
-	Log *typewriter.Log
+	// Log receives the entries, and Epochs the takeovers between them.
+	Log    *typewriter.Log
+	Epochs *Epochs
 
 	// OnCommand handles the commands of all replicas. Commands may be repeated.
 	OnCommand func(Command)

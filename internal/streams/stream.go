@@ -16,8 +16,9 @@ type Stream struct {
 	// ID identifies the stream at all replicas.
 	ID string
 
-	// Log holds the stream's events.
-	Log *typewriter.Log
+	// Log holds the stream's events, and Epochs the takeovers between them.
+	Log    *typewriter.Log
+	Epochs Epochs
 
 	// Skipping ends the pacing of the stream's local players.
 	Skipping typewriter.Skip
@@ -33,6 +34,7 @@ type Stream struct {
 	resumable bool
 	shared    bool          // the store holds the stream, or will
 	loaded    chan struct{} // closed when the log holds the stored entries; nil: opened here
+	out       Outbound      // for the writer; set once it is started
 
 	// registry.mu guards the fields below.
 	source   Source // the zero value after the end
@@ -41,6 +43,7 @@ type Stream struct {
 	stopping bool   // a stop command was received
 	taken    Source // replaces the source of a remote stream after its takeover
 
+	stored   bool // the store has held the whole log
 	unlisted bool // the registry does not find the stream any more
 	viewers  int
 	timer    *time.Timer   // of the grace or the retention
@@ -157,7 +160,7 @@ func (s *Stream) updateLifecycle() {
 	_, ended := s.Log.Len()
 	switch {
 	case ended && !s.resumable:
-		delete(s.registry.streams, s.ID)
+		s.delete()
 		s.Log.Free()
 	case ended && s.unlisted:
 		s.Log.Free()
@@ -190,8 +193,7 @@ func (s *Stream) expire() {
 	case s.evicting != nil:
 		s.remove()
 	case s.remote:
-		delete(s.registry.streams, s.ID) // the next viewer loads the stream again
-		s.unlisted = true
+		s.delete() // the next viewer loads the stream again
 		s.stop()
 	default:
 		s.stop()
@@ -203,7 +205,16 @@ func (s *Stream) remove() {
 	s.timer.Stop()
 	s.registry.finished.Remove(s.evicting)
 	s.evicting = nil
-	delete(s.registry.streams, s.ID)
-	s.unlisted = true
+	s.delete()
 	s.Log.Free()
+}
+
+// delete removes the stream from the registry; with the lock held. Its viewers stay.
+func (s *Stream) delete() {
+	for _, streams := range []map[string]*Stream{s.registry.streams, s.registry.forks} {
+		if streams[s.ID] == s {
+			delete(streams, s.ID)
+		}
+	}
+	s.unlisted = true
 }

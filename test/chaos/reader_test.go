@@ -133,6 +133,8 @@ func (r *reader) request(ctx context.Context, address string) (*http.Request, er
 	}
 	if r.way == byAsync && r.path == "" {
 		req.Header.Set("Prefer", "respond-async")
+	} else {
+		req.Header.Set("Accept", "text/event-stream") // as browsers and fetch-event-source
 	}
 	if r.last != "" {
 		req.Header.Set("Last-Event-ID", r.last)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"sse-typewriter/internal/testenv"
 )
@@ -188,6 +189,10 @@ func TestRedisCrash(t *testing.T) {
 	if status != http.StatusServiceUnavailable || !strings.HasPrefix(body, `{"code":5030,`) {
 		t.Errorf("without Redis, a new viewer gets %d %s", status, body)
 	}
+	status, body = send(t, "GET", replicas[1].Base+"/typewriter/streams/"+streamOf(fresh), "Accept", "text/event-stream", "Authorization", token)
+	if status != http.StatusOK || body != "retry:1000\n\n" {
+		t.Errorf("without Redis, a new EventSource gets %d %s", status, body)
+	}
 
 	server.Start()
 	testenv.Eventually(t, "streams are shared again", func() bool {
@@ -227,6 +232,25 @@ func TestRedisStall(t *testing.T) {
 		c.read(replicas[1].Base, "", 0)
 		c.check(want)
 	}
+}
+
+// A replica that is paused for longer than its lease loses its streams. When it runs
+// again, clients get the same text from all replicas.
+func TestPausedReplica(t *testing.T) {
+	t.Parallel()
+	_, replicas := startReplicas(t)
+	want := poem(t)
+	c := &resumingClient{t: t}
+	c.read(replicas[0].Base, poemQuestion, 5)
+	replicas[0].Signal(syscall.SIGSTOP)
+	c.read(replicas[1].Base, "speed=10", 12) // once this replica has taken the stream over
+	replicas[0].Signal(syscall.SIGCONT)
+	for i := 0; !c.done && i < 100; i++ {
+		if c.read(replicas[i%2].Base, "speed=10", 1+rand.IntN(5)).Get("Typewriter-Resume") == "unavailable" {
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	c.check(want)
 }
 
 // streamOf returns the id of the stream that a client reads.
@@ -280,7 +304,7 @@ func TestRedisContents(t *testing.T) {
 			continue
 		}
 		keys++
-		if !strings.HasPrefix(key, "typewriter:{"+streamOf(c)+"}") {
+		if !strings.HasPrefix(key, "typewriter:{"+streamOf(c)+"}") && key != "typewriter:generation" {
 			t.Errorf("key %q", key)
 		}
 		if ttl := ask("PTTL " + key); strings.HasPrefix(ttl[0], ":-") {
@@ -291,7 +315,7 @@ func TestRedisContents(t *testing.T) {
 			t.Errorf("%s holds the token: %q", key, all)
 		}
 	}
-	if keys != 3 {
+	if keys != 4 {
 		t.Errorf("%d keys", keys)
 	}
 }

@@ -24,16 +24,19 @@ const (
 	fieldTwin    = "w"
 	fieldKind    = "k"
 	fieldOnce    = "o" // begins the names of the payloads' fields; see onceFields
+	fieldEpoch   = "p" // the epoch that begins with the entry, after a takeover
 	fieldEnd     = "e" // marks the end of the log; the entry has no other field
 )
 
 // Fields of a stream's metadata. There is one more for each command that was sent.
 const (
-	fieldSchema  = "schema"
-	fieldOwner   = "owner"
-	fieldStarted = "started" // Unix time in milliseconds
-	fieldLogID   = "logid"
-	fieldWriter  = "writer" // the replica that may write
+	fieldSchema    = "schema"
+	fieldOwner     = "owner"
+	fieldStarted   = "started" // Unix time in milliseconds
+	fieldLogID     = "logid"
+	fieldWriter    = "writer" // the replica that may write
+	fieldTakeovers = "epoch"  // number of takeovers
+	fieldEnded     = "ended"  // set at the end of the log
 )
 
 // schemaVersion identifies the fields above. Replicas treat a stream of another version
@@ -117,8 +120,9 @@ func size(fields []any) (n int) {
 
 // decoder decodes consecutive entries.
 type decoder struct {
-	frame *typewriter.Frame
-	n     int // number of decoded entries
+	frame  *typewriter.Frame
+	n      int // number of decoded entries
+	epochs *streams.Epochs
 }
 
 // decode decodes the next entry, which may be the end of the log. It reports false for a
@@ -158,6 +162,9 @@ func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration
 		return e, 0, false, false
 	}
 	ms, _ := strconv.ParseInt(text(fieldArrived), 10, 64)
+	if epoch, _ := strconv.Atoi(text(fieldEpoch)); epoch > 0 {
+		d.epochs.Begin(epoch, d.n)
+	}
 	d.n++
 	return typewriter.Event{Frame: d.frame, Text: text(fieldText)}, time.Duration(ms) * time.Millisecond, false, true
 }

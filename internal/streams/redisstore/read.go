@@ -14,7 +14,7 @@ import (
 
 // Read implements [streams.Store].
 func (s *Store) Read(ctx context.Context, id string, in streams.Inbound) error {
-	r := reader{store: s, id: id, in: in}
+	r := reader{store: s, id: id, in: in, decoder: decoder{epochs: in.Epochs}}
 	defer s.listenCommands(id, in.OnCommand)()
 	grown := make(chan struct{}, 1)
 	defer s.listen(entriesChannel(s.keys(id)), func(string) {
@@ -81,17 +81,16 @@ func (r *reader) read(ctx context.Context) error {
 		return nil
 	case time.Since(r.absent) < orphanTime:
 		return nil
-	case r.decoder.n == 0:
-		return streams.ErrGone // no replica could continue an empty stream
 	}
-	acquired, err := r.store.acquire(ctx, r.id)
-	if err != nil || !acquired {
+	epoch, err := r.store.acquire(ctx, r.id)
+	if err != nil || epoch == 0 {
 		return err
 	}
 	// The former writer may have appended entries just before.
 	for {
 		_, err := r.readNew(ctx)
 		if err == nil {
+			r.in.Epochs.Begin(epoch, r.decoder.n)
 			return streams.ErrOrphaned
 		}
 		if !errors.Is(err, streams.ErrUnavailable) {

@@ -60,7 +60,7 @@ func TestEntries(t *testing.T) {
 		{Frame: &typewriter.Frame{Name: "e", Head: "{12", Tail: "\x00", Channel: "c", Number: 2}, Text: "\xff"},
 	}
 	var before *typewriter.Frame
-	d := decoder{}
+	d := decoder{epochs: &streams.Epochs{}}
 	for i, e := range events {
 		m := redis.XMessage{ID: fmt.Sprint(i+1, "-0"), Values: map[string]any{}}
 		for pair := range slices.Chunk(encode(e, 5*time.Millisecond, before), 2) {
@@ -95,28 +95,28 @@ func TestAppend(t *testing.T) {
 			t.Errorf("got %+v, %v; want last %d", p, err, last)
 		}
 	}
-	p, err := a.append(ctx, "id", metadata, batch{entries: texts(3, "x")})
+	p, err := a.append(ctx, "id", batch{metadata: metadata, entries: texts(3, "x")})
 	want(p, err, 3)
-	p, err = a.append(ctx, "id", metadata, batch{entries: texts(5, "x")}) // the first three again
+	p, err = a.append(ctx, "id", batch{metadata: metadata, entries: texts(5, "x")}) // the first three again
 	want(p, err, 5)
-	p, err = a.append(ctx, "id", metadata, batch{before: 7, entries: texts(1, "x")}) // a gap
+	p, err = a.append(ctx, "id", batch{metadata: metadata, before: 7, entries: texts(1, "x")}) // a gap
 	want(p, err, 5)
 	if got, err := b.Find(ctx, "id"); err != nil || !reflect.DeepEqual(got, metadata) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if taken, err := b.acquire(ctx, "id"); taken || err != nil {
+	if epoch, err := b.acquire(ctx, "id"); epoch != 0 || err != nil {
 		t.Errorf("taken from a writer that is there: %v", err)
 	}
 	if err := a.client.Del(ctx, a.keys("id").lease).Err(); err != nil {
 		t.Fatal(err)
 	}
-	if taken, err := b.acquire(ctx, "id"); !taken || err != nil {
+	if epoch, err := b.acquire(ctx, "id"); epoch != 1 || err != nil {
 		t.Errorf("not taken: %v", err)
 	}
-	if _, err := a.append(ctx, "id", metadata, batch{before: 5, entries: texts(1, "x")}); !errors.Is(err, errFenced) {
+	if _, err := a.append(ctx, "id", batch{metadata: metadata, before: 5, entries: texts(1, "x")}); !errors.Is(err, streams.ErrFenced) {
 		t.Errorf("a writer that was replaced: %v", err)
 	}
-	p, err = b.append(ctx, "id", metadata, batch{before: 5, entries: texts(1, "x")})
+	p, err = b.append(ctx, "id", batch{metadata: metadata, epoch: 1, before: 5, entries: texts(1, "x")})
 	want(p, err, 6)
 	if _, err := b.acquire(ctx, "other"); !errors.Is(err, streams.ErrGone) {
 		t.Errorf("an unknown stream: %v", err)
@@ -136,11 +136,11 @@ func TestLives(t *testing.T) {
 		}
 	}
 	k := s.keys("id")
-	if _, err := s.append(t.Context(), "id", metadata, batch{entries: texts(1, "x")}); err != nil {
+	if _, err := s.append(t.Context(), "id", batch{metadata: metadata, entries: texts(1, "x")}); err != nil {
 		t.Fatal(err)
 	}
 	check("running", map[string]time.Duration{k.entries: 67 * time.Second, k.metadata: 67 * time.Second, k.lease: 5 * time.Second})
-	if _, err := s.append(t.Context(), "id", metadata, batch{before: 1, entries: [][]any{{fieldEnd, "1"}}, ended: true}); err != nil {
+	if _, err := s.append(t.Context(), "id", batch{metadata: metadata, before: 1, entries: [][]any{{fieldEnd, "1"}}, ended: true}); err != nil {
 		t.Fatal(err)
 	}
 	check("ended", map[string]time.Duration{k.entries: 5 * time.Minute, k.metadata: 5 * time.Minute, k.lease: 0})
@@ -158,13 +158,13 @@ func TestTooLarge(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Barrier: gate, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
+	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: gate, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
 		t.Errorf("got %v", err)
 	}
 	if n, _ := log.Len(); n != 3 {
 		t.Errorf("%d entries are seen", n)
 	}
-	if n := s.client.DBSize(t.Context()).Val(); n != 0 {
+	if n := s.client.Exists(t.Context(), s.keys("id").all()...).Val(); n != 0 {
 		t.Errorf("%d keys are left", n)
 	}
 }
@@ -186,7 +186,7 @@ func TestMemory(t *testing.T) {
 				before = frame
 			}
 			for i := 0; i < len(entries); i += maxBatch {
-				if _, err := s.append(t.Context(), id, metadata, batch{before: i, entries: entries[i:min(i+maxBatch, len(entries))]}); err != nil {
+				if _, err := s.append(t.Context(), id, batch{metadata: metadata, before: i, entries: entries[i:min(i+maxBatch, len(entries))]}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -205,7 +205,7 @@ func TestMemory(t *testing.T) {
 func TestShownIsWritten(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
-	out := streams.Outbound{Metadata: metadata, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
+	out := streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 	written := make(chan error)
 	go func() { written <- s.Write(t.Context(), "id", out) }()
 	ready := make(chan struct{}, 1)
@@ -234,9 +234,9 @@ func TestShownIsWritten(t *testing.T) {
 	}
 }
 
-// A stream of which nothing has come when the process ends is not left to others, which
-// could not go on with it: it stays here, to end with an error.
-func TestNothingToLeave(t *testing.T) {
+// A stream without entries is not handed off at shutdown, because no other replica could
+// continue it. It is removed from Redis.
+func TestNothingToHandOff(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
 	if err := s.Create(t.Context(), "id", metadata); err != nil {
@@ -244,37 +244,11 @@ func TestNothingToLeave(t *testing.T) {
 	}
 	ctx, end := context.WithCancel(t.Context())
 	end()
-	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Barrier: log.Barrier()}); err != nil || log.HandedOff() {
-		t.Errorf("%v; left: %v", err, log.HandedOff())
+	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: log.Barrier()}); err != nil || log.HandedOff() {
+		t.Errorf("%v; handed off: %v", err, log.HandedOff())
 	}
-	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
-		t.Errorf("others find it: %v", err)
-	}
-}
-
-// A Redis that comes back empty is not believed at once that a stream is gone: who comes
-// back would be told to stop for good, before the writer has written it again.
-func TestRestartedRedis(t *testing.T) {
-	t.Parallel()
-	server := testenv.StartRedis(t)
-	s := open(t, server)
-	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
-		t.Errorf("before: %v", err)
-	}
-	if err := s.Create(t.Context(), "id", metadata); err != nil {
-		t.Fatal(err)
-	}
-	server.Kill()
-	began := time.Now()
-	server.Start()
-	for ; ; time.Sleep(50 * time.Millisecond) {
-		_, err := s.Find(t.Context(), "id")
-		switch took := time.Since(began); {
-		case errors.Is(err, streams.ErrGone) && took >= leaseRefresh:
-			return
-		case !errors.Is(err, streams.ErrUnavailable) || took > patience:
-			t.Fatalf("%v after %v", err, took)
-		}
+	if n := s.client.Exists(t.Context(), s.keys("id").all()...).Val(); n != 0 {
+		t.Errorf("%d keys are left", n)
 	}
 }
 
@@ -309,7 +283,7 @@ func TestLateRedis(t *testing.T) {
 				}
 			}
 			ctx, end := context.WithCancel(t.Context())
-			out := streams.Outbound{Metadata: metadata, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
+			out := streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
 			written := make(chan error)
 			go func() { written <- s.Write(ctx, "id", out) }()
 			grow(1)

@@ -2,7 +2,6 @@ package redisstore
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,23 +12,30 @@ import (
 // appendScript atomically appends entries that are not stored yet, refreshes the lease and
 // the lifetimes of the keys, and notifies the readers. It returns the number of the last
 // stored entry, or -1 if another replica is the writer, and the commands that were sent.
+// The writer of a later epoch replaces the entries of an earlier one, which can only be
+// there if Redis lost its data.
 //
-// Arguments: replica, lease time, lifetime, channel of entries, 1 at the end of the log,
-// number of the entry before the first; then the number of metadata fields and values, and
-// these; then the same for each entry.
+// Arguments: replica, epoch, lease time, lifetime, channel of entries, 1 at the end of the
+// log, number of the entry before the first; then the number of metadata fields and values,
+// and these; then the same for each entry.
 var appendScript = redis.NewScript(`
 local entries, metadata, lease = KEYS[1], KEYS[2], KEYS[3]
-local writer = redis.call('HGET', metadata, 'writer')
-if writer and writer ~= ARGV[1] then return {-1, '', ''} end
-local i = 7
+local stored = redis.call('HMGET', metadata, 'writer', 'epoch')
+local writer, epoch = stored[1], tonumber(stored[2] or 0)
+if writer and epoch < tonumber(ARGV[2]) then
+  redis.call('DEL', entries, metadata)
+  writer = false
+end
+if writer and (writer ~= ARGV[1] or epoch > tonumber(ARGV[2])) then return {-1, '', ''} end
+local i = 8
 if not writer then
-  redis.call('HSET', metadata, 'writer', ARGV[1], unpack(ARGV, i + 1, i + ARGV[i]))
+  redis.call('HSET', metadata, 'writer', ARGV[1], 'epoch', ARGV[2], unpack(ARGV, i + 1, i + ARGV[i]))
 end
 i = i + ARGV[i] + 1
 local last = 0
 local top = redis.call('XREVRANGE', entries, '+', '-', 'COUNT', 1)
 if top[1] then last = tonumber(string.match(top[1][1], '^%d+')) end
-local number = tonumber(ARGV[6])
+local number = tonumber(ARGV[7])
 local grown = false
 if last >= number then
   while i <= #ARGV do
@@ -42,31 +48,33 @@ if last >= number then
     i = i + n + 1
   end
 end
-if ARGV[5] == '1' and number == last then
+if ARGV[6] == '1' and number == last then
+  redis.call('HSET', metadata, 'ended', '1')
   redis.call('DEL', lease)
 else
-  redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', lease, ARGV[1], 'PX', ARGV[3])
 end
-redis.call('PEXPIRE', entries, ARGV[3])
-redis.call('PEXPIRE', metadata, ARGV[3])
-if grown then redis.call('PUBLISH', ARGV[4], '') end
+redis.call('PEXPIRE', entries, ARGV[4])
+redis.call('PEXPIRE', metadata, ARGV[4])
+if grown then redis.call('PUBLISH', ARGV[5], '') end
 local sent = redis.call('HMGET', metadata, 'skip', 'stop')
 return {last, sent[1] or '', sent[2] or ''}
 `)
 
-// acquireScript makes a replica the writer of a stream without a lease. It returns 1 on
-// success, 0 if there is a lease, and -1 if there is no such stream.
+// acquireScript makes a replica the writer of a running stream without a lease. It returns
+// the new epoch, 0 if there is a lease, and -1 if no such stream is running.
 //
 // Arguments: replica, lease time, lifetime.
 var acquireScript = redis.NewScript(`
 local metadata, lease = KEYS[2], KEYS[3]
 if redis.call('EXISTS', lease) == 1 then return 0 end
-if redis.call('HEXISTS', metadata, 'writer') == 0 then return -1 end
+local stored = redis.call('HMGET', metadata, 'writer', 'ended')
+if not stored[1] or stored[2] then return -1 end
 redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', metadata, 'writer', ARGV[1])
 redis.call('PEXPIRE', metadata, ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return 1
+return redis.call('HINCRBY', metadata, 'epoch', 1)
 `)
 
 // commandScript publishes a command and stores it for replicas that miss the message. A
@@ -82,6 +90,9 @@ return redis.call('PUBLISH', ARGV[1], ARGV[2])
 
 // batch is one write to a stream.
 type batch struct {
+	metadata streams.Metadata
+	epoch    int // of the writer
+
 	before  int     // number of the entry before the first
 	entries [][]any // fields and values of each entry
 	ended   bool    // the last entry is the end of the log
@@ -95,11 +106,8 @@ type progress struct {
 	skip, stop bool
 }
 
-// errFenced is returned to a writer that was replaced.
-var errFenced = errors.New("another replica has become the writer")
-
 // append writes a batch. An empty batch refreshes the lease.
-func (s *Store) append(ctx context.Context, id string, metadata streams.Metadata, b batch) (p progress, err error) {
+func (s *Store) append(ctx context.Context, id string, b batch) (p progress, err error) {
 	lifetime, lease := s.runningTTL(), leaseTime
 	if b.release {
 		lease = time.Millisecond
@@ -109,14 +117,14 @@ func (s *Store) append(ctx context.Context, id string, metadata streams.Metadata
 		lifetime, ended = s.Retention, 1
 	}
 	k := s.keys(id)
-	fields := encodeMetadata(metadata)
-	args := []any{s.replica, lease.Milliseconds(), lifetime.Milliseconds(), entriesChannel(k), ended, b.before, len(fields)}
+	fields := encodeMetadata(b.metadata)
+	args := []any{s.replica, b.epoch, lease.Milliseconds(), lifetime.Milliseconds(), entriesChannel(k), ended, b.before, len(fields)}
 	args = append(args, fields...)
 	for _, fields := range b.entries {
 		args = append(append(args, len(fields)), fields...)
 	}
 	var reply []any
-	err = s.do(ctx, func(ctx context.Context) (err error) {
+	err = s.doWrite(ctx, func(ctx context.Context) (err error) {
 		reply, err = appendScript.Run(ctx, s.client, k.all(), args...).Slice()
 		return err
 	})
@@ -125,23 +133,23 @@ func (s *Store) append(ctx context.Context, id string, metadata streams.Metadata
 	}
 	last, _ := reply[0].(int64)
 	if last < 0 {
-		return p, errFenced
+		return p, streams.ErrFenced
 	}
 	return progress{last: int(last), skip: reply[1] != "", stop: reply[2] != ""}, nil
 }
 
-// acquire makes this replica the writer of a stream, unless there is one.
-func (s *Store) acquire(ctx context.Context, id string) (acquired bool, err error) {
-	n := 0
-	err = s.do(ctx, func(ctx context.Context) (err error) {
-		n, err = acquireScript.Run(ctx, s.client, s.keys(id).all(),
+// acquire makes this replica the writer of a stream, and returns the new epoch, or 0 if
+// there is a writer.
+func (s *Store) acquire(ctx context.Context, id string) (epoch int, err error) {
+	err = s.doWrite(ctx, func(ctx context.Context) (err error) {
+		epoch, err = acquireScript.Run(ctx, s.client, s.keys(id).all(),
 			s.replica, leaseTime.Milliseconds(), s.runningTTL().Milliseconds()).Int()
 		return err
 	})
-	if n < 0 {
-		err = streams.ErrGone
+	if epoch < 0 {
+		return 0, streams.ErrGone
 	}
-	return n == 1, err
+	return epoch, err
 }
 
 // remove deletes a stream. After an error it expires.

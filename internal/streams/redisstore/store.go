@@ -1,12 +1,12 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +53,8 @@ type Store struct {
 	Options
 	client  *redis.Client
 	replica string // a random name of this process
-	run     string // run id of the Redis process at the start; empty if unknown
+	health  health
+	cancel  context.CancelFunc // ends the probes
 
 	pubsub    *redis.PubSub
 	mu        sync.Mutex
@@ -65,28 +66,30 @@ type Store struct {
 	goroutines sync.WaitGroup
 }
 
-// Open returns a store. Its two goroutines end with [Store.Close].
+// Open returns a store. Its three goroutines end with [Store.Close].
 func Open(ctx context.Context, options Options) *Store {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{
 		Options:   options,
 		client:    options.Client.Redis,
 		replica:   strings.ToLower(rand.Text()),
+		health:    health{logger: options.Logger, lost: make(chan struct{})},
+		cancel:    cancel,
 		listeners: map[string]map[*listener]bool{},
 
 		subscribed: map[string]bool{},
 		changed:    make(chan struct{}, 1),
 		closed:     make(chan struct{}),
 	}
-	_ = s.do(ctx, func(ctx context.Context) error { // the run id stays unknown
-		s.run = infoField(s.client.Info(ctx, infoServer).Val(), "run_id")
-		return nil
-	})
-	s.startPubSub(context.WithoutCancel(ctx))
+	_ = s.test(ctx) // the loop repeats the test
+	s.goroutines.Go(func() { s.testLoop(ctx) })
+	s.startPubSub(ctx)
 	return s
 }
 
 // Close ends the goroutines of the store, which must not be used any more.
 func (s *Store) Close() error {
+	s.cancel()
 	err := s.pubsub.Close()
 	s.goroutines.Wait()
 	return err
@@ -105,62 +108,65 @@ func (k keys) all() []string { return []string{k.entries, k.metadata, k.lease} }
 // runningTTL is the lifetime of a running stream's keys after its writer's last refresh.
 func (s *Store) runningTTL() time.Duration { return leaseTime + orphanTime + s.Grace }
 
-// do calls Redis and converts [redisconn.ErrLost].
+// do calls Redis and converts the errors of [redisconn.Client.Do].
 func (s *Store) do(ctx context.Context, call func(context.Context) error) error {
 	err := s.Client.Do(ctx, call)
-	if errors.Is(err, redisconn.ErrLost) {
+	if errors.Is(err, redisconn.ErrLost) || errors.Is(err, redisconn.ErrRefused) {
+		s.health.fail(err)
 		return fmt.Errorf("%w: %w", streams.ErrUnavailable, err)
 	}
 	return err
 }
 
+// doWrite is do for a write, which is not tried while Redis refuses writes.
+func (s *Store) doWrite(ctx context.Context, call func(context.Context) error) error {
+	if s.health.refusing() {
+		return fmt.Errorf("%w: %w", streams.ErrUnavailable, redisconn.ErrRefused)
+	}
+	return s.do(ctx, call)
+}
+
+// Lost implements [streams.Store].
+func (s *Store) Lost() <-chan struct{} { return s.health.nextLoss() }
+
 // Create implements [streams.Store].
 func (s *Store) Create(ctx context.Context, id string, metadata streams.Metadata) error {
-	_, err := s.append(ctx, id, metadata, batch{})
+	_, err := s.append(ctx, id, batch{metadata: metadata})
 	return err
 }
 
 // Find implements [streams.Store].
 func (s *Store) Find(ctx context.Context, id string) (streams.Metadata, error) {
+	k := s.keys(id)
 	var fields *redis.MapStringStringCmd
-	var info *redis.StringCmd
+	var entries *redis.IntCmd
+	var p probe
 	err := s.do(ctx, func(ctx context.Context) error {
-		_, _ = s.client.Pipelined(ctx, func(p redis.Pipeliner) error { // each command has its own error
-			fields = p.HGetAll(ctx, s.keys(id).metadata)
-			info = p.Info(ctx, infoServer) // always, so that the duration reveals nothing
+		_, _ = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each command has its own error
+			fields = pipe.HGetAll(ctx, k.metadata)
+			entries = pipe.Exists(ctx, k.entries)
+			p = s.queueProbe(ctx, pipe)
 			return nil
 		})
-		return fields.Err()
+		return cmp.Or(fields.Err(), entries.Err())
 	})
 	if err != nil {
 		return streams.Metadata{}, err
 	}
-	if len(fields.Val()) == 0 && s.restarted(info.Val()) {
-		return streams.Metadata{}, streams.ErrUnavailable
+	_ = s.recordProbe(p) // also for a known stream, so that the duration reveals nothing
+	metadata, err := decodeMetadata(fields.Val())
+	switch {
+	case errors.Is(err, streams.ErrGone) && !s.health.settled():
+		return metadata, streams.ErrUnavailable
+	case err == nil && entries.Val() == 0 && fields.Val()[fieldEnded] != "":
+		return metadata, streams.ErrGone // Redis has evicted the entries of a finished stream
 	}
-	return decodeMetadata(fields.Val())
-}
-
-// infoServer is the section of INFO about the Redis process.
-const infoServer = "server"
-
-// infoField returns a field of a reply to INFO, or an empty string.
-func infoField(info, name string) string {
-	_, after, _ := strings.Cut(info, "\n"+name+":")
-	value, _, _ := strings.Cut(after, "\r\n")
-	return value
-}
-
-// restarted reports whether Redis started so recently that writers may not have stored
-// its lost entries again.
-func (s *Store) restarted(info string) bool {
-	uptime, err := strconv.Atoi(infoField(info, "uptime_in_seconds"))
-	return err == nil && infoField(info, "run_id") != s.run && uptime <= int(orphanTime/time.Second)
+	return metadata, err
 }
 
 // Ping implements [streams.Store].
 func (s *Store) Ping(ctx context.Context) error {
-	return s.do(ctx, func(ctx context.Context) error { return s.client.Ping(ctx).Err() })
+	return s.doWrite(ctx, func(ctx context.Context) error { return s.client.Ping(ctx).Err() })
 }
 
 // Send implements [streams.Store].

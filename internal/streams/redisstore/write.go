@@ -27,36 +27,28 @@ func (s *Store) Write(ctx context.Context, id string, out streams.Outbound) erro
 	defer refresh.Stop()
 	retry := time.NewTimer(0)
 	defer retry.Stop()
-	for {
+	for idle := time.Now(); ; idle = time.Now() {
+		lost := s.health.nextLoss()
 		select {
 		case <-out.Barrier.Ready():
 		case <-refresh.C:
 		case <-retry.C:
+		case <-lost:
 		case <-ctx.Done():
 			return w.finish(context.WithoutCancel(ctx))
 		}
 		began := time.Now()
 		done, err := w.write(ctx)
-		if !errors.Is(err, streams.ErrUnavailable) {
-			w.failing = time.Time{}
-		}
 		switch {
 		case errors.Is(err, streams.ErrUnavailable):
-			if w.failing.IsZero() {
-				w.failing = began
-			}
-			if time.Since(w.failing) >= openAfter {
-				out.Barrier.Open()
-			}
+			w.failed(idle, began)
 			retry.Reset(redisconn.RetryEvery)
 		case err != nil && ctx.Err() == nil:
-			if errors.Is(err, errTooLarge) {
-				s.remove(ctx, id)
-			}
-			s.Logger.Warn("stream is not shared any more", "stream", id, "error", err)
-			return err
+			return w.giveUp(ctx, err)
 		case done:
 			return nil
+		default:
+			w.failing = time.Time{}
 		}
 		if out.Barrier.Freed() {
 			return streams.ErrGone
@@ -75,6 +67,33 @@ type writer struct {
 	failing time.Time // start of the current outage; zero: none
 }
 
+// failed handles a failed write that began at a time, after the writer had been idle since
+// another. If either took longer than it can, this process was paused, and Redis is not
+// known to be lost: the lease may be, to a replica that continues the stream.
+func (w *writer) failed(idle, began time.Time) {
+	switch {
+	case began.Sub(idle) >= pauseTime || time.Since(began) >= pauseTime:
+		w.failing = time.Time{}
+	case w.failing.IsZero():
+		w.failing = began
+	}
+	if !w.failing.IsZero() && time.Since(w.failing) >= openAfter {
+		w.out.Barrier.Open()
+	}
+}
+
+// giveUp ends the writing of a stream that Redis cannot hold, or that has another writer.
+func (w *writer) giveUp(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(err, errTooLarge):
+		w.store.remove(ctx, w.id)
+	case errors.Is(err, streams.ErrFenced) && w.out.Barrier.Committed() <= w.next:
+		w.out.Barrier.HandOff() // the other replica continues from there
+	}
+	w.store.Logger.Warn("stream is not shared any more", "stream", w.id, "error", err)
+	return err
+}
+
 // write stores all entries of the log. It reports whether the log has ended.
 func (w *writer) write(ctx context.Context) (done bool, err error) {
 	for {
@@ -82,7 +101,7 @@ func (w *writer) write(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		p, err := w.store.append(ctx, w.id, w.out.Metadata, b)
+		p, err := w.append(ctx, b)
 		if err != nil {
 			return false, err
 		}
@@ -131,6 +150,9 @@ func (w *writer) batch() (batch, error) {
 			return b, streams.ErrGone
 		}
 		fields := encode(e, at, frame)
+		if epoch := w.out.Epochs.At(i); epoch > 0 {
+			fields = append(fields, fieldEpoch, epoch)
+		}
 		frame = e.Frame
 		bytes += size(fields)
 		b.entries = append(b.entries, fields)
@@ -160,6 +182,8 @@ func (w *writer) finish(ctx context.Context) error {
 	switch {
 	case done, err != nil && w.next < w.out.Barrier.Committed():
 		return err
+	case errors.Is(err, streams.ErrFenced):
+		return w.giveUp(ctx, err)
 	case w.next == 0:
 		w.store.remove(ctx, w.id)
 		return err
@@ -168,6 +192,11 @@ func (w *writer) finish(ctx context.Context) error {
 	if err != nil {
 		return err // another replica continues when the lease expires
 	}
-	_, err = w.store.append(ctx, w.id, w.out.Metadata, batch{before: w.next, release: true})
+	_, err = w.append(ctx, batch{before: w.next, release: true})
 	return err
+}
+
+func (w *writer) append(ctx context.Context, b batch) (progress, error) {
+	b.metadata, b.epoch = w.out.Metadata, w.out.Epochs.Last()
+	return w.store.append(ctx, w.id, b)
 }
