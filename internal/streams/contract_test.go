@@ -20,18 +20,18 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// patience bounds waits for what must happen.
+// patience bounds each wait.
 const patience = 20 * time.Second
 
-// replicas are two registries that have the same streams.
+// replicas are two registries with common streams.
 type replicas struct{ here, there *streams.Registry }
 
-// options are those of the registries of these tests, without a store.
+// options returns the options of a registry without a store.
 func options() streams.Options {
 	return streams.Options{MaxBytes: 1 << 24, Grace: time.Minute, Retention: time.Minute, Logger: slog.New(slog.DiscardHandler)}
 }
 
-// redisCommand sends a command without an interesting reply to a server.
+// redisCommand executes a command and ignores the reply.
 func redisCommand(t *testing.T, server *testenv.Redis, command string) {
 	t.Helper()
 	client, err := redisconn.Open(t.Context(), server.URL(), slog.New(slog.DiscardHandler))
@@ -64,8 +64,8 @@ func inRedis(t *testing.T) replicas {
 	return replicas{newReplica(t, server, nil), newReplica(t, server, nil)}
 }
 
-// newReplica returns a registry that shares its streams over a server. The options can
-// be changed; nil leaves them.
+// newReplica returns a registry that shares its streams over a server. change, unless nil,
+// modifies the options.
 func newReplica(t *testing.T, server interface{ URL() string }, change func(*streams.Options)) *streams.Registry {
 	t.Helper()
 	o := options()
@@ -87,7 +87,7 @@ func newReplica(t *testing.T, server interface{ URL() string }, change func(*str
 	return newRegistry(t, o)
 }
 
-// What holds for streams holds whether they are kept here or shared.
+// Registries with and without a store fulfil the same contract.
 func TestContract(t *testing.T) {
 	for _, kind := range []struct {
 		name string
@@ -156,7 +156,7 @@ func find(t *testing.T, r *streams.Registry, id string) *streams.Stream {
 	return s
 }
 
-// await waits until a log has n entries, or has ended if that is wanted.
+// await waits until readers see n entries and, if end is set, the end of the log.
 func await(t *testing.T, log *typewriter.Log, n int, end bool) {
 	t.Helper()
 	ready := make(chan struct{}, 1)
@@ -232,7 +232,7 @@ func testOnlyTheOwner(t *testing.T, r replicas) {
 			t.Errorf("%q: %v", owner, err)
 		}
 	}
-	// Redis was just started, and may have lost streams.
+	// The server has just started: the stream may exist.
 	if _, err := r.there.Find(t.Context(), streams.Lookup{ID: "abcdefghijklmnopqrstuvwxyz", Owner: "owner"}); !errors.Is(err, streams.ErrGone) && (r.here == r.there || !errors.Is(err, streams.ErrUnavailable)) {
 		t.Errorf("unknown stream: %v", err)
 	}
@@ -308,14 +308,14 @@ func testManyViewers(t *testing.T, r replicas) {
 	}
 }
 
-// A replica that has lost its process leaves a stream that another goes on with,
-// knowing all that anybody can have seen.
+// Another replica takes over the stream of a lost process, with all events that a viewer
+// can have seen.
 func TestTakeOver(t *testing.T) {
 	r := inRedis(t)
 	s := open(t, r.here, streams.Source{})
 	fill(t, s, 0, 10)
 	await(t, s.Log, 10, false)
-	r.here.Close() // it writes no more, and says nothing
+	r.here.Close() // ends its writes
 	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(_ context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		n := 0
 		for range seen {
@@ -337,7 +337,7 @@ func TestTakeOver(t *testing.T) {
 	checkLog(t, other, 20)
 }
 
-// What cannot be gone on with ends, for all replicas, and the process lives.
+// A panic during a takeover ends the stream for all replicas.
 func TestTakeOverPanics(t *testing.T) {
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
@@ -361,10 +361,9 @@ func TestTakeOverPanics(t *testing.T) {
 	}
 }
 
-// A stream goes on while somebody looks on, at whichever replica, and stops a grace
-// after.
+// A stream runs while it has a viewer at any replica, and stops a grace after the last one.
 func TestViewerElsewhere(t *testing.T) {
-	const grace = 4 * time.Second // a viewer elsewhere is heard of every second
+	const grace = 4 * time.Second // viewers elsewhere are reported every second
 	server := testenv.StartRedis(t)
 	short := func(o *streams.Options) { o.Grace = grace }
 	r := replicas{newReplica(t, server, short), newReplica(t, server, short)}
@@ -374,7 +373,7 @@ func TestViewerElsewhere(t *testing.T) {
 	s.Detach()
 	select {
 	case <-stopped:
-		t.Fatal("stopped while somebody looks on")
+		t.Fatal("stopped in spite of a viewer")
 	case <-time.After(grace + 2*time.Second):
 	}
 	other.Detach()
@@ -386,8 +385,7 @@ func TestViewerElsewhere(t *testing.T) {
 	end(s)
 }
 
-// slowStore is a store that takes its time: Write to end, and Read to find that the
-// writer is gone.
+// slowStore delays the end of Write, and the takeover of Read.
 type slowStore struct {
 	streams.Store
 	ending, end, orphaned chan struct{}
@@ -411,9 +409,9 @@ func (s *slowStore) Read(_ context.Context, _ string, in streams.Inbound) error 
 	return streams.ErrOrphaned
 }
 
-// A replica that becomes the writer of a stream while its process ends hands it on, and
-// does not go on with it to give it up at once, with an error that is no end.
-func TestTakeOverAtTheEnd(t *testing.T) {
+// A replica that becomes the writer of a stream during its own shutdown hands the stream
+// off instead of completing it.
+func TestTakeOverDuringShutdown(t *testing.T) {
 	store := &slowStore{ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, func(o *streams.Options) { store.Store, o.Store = o.Store, store }), newReplica(t, server, nil)}
@@ -422,7 +420,7 @@ func TestTakeOverAtTheEnd(t *testing.T) {
 	await(t, theirs.Log, 1, false)
 	own := open(t, r.here, streams.Source{})
 	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-		t.Error("it goes on with the stream")
+		t.Error("the stream is completed here")
 		return func(func(typewriter.Event) bool) {}, streams.Source{}
 	}})
 	if err != nil {
@@ -446,7 +444,7 @@ func TestTakeOverAtTheEnd(t *testing.T) {
 	end(theirs)
 }
 
-// lostStore is a store that is lost when this replica becomes the writer of a stream.
+// lostStore loses Redis when this replica becomes the writer of a stream.
 type lostStore struct {
 	streams.Store
 	server *testenv.Redis
@@ -459,8 +457,8 @@ func (s *lostStore) Write(ctx context.Context, id string, out streams.Outbound) 
 	return s.Store.Write(ctx, id, out)
 }
 
-// A stream that was taken over is known to others as far as it was: also if nothing can
-// be written of it any more, its viewers can go on elsewhere.
+// A stream that was taken over is handed off at shutdown even if Redis is lost, because
+// the store holds all that viewers have seen.
 func TestTakeOverAndLost(t *testing.T) {
 	server := testenv.StartRedis(t)
 	store := &lostStore{server: server, lost: make(chan struct{})}

@@ -50,7 +50,7 @@ func texts(n int, text string) (entries [][]any) {
 	return entries
 }
 
-// An event is read as it was written.
+// A decoded event equals the encoded one.
 func TestEntries(t *testing.T) {
 	events := []typewriter.Event{
 		{Frame: frame, Text: "你"},
@@ -79,12 +79,12 @@ func TestEntries(t *testing.T) {
 		{ID: "6-0", Values: map[string]any{fieldHead: "", fieldNumber: "1"}},
 	} {
 		if _, _, _, ok := d.decode(m); ok {
-			t.Errorf("%v is taken", m)
+			t.Errorf("%v is accepted", m)
 		}
 	}
 }
 
-// What is written twice is there once, and a writer that was replaced writes nothing.
+// Repeated entries are stored once, and a replaced writer stores none.
 func TestAppend(t *testing.T) {
 	server := testenv.StartRedis(t)
 	a, b := open(t, server), open(t, server)
@@ -105,16 +105,16 @@ func TestAppend(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	if epoch, err := b.acquire(ctx, "id"); epoch != 0 || err != nil {
-		t.Errorf("taken from a writer that is there: %v", err)
+		t.Errorf("acquired from a running writer: %v", err)
 	}
 	if err := a.client.Del(ctx, a.keys("id").lease).Err(); err != nil {
 		t.Fatal(err)
 	}
 	if epoch, err := b.acquire(ctx, "id"); epoch != 1 || err != nil {
-		t.Errorf("not taken: %v", err)
+		t.Errorf("not acquired: %v", err)
 	}
 	if _, err := a.append(ctx, "id", batch{metadata: metadata, before: 5, entries: texts(1, "x")}); !errors.Is(err, streams.ErrFenced) {
-		t.Errorf("a writer that was replaced: %v", err)
+		t.Errorf("a replaced writer: %v", err)
 	}
 	p, err = b.append(ctx, "id", batch{metadata: metadata, epoch: 1, before: 5, entries: texts(1, "x")})
 	want(p, err, 6)
@@ -123,7 +123,7 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// Keys live as long as documented.
+// The TTLs of keys are those of docs/redis.md.
 func TestLives(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	check := func(name string, want map[string]time.Duration) {
@@ -131,7 +131,7 @@ func TestLives(t *testing.T) {
 		for key, ttl := range want {
 			got := s.client.PTTL(t.Context(), key).Val()
 			if ttl == 0 && got >= 0 || ttl > 0 && (got > ttl || got < ttl-patience) {
-				t.Errorf("%s: %s lives for %v, want %v", name, key, got, ttl)
+				t.Errorf("%s: the TTL of %s is %v, want %v", name, key, got, ttl)
 			}
 		}
 	}
@@ -146,11 +146,11 @@ func TestLives(t *testing.T) {
 	check("ended", map[string]time.Duration{k.entries: 5 * time.Minute, k.metadata: 5 * time.Minute, k.lease: 0})
 }
 
-// A stream that outgrows its bound leaves Redis, and goes on here.
+// A stream that exceeds its bound is removed from Redis and continues at its replica.
 func TestTooLarge(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
-	gate := log.Barrier()
+	barrier := log.Barrier()
 	for range 3 {
 		if err := log.Append(typewriter.Event{Frame: frame, Text: strings.Repeat("x", 6<<20)}); err != nil {
 			t.Fatal(err)
@@ -158,19 +158,19 @@ func TestTooLarge(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: gate, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
+	if err := s.Write(ctx, "id", streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: barrier, OnCommand: func(streams.Command) {}}); !errors.Is(err, errTooLarge) {
 		t.Errorf("got %v", err)
 	}
 	if n, _ := log.Len(); n != 3 {
-		t.Errorf("%d entries are seen", n)
+		t.Errorf("readers see %d entries", n)
 	}
 	if n := s.client.Exists(t.Context(), s.keys("id").all()...).Val(); n != 0 {
 		t.Errorf("%d keys are left", n)
 	}
 }
 
-// What an answer takes in Redis, for docs/redis.md: as Coze sends it, 2.7 characters in
-// a delta.
+// TestMemory measures the size of an answer in Redis for docs/redis.md, with deltas of 2.7
+// characters as Coze sends them.
 func TestMemory(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	for _, length := range []int{100, 1000, 10_000} {
@@ -201,8 +201,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// What anybody can have seen is in Redis, so that another replica can go on from there.
-func TestShownIsWritten(t *testing.T) {
+// Readers see entries only once they are stored, so that another replica can continue.
+func TestStoredBeforeShown(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
 	out := streams.Outbound{Metadata: metadata, Epochs: &streams.Epochs{}, Barrier: log.Barrier(), OnCommand: func(streams.Command) {}}
@@ -221,11 +221,11 @@ func TestShownIsWritten(t *testing.T) {
 		select {
 		case <-ready:
 		case <-timer.C:
-			t.Fatalf("only %d are shown", shown)
+			t.Fatalf("readers see only %d entries", shown)
 		}
 		shown, _ = log.Len()
 		if there := s.client.XLen(t.Context(), s.keys("id").entries).Val(); int(there) < shown {
-			t.Fatalf("%d are shown, but only %d are written", shown, there)
+			t.Fatalf("readers see %d entries, but only %d are stored", shown, there)
 		}
 	}
 	log.End()
@@ -252,10 +252,9 @@ func TestNothingToHandOff(t *testing.T) {
 	}
 }
 
-// A process that ends while Redis is late leaves its streams all the same: readers have
-// seen nothing that another replica could not go on from. Only what they saw while Redis
-// was lost for long, and is lost yet, stays.
-func TestLateRedis(t *testing.T) {
+// A process that shuts down while Redis is slow still hands its streams over. A stream
+// stays if readers have seen entries that were not stored by the end.
+func TestHandOverToSlowRedis(t *testing.T) {
 	for name, test := range map[string]struct{ shown, back bool }{
 		"late":           {false, true},
 		"lost, and back": {true, true},
@@ -291,14 +290,14 @@ func TestLateRedis(t *testing.T) {
 			began := time.Now()
 			if test.shown {
 				if grow(2); time.Since(began) < openAfter {
-					t.Error("readers see what is not written, at once")
+					t.Error("readers see an entry that is not stored, at once")
 				}
 			} else {
 				grow(1)
 			}
 			end()
 			if test.back {
-				time.AfterFunc(1200*time.Millisecond, server.Resume) // more than one command may take
+				time.AfterFunc(1200*time.Millisecond, server.Resume) // longer than the timeout of a command
 			}
 			err := <-written
 			n, ended := log.Len()
@@ -306,10 +305,10 @@ func TestLateRedis(t *testing.T) {
 			case test.back:
 				there := s.client.XLen(t.Context(), s.keys("id").entries).Val()
 				if err != nil || n != 2 || !ended || !log.HandedOff() || there != 2 {
-					t.Errorf("%v, readers see %d entries, ended: %v, left: %v, %d are written", err, n, ended, log.HandedOff(), there)
+					t.Errorf("%v, readers see %d entries, ended: %v, handed off: %v, %d are stored", err, n, ended, log.HandedOff(), there)
 				}
 			case test.shown != !log.HandedOff() || ended == test.shown:
-				t.Errorf("%v, readers see %d entries, ended: %v, left: %v", err, n, ended, log.HandedOff())
+				t.Errorf("%v, readers see %d entries, ended: %v, handed off: %v", err, n, ended, log.HandedOff())
 			}
 			server.Resume()
 		})

@@ -18,14 +18,14 @@ func event(text string) typewriter.Event {
 	return typewriter.Event{Frame: &typewriter.Frame{Name: "e", Head: text}}
 }
 
-// newRegistry returns a registry with a grace of a minute and a retention of five.
+// newRegistry returns a registry with a grace of one minute and a retention of five.
 func newRegistry(maxBytes int64) *Registry {
 	return NewRegistry(Options{
 		MaxBytes: maxBytes, Grace: time.Minute, Retention: 5 * time.Minute, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
-// open opens a stream that notes how often it was stopped.
+// open opens a stream whose source counts calls of Stop.
 func open(r *Registry, kept bool, stopped *atomic.Int32) *Stream {
 	return r.Open(NewID(), "owner", kept, Source{Stop: func() { stopped.Add(1) }, Cancel: func(context.Context) {}})
 }
@@ -74,27 +74,27 @@ func TestRetention(t *testing.T) {
 		s.Detach()
 		time.Sleep(5*time.Minute - time.Millisecond)
 		if !r.has(s) { // which starts the retention again
-			t.Fatal("gone within the retention")
+			t.Fatal("not found within the retention")
 		}
 		time.Sleep(5*time.Minute - time.Millisecond)
 		if !r.has(s) {
-			t.Fatal("gone within the retention")
+			t.Fatal("not found within the retention")
 		}
 		time.Sleep(5*time.Minute + time.Millisecond)
 		if r.has(s) || r.Bytes() != 0 {
-			t.Errorf("there after the retention; %d bytes held", r.Bytes())
+			t.Errorf("found after the retention; %d bytes held", r.Bytes())
 		}
 	})
 }
 
-// A stream that is not kept can be found by its owner while it runs, stops with its
-// viewer and leaves nothing.
-func TestNotKept(t *testing.T) {
+// A stream that is not resumable can be found while it runs, stops with its viewer and
+// takes no memory after its end.
+func TestNotResumable(t *testing.T) {
 	r := newRegistry(1 << 20)
 	var stopped atomic.Int32
 	s := open(r, false, &stopped)
 	if s.Resumable() {
-		t.Error("it is kept")
+		t.Error("it is resumable")
 	}
 	if !r.has(s) || stopped.Load() != 0 {
 		t.Errorf("it cannot be found, or was stopped %d times", stopped.Load())
@@ -113,8 +113,8 @@ func TestNotKept(t *testing.T) {
 	}
 }
 
-// Finished streams make room, those that ended first at first; one that is seen or
-// runs does not.
+// Finished streams without viewers are evicted in the order of their end; other streams are
+// not.
 func TestEviction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const bytes = 960_000 + 5*streamOverhead
@@ -140,7 +140,7 @@ func TestEviction(t *testing.T) {
 		} {
 			for i, s := range finished {
 				if _, ok := r.streams[s.ID]; ok != want[i] {
-					t.Errorf("stream %d is there: %v, want %v", i, ok, want[i])
+					t.Errorf("stream %d is held: %v, want %v", i, ok, want[i])
 				}
 			}
 			if !want[1] {
@@ -157,13 +157,12 @@ func TestEviction(t *testing.T) {
 			}
 		}
 		if !errors.Is(err, typewriter.ErrFull) || r.Bytes() > bytes {
-			t.Errorf("a stream that outgrows all: %v, %d bytes held", err, r.Bytes())
+			t.Errorf("a stream beyond the bound: %v, %d bytes held", err, r.Bytes())
 		}
 	})
 }
 
-// Another's stream is like one that is not there, and a credential cannot be read
-// back.
+// The streams of other owners cannot be found, and credentials are stored as salted hashes.
 func TestOwner(t *testing.T) {
 	r := newRegistry(1 << 20)
 	s := open(r, true, nil)
@@ -176,9 +175,9 @@ func TestOwner(t *testing.T) {
 		t.Error("an unknown stream is found")
 	}
 	if strings.Contains(string(s.owner), "owner") || slices.Equal(s.owner, open(r, true, nil).owner) {
-		t.Error("the credential is kept as it is, or alike in two streams")
+		t.Error("the credential is stored in plain text, or unsalted")
 	}
 	if len(s.ID) != 26 {
-		t.Errorf("id %q has not 128 bits", s.ID)
+		t.Errorf("id %q has less than 128 bits", s.ID)
 	}
 }
