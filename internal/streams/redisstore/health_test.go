@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,10 +46,14 @@ func TestUnknownStream(t *testing.T) {
 		{"flushed", do("FLUSHALL"), nothing},
 		{"full", do("CONFIG", "SET", "maxmemory", "1"), do("CONFIG", "SET", "maxmemory", "0")},
 		{"read-only", do("REPLICAOF", "127.0.0.1", "1"), do("REPLICAOF", "NO", "ONE")},
-		{"another run id", func(_ *testing.T, s *Store, _ *testenv.Redis) { // as after a failover
+		{"failed over", func(t *testing.T, s *Store, _ *testenv.Redis) {
 			s.health.mu.Lock()
 			defer s.health.mu.Unlock()
-			s.health.identity += " "
+			generation, run, _ := strings.Cut(s.health.identity, " ")
+			if run == "" {
+				t.Error("the run id is unknown")
+			}
+			s.health.identity = generation + " of another server"
 		}, nothing},
 	} {
 		t.Run(test.name, func(t *testing.T) {
