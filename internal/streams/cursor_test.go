@@ -50,8 +50,13 @@ func TestEpochs(t *testing.T) {
 		at   typewriter.Position
 		want int
 	}{
-		{position(0, 0), 0}, {position(39, 7), 0}, {position(40, 0), 0}, {position(40, 1), 1},
-		{position(60, 0), 1}, {position(60, 1), 3}, {position(99, 0), 3},
+		{position(0, 0), 0},
+		{position(39, 7), 0},
+		{position(40, 0), 0},
+		{position(40, 1), 1},
+		{position(60, 0), 1},
+		{position(60, 1), 3},
+		{position(99, 0), 3},
 	} {
 		if got := e.Of(test.at); got != test.want {
 			t.Errorf("%v is in epoch %d, want %d", test.at, got, test.want)

@@ -28,15 +28,14 @@ const (
 	fieldEnd     = "e" // marks the end of the log; the entry has no other field
 )
 
-// Fields of a stream's metadata. There is one more for each command that was sent.
+// Fields of a stream's metadata. The scripts add writer, the replica that may write, epoch,
+// the number of takeovers, and one field for each command that was sent.
 const (
-	fieldSchema    = "schema"
-	fieldOwner     = "owner"
-	fieldStarted   = "started" // Unix time in milliseconds
-	fieldLogID     = "logid"
-	fieldWriter    = "writer" // the replica that may write
-	fieldTakeovers = "epoch"  // number of takeovers
-	fieldEnded     = "ended"  // set at the end of the log
+	fieldSchema  = "schema"
+	fieldOwner   = "owner"
+	fieldStarted = "started" // Unix time in milliseconds
+	fieldLogID   = "logid"
+	fieldEnded   = "ended" // set at the end of the log
 )
 
 // schemaVersion identifies the fields above. Replicas treat a stream of another version
