@@ -8,7 +8,7 @@ import { ask, base, botID, play } from './play.mjs';
 
 const client = new CozeAPI({ token: 'pat_test', baseURL: base });
 
-// messages are those of the cases that only stream an answer.
+// messages are the questions of the cases that only stream an answer.
 const messages = {
   content: '写一首诗',
   reasoning: '/reasoning 写一首诗',
@@ -43,7 +43,7 @@ async function printAll(print, stream) {
   for await (const { event, data } of stream) print(event, data);
 }
 
-// openTool streams a chat up to the tool call that it waits for.
+// openTool streams a chat up to its tool call.
 async function openTool(print) {
   let chat;
   for await (const { event, data } of client.chat.stream(ask('/tool 杭州天气怎么样'))) {
@@ -98,7 +98,7 @@ play({
       print,
       client.workflows.chat.stream({ ...ask('写一首诗'), workflow_id: '7400000000000000001', parameters: {} }),
     ),
-  // The client leaves in the middle of a slow answer.
+  // The client disconnects in the middle of a slow answer.
   abort: async (print) => {
     const controller = new AbortController();
     const stream = client.chat.stream(ask('/slow 写一首诗'), { signal: controller.signal });

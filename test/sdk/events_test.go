@@ -9,24 +9,25 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// event is what an SDK handed out, in a form in which two chats can be compared:
-// consecutive deltas are one, and ids, times and what is random are masked.
+// event is an event from an SDK in a form that can be compared between chats:
+// consecutive deltas are joined, and ids, times and random values are masked.
 type event struct{ name, data string }
 
 func (e event) String() string { return e.name + " " + e.data }
 
-// The names of events. The last two are those of the scripts.
+// The names of events. The scripts print the last two.
 const (
 	nameDelta     = "conversation.message.delta"
 	nameCompleted = "conversation.message.completed"
 	nameAudio     = "conversation.audio.delta"
 	nameError     = "error"
 	nameDone      = "done"
+	nameUnknown   = "unknown" // of cozepy
 	nameEnd       = "end"
 	nameThrow     = "throw"
 )
 
-// normalize brings what an SDK handed out in one case into the form of events.
+// normalize converts the events from an SDK in one case into comparable form.
 func normalize(lines []line) []event {
 	var out []event
 	mask := newMask()
@@ -43,7 +44,7 @@ func normalize(lines []line) []event {
 			case lines[0].Event == nameAudio:
 				object["content"] = fmt.Sprintf("%T", object["content"])
 			case lines[0].Event == nameThrow:
-				// Some end with the JSON that could not be read.
+				// Some messages end with the JSON that could not be parsed.
 				object["message"], _, _ = strings.Cut(fmt.Sprint(object["message"]), "{")
 			}
 		}
@@ -57,8 +58,8 @@ func normalize(lines []line) []event {
 	return out
 }
 
-// runOfDeltas is how many lines at the beginning are deltas of the same text, and in
-// which field that is. Any other line is alone, and the field is empty.
+// runOfDeltas returns the number of leading lines that are deltas of the same text, and
+// the field with the text. Any other line is a run of its own, with an empty field.
 func runOfDeltas(lines []line) (n int, field string) {
 	channel := func(l line) (id, field string) {
 		data := gjson.ParseBytes(l.Data)
@@ -82,8 +83,8 @@ func runOfDeltas(lines []line) (n int, field string) {
 	return n, field
 }
 
-// text joins a field of deltas. It does so before it decodes, because the halves of a
-// character may be in two of them.
+// text joins a field of deltas before it decodes JSON, because two deltas may hold the
+// halves of a character.
 func text(lines []line, field string) string {
 	raw := ""
 	for _, l := range lines {
@@ -102,8 +103,8 @@ var (
 	anyTime  = regexp.MustCompile(`"(created|updated|completed)_at":\d+`)
 )
 
-// newMask returns a function that replaces what differs from chat to chat. Ids are
-// numbered as they come, so that it still shows which are the same.
+// newMask returns a function that masks random values. It numbers ids in their order,
+// so that equal ids remain recognizable.
 func newMask() func(string) string {
 	numbers := make(map[string]string)
 	return func(data string) string {

@@ -5,7 +5,7 @@ import { base, botID, play } from './play.mjs';
 const names = ['conversation.chat.created', 'conversation.chat.in_progress', 'conversation.message.delta',
   'conversation.message.completed', 'conversation.chat.completed', 'done'];
 
-// A page that does not close its EventSource: it must be told to stop.
+// A page that does not close its EventSource: the server must end the reconnects.
 const chat = (message) => (print) =>
   new Promise((resolve) => {
     const statuses = [];

@@ -2,7 +2,7 @@
 import { fetchEventSource } from '@microsoft/fetch-event-source';
 import { ask, base, play } from './play.mjs';
 
-// It is made for browsers.
+// The package expects a browser.
 globalThis.window = globalThis;
 globalThis.document = { addEventListener() {}, removeEventListener() {} };
 
@@ -13,7 +13,7 @@ const chat = (message) => (print) =>
     body: JSON.stringify(ask(message, { stream: true })),
     openWhenHidden: true,
     onmessage({ event, data }) {
-      // It makes an empty message of each blank line, and so of each heartbeat.
+      // Each blank line, and so each heartbeat, becomes an empty message.
       if (data) print(event, JSON.parse(data));
     },
     onerror(e) {

@@ -1,8 +1,6 @@
 package sdk
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -21,7 +19,7 @@ func start(t *testing.T, args ...string) *testenv.Program {
 	return testenv.Start(t, append([]string{"--log-format=json", "--drain-timeout=60s"}, args...)...)
 }
 
-// endings stops a server once its streams have ended, and counts how they did.
+// endings stops a server once its streams have ended, and counts their outcomes.
 func endings(t *testing.T, server *testenv.Program) map[string]int {
 	t.Helper()
 	server.Stop(t)
@@ -38,10 +36,10 @@ func endings(t *testing.T, server *testenv.Program) map[string]int {
 	return out
 }
 
-// environment is a script's: the test's without what would change Node, and without a
-// proxy.
+// environment returns the environment of a script: the test's, without settings of Node
+// and without a proxy.
 func environment() []string {
-	out := []string{"NO_PROXY=*", "no_proxy=*"}
+	out := []string{"NO_PROXY=*", "no_proxy=*", "PYTHONWARNINGS=ignore", "PYTHONIOENCODING=utf-8"}
 	for _, pair := range os.Environ() {
 		if !strings.HasPrefix(pair, "NODE_") {
 			out = append(out, pair)
@@ -50,30 +48,27 @@ func environment() []string {
 	return out
 }
 
-// line is what a script prints.
+// line is a line that a script prints.
 type line struct {
 	Case  string          `json:"case"`
 	Event string          `json:"event"`
 	Data  json.RawMessage `json:"data"`
 }
 
-// node runs a script against a base URL and returns its lines by case.
-func node(t *testing.T, script, base string) map[string][]line {
-	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
-	defer cancel()
-	var out, failed bytes.Buffer
-	cmd := exec.CommandContext(ctx, "node", script, base)
+// runScript runs a script with arguments against a base URL and returns its lines by
+// case.
+func runScript(t *testing.T, interpreter, script string, args ...string) map[string][]line {
+	cmd := exec.CommandContext(t.Context(), interpreter, append([]string{script}, args...)...)
 	cmd.Env = append(environment(), "TMPDIR="+t.TempDir())
-	cmd.Stdout, cmd.Stderr = &out, &failed
-	err := cmd.Run()
-	if err != nil || failed.Len() > 0 {
-		t.Errorf("node %s %s: %v\n%s", script, base, err, failed.String())
+	out, failed, code := testenv.Run(t, cmd)
+	if code != 0 || failed != "" {
+		t.Errorf("%s %v: exit code %d\n%s", script, args, code, failed)
 	}
 	cases := make(map[string][]line)
-	for text := range bytes.Lines(out.Bytes()) {
+	for text := range strings.Lines(out) {
 		var l line
-		if err := json.Unmarshal(text, &l); err != nil {
-			t.Errorf("node %s %s: printed %s", script, base, text)
+		if err := json.Unmarshal([]byte(text), &l); err != nil {
+			t.Errorf("%s %v: printed %s", script, args, text)
 			continue
 		}
 		cases[l.Case] = append(cases[l.Case], l)

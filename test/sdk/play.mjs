@@ -1,13 +1,13 @@
-// What the scripts share. Each prints, as one line of JSON, every thing that an SDK
-// hands out: {"case", "event", "data"}. The last line of a case is the event "end",
-// or "throw" if the SDK has thrown.
+// Shared by the scripts. Each script prints every event from its SDK as one line of
+// JSON: {"case", "event", "data"}. The last line of a case is the event "end", or
+// "throw" if the SDK has thrown.
 
-// base is the base URL of the API; only are the cases to run, or none for all.
+// base is the base URL of the API; only lists the cases to run, or is empty for all.
 export const [, , base, ...only] = process.argv;
 
 export const botID = '7300000000000000001';
 
-// ask is the body of a chat.
+// ask returns the body of a chat request.
 export const ask = (content, more) => ({
   bot_id: botID,
   user_id: 'sdktest',
@@ -15,7 +15,7 @@ export const ask = (content, more) => ({
   ...more,
 });
 
-// play runs the cases, functions of print(event, data), all at the same time.
+// play runs the cases, functions of print(event, data), in parallel.
 export function play(cases) {
   const chosen = Object.entries(cases).filter(([name]) => only.length === 0 || only.includes(name));
   return Promise.all(

@@ -1,7 +1,6 @@
-// Package sdk runs the SDKs that people use with Coze, and readers of event
-// streams, against the stand-in: once straight and once through a server of ours.
-// Nothing but the base URL changes, and so must nothing that an SDK hands out, but
-// for what is better than before.
+// Package sdk runs the SDKs of Coze and event stream parsers against the stand-in, once
+// directly and once through the program. Only the base URL differs. The events from the
+// SDKs must be the same, except where the program repairs them.
 package sdk
 
 import (
@@ -17,47 +16,49 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// The servers that the scripts talk to.
+// The servers that the scripts talk to: the stand-in, and the program in two modes.
 const (
 	straight   = "straight"
 	raw        = "raw"
 	typewriter = "typewriter"
 )
 
-// scripts are the programs, and the servers they are for: the stand-in has no chat
-// for EventSource.
-var scripts = map[string][]string{
-	"coze.mjs":               {straight, raw, typewriter},
-	"fetch-event-source.mjs": {straight, raw, typewriter},
-	"fetch.mjs":              {straight, raw, typewriter},
-	"eventsource.mjs":        {raw, typewriter},
+// suite is a set of scripts in one language.
+type suite struct {
+	interpreter string
+	servers     map[string][]string // of each script
 }
 
-// outcome is what an SDK handed out in all cases of a script on a server.
+// outcome has the events from an SDK on one server, by case.
 type outcome map[string][]event
 
-// change is what a server of ours makes of the events of a case. It gets the script's
-// outcome straight at the stand-in.
+// change returns the expected events through the program, made of the events of a case,
+// and of all cases, straight from the stand-in.
 type change func(events []event, all outcome) []event
 
-// same is for what must not change.
+// same is the change for events that must stay the same.
 func same(events []event, _ outcome) []event { return events }
 
-// asContent is for what only a reader of a whole standard understands, and for an
-// answer that breaks off, of which the SDK says nothing or throws an error of the
-// network: through us it is as any other chat.
+// asContent is the change for encodings that need a complete parser, and for a
+// truncated answer, which the SDK takes for complete or reports as a network error:
+// through the program they equal any other chat.
 func asContent(_ []event, all outcome) []event { return all["content"] }
 
-// ended is for coze-studio's ending, on which the SDK throws.
+// ended is the change for coze-studio's done event, which makes the SDK throw.
 func ended(events []event, _ outcome) []event {
 	return append(slices.Clone(events[:len(events)-1]), event{nameDone, `"[DONE]"`}, event{nameEnd, "null"})
 }
 
-// asPoll is for what coze-studio serves on GET only.
+// known is the change for coze-studio's done event, which cozepy does not know.
+func known(events []event, _ outcome) []event {
+	return slices.DeleteFunc(slices.Clone(events), func(e event) bool { return e.name == nameUnknown })
+}
+
+// asPoll is the change for requests that coze-studio serves by GET only.
 func asPoll(_ []event, all outcome) []event { return all["poll"] }
 
-// expectation is how a case of a script ends straight at the stand-in, and what
-// changes through us.
+// expectation is the last event of a case straight from the stand-in, and the change
+// through the program. Without a change the case must end well with complete answers.
 type expectation struct {
 	last   string
 	change change
@@ -88,6 +89,17 @@ var expectations = map[string]map[string]expectation{
 		"no-conversation": throws, "no-path": throws,
 		"cut": breaks, "cut-early": breaks, "no-done": breaks,
 	},
+	"with_cozepy.py": {
+		"content": well, "reasoning": well, "messages": well, "unknown": well,
+		"escapes": well, "numbers": well, "long-line": well, "crlf": well, "cr": well,
+		"separators": {nameThrow, nil},
+		"comments":   {nameThrow, asContent},
+		"studio":     {nameEnd, known}, "studio-error": throws, "poll": well,
+
+		"broken": throws, "error-json": throws, "error-400": throws, "error-401": throws, "error-429": throws,
+		"error-500": throws, "html": throws, "failed": well, "error-event": throws,
+		"cut": {nameThrow, asContent}, "cut-early": {nameThrow, asContent}, "no-done": breaks,
+	},
 	"fetch-event-source.mjs": {
 		"content": well, "reasoning": well, "error-json": throws, "cut": {nameThrow, asContent},
 	},
@@ -97,22 +109,18 @@ var expectations = map[string]map[string]expectation{
 	},
 }
 
-func TestSDKs(t *testing.T) {
+// The SDKs and parsers for Node.
+func TestNode(t *testing.T) {
+	t.Parallel()
 	testenv.InstallNPM(t, ".")
-	upstream := start(t).Base + "/upstream"
-	// Frequent heartbeats, so that each SDK gets some.
-	through := []string{"--upstream=" + upstream, "--bot-id=7300000000000000001", "--heartbeat=50ms"}
-	proxies := map[string]*testenv.Program{
-		raw:        start(t, append(through, "--mode=raw")...),
-		typewriter: start(t, append(through, "--mode=typewriter", "--speed=20")...),
-	}
-	outcomes := play(t, map[string]string{
-		straight:   upstream,
-		raw:        proxies[raw].Base,
-		typewriter: proxies[typewriter].Base,
-	})
+	outcomes, through := play(t, suite{"node", map[string][]string{
+		"coze.mjs":               {straight, raw, typewriter},
+		"fetch-event-source.mjs": {straight, raw, typewriter},
+		"fetch.mjs":              {straight, raw, typewriter},
+		"eventsource.mjs":        {raw, typewriter}, // the stand-in has no route for it
+	}})
 	for _, mode := range []string{raw, typewriter} {
-		for _, script := range slices.Sorted(maps.Keys(expectations)) {
+		for _, script := range []string{"coze.mjs", "fetch-event-source.mjs", "fetch.mjs"} {
 			t.Run(mode+"/"+script, func(t *testing.T) {
 				compare(t, expectations[script], outcomes[straight][script], outcomes[mode][script])
 			})
@@ -120,44 +128,99 @@ func TestSDKs(t *testing.T) {
 		t.Run(mode+"/eventsource.mjs", func(t *testing.T) {
 			compareEventSource(t, outcomes[straight]["coze.mjs"], outcomes[mode]["eventsource.mjs"])
 		})
-		// An answer that nobody waits for any more would be read to its end before
-		// the server ends. (The upstream may be seen to have been canceled first.)
+		// Without the cancellation an abandoned answer would be read to its end before the
+		// server exits. (The upstream may report the cancellation first.)
 		t.Run(mode+"/abort", func(t *testing.T) {
-			if got := endings(t, proxies[mode]); got["left"]+got["canceled"] != 1 {
-				t.Errorf("streams ended so: %v, want one whose client has left", got)
+			if got := endings(t, through[mode]); got["left"]+got["canceled"] != 1 {
+				t.Errorf("streams ended so: %v, want one that the client canceled", got)
 			}
 		})
 	}
 }
 
-// play runs all scripts on all of their servers, at the same time. What it returns is
-// by server and script.
-func play(t *testing.T, bases map[string]string) map[string]map[string]outcome {
+// The SDK for Python.
+func TestPython(t *testing.T) {
+	t.Parallel()
+	const script = "with_cozepy.py"
+	python := testenv.InstallPip(t, "requirements.txt")
+	outcomes, _ := play(t, suite{python, map[string][]string{script: {straight, raw, typewriter}}})
+	for _, mode := range []string{raw, typewriter} {
+		t.Run(mode, func(t *testing.T) {
+			compare(t, expectations[script], outcomes[straight][script], outcomes[mode][script])
+		})
+	}
+}
+
+// An answer that is truncated and not recovered looks complete to no SDK: each throws, or
+// hands out the error event.
+func TestTruncatedAnswers(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		script      string
+		interpreter func(*testing.T) string
+	}{
+		{"coze.mjs", func(t *testing.T) string {
+			testenv.InstallNPM(t, ".")
+			return "node"
+		}},
+		{"with_cozepy.py", func(t *testing.T) string { return testenv.InstallPip(t, "requirements.txt") }},
+	} {
+		t.Run(test.script, func(t *testing.T) {
+			t.Parallel()
+			interpreter := test.interpreter(t)
+			upstream := start(t).Base + "/upstream"
+			p := start(t, "--upstream="+upstream, "--recovery-timeout=0")
+			cases := runScript(t, interpreter, test.script, p.Base, "cut", "cut-early", "no-done")
+			if len(cases) != 3 {
+				t.Errorf("%d cases", len(cases))
+			}
+			for name, lines := range cases {
+				if !slices.ContainsFunc(lines, func(l line) bool { return l.Event == nameThrow || l.Event == nameError }) {
+					t.Errorf("%s: the answer looks complete: %s", name, list(normalize(lines)))
+				}
+			}
+		})
+	}
+}
+
+// play runs a suite of scripts on all of their servers in parallel. It returns the
+// outcomes by server and script, and the servers in front of the stand-in.
+func play(t *testing.T, s suite) (outcomes map[string]map[string]outcome, through map[string]*testenv.Program) {
+	t.Helper()
+	upstream := start(t).Base + "/upstream"
+	// Heartbeats are frequent, so that each SDK gets some.
+	args := []string{"--upstream=" + upstream, "--bot-id=7300000000000000001", "--heartbeat=50ms"}
+	through = map[string]*testenv.Program{
+		raw:        start(t, append(args, "--mode=raw")...),
+		typewriter: start(t, append(args, "--mode=typewriter", "--speed=20")...),
+	}
+	bases := map[string]string{straight: upstream, raw: through[raw].Base, typewriter: through[typewriter].Base}
 	type run struct {
 		script, server string
 		cases          map[string][]line
 	}
 	var runs []*run
 	var all sync.WaitGroup
-	for script, servers := range scripts {
+	for script, servers := range s.servers {
 		for _, server := range servers {
 			r := &run{script: script, server: server}
 			runs = append(runs, r)
-			all.Go(func() { r.cases = node(t, script, bases[server]) })
+			all.Go(func() { r.cases = runScript(t, s.interpreter, script, bases[server]) })
 		}
 	}
 	all.Wait()
-	out := map[string]map[string]outcome{straight: {}, raw: {}, typewriter: {}}
+	outcomes = map[string]map[string]outcome{straight: {}, raw: {}, typewriter: {}}
 	for _, r := range runs {
-		out[r.server][r.script] = make(outcome)
+		outcomes[r.server][r.script] = make(outcome)
 		for name, lines := range r.cases {
-			out[r.server][r.script][name] = normalize(lines)
+			outcomes[r.server][r.script][name] = normalize(lines)
 		}
 	}
-	return out
+	return outcomes, through
 }
 
-// compare holds what an SDK handed out through us to what it did straight.
+// compare compares the events from an SDK through the program with those straight from
+// the stand-in.
 func compare(t *testing.T, cases map[string]expectation, straight, through outcome) {
 	if len(straight) != len(cases) || len(through) != len(cases) {
 		t.Errorf("%d cases straight and %d through, want %d", len(straight), len(through), len(cases))
@@ -169,15 +232,19 @@ func compare(t *testing.T, cases map[string]expectation, straight, through outco
 			if len(before) == 0 || before[len(before)-1].name != expect.last {
 				t.Fatalf("straight, the case does not end with %s: %s", expect.last, list(before))
 			}
-			want := expect.change(before, straight)
-			checkEqual(t, after, want)
+			switch {
+			case expect.change != nil:
+				checkEqual(t, after, expect.change(before, straight))
+			case len(after) == 0 || after[len(after)-1].name != nameEnd:
+				t.Errorf("through the program, the case does not end well: %s", list(after))
+			}
 			checkAnswers(t, after)
 		})
 	}
 }
 
-// compareEventSource holds what EventSource got to what the SDK of Coze did, and
-// checks that it was told to stop when it reconnected.
+// compareEventSource compares the events of EventSource with those of Coze's SDK and
+// checks that the server ended the reconnects.
 func compareEventSource(t *testing.T, straight, through outcome) {
 	for _, name := range []string{"content", "reasoning"} {
 		t.Run(name, func(t *testing.T) {
@@ -204,8 +271,8 @@ func list(events []event) string {
 	return out.String()
 }
 
-// checkAnswers checks that the deltas of each answer are together what the completed
-// message says.
+// checkAnswers checks that the joined deltas of each answer equal its completed
+// message.
 func checkAnswers(t *testing.T, events []event) {
 	t.Helper()
 	said := make(map[string]string) // by message id
