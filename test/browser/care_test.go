@@ -13,12 +13,12 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// inLanguage has the browser ask for languages.
+// inLanguage sets the preferred languages of the browser.
 func inLanguage(languages string) chromedp.Action {
 	return emulation.SetUserAgentOverride("Mozilla/5.0 Chrome/1").WithAcceptLanguage(languages)
 }
 
-// preferring has the browser prefer what a media feature says.
+// preferring sets the value of a CSS media feature.
 func preferring(feature, value string) chromedp.Action {
 	return emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: feature, Value: value}})
 }
@@ -48,7 +48,7 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
-// Whoever wants little motion gets text as it comes.
+// With reduced motion the text appears as it arrives.
 func TestReducedMotion(t *testing.T) {
 	t.Parallel()
 	p := open(t, testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base, "/", preferring("prefers-reduced-motion", "reduce"))
@@ -62,7 +62,7 @@ func TestReducedMotion(t *testing.T) {
 	}
 }
 
-// Mode and speed act on the next answer, and are kept for the next visit.
+// Mode and speed apply to the next answer and are kept for the next visit.
 func TestTempo(t *testing.T) {
 	t.Parallel()
 	base := testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base
@@ -78,7 +78,8 @@ func TestTempo(t *testing.T) {
 	}
 }
 
-// Nothing is wider than a phone, in either language, and nothing to press is small.
+// On a phone the page fits the width in both languages, and its controls are large
+// enough to touch.
 func TestPhone(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
@@ -103,10 +104,10 @@ func TestPhone(t *testing.T) {
 	}
 }
 
-// hasFocus is true while the focus is on something of the page.
+// hasFocus is true while an element of the page has the focus.
 const hasFocus = `document.activeElement && document.activeElement !== document.body && document.activeElement.checkVisibility()`
 
-// All can be done with the keyboard, and the focus is never lost.
+// The keyboard reaches every function, and the focus is never lost.
 func TestKeyboard(t *testing.T) {
 	t.Parallel()
 	goOn, give := signal(t)
@@ -134,7 +135,7 @@ func TestKeyboard(t *testing.T) {
 	}
 	p.press(kb.Backspace)
 	p.write("st")
-	// What an input method composes is not sent: Enter takes its proposal.
+	// Enter accepts the proposal of an input method and does not send the question.
 	if sent := eval[bool](p, `!document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: "Enter", isComposing: true, bubbles: true, cancelable: true}))`); sent {
 		t.Error("a question is sent while it is composed")
 	}
@@ -158,7 +159,7 @@ func TestKeyboard(t *testing.T) {
 	}
 	focused(".suggestions button")
 	p.enter()
-	p.until("it is asked", `document.querySelectorAll(".turn").length === 2`)
+	p.until("the question is sent", `document.querySelectorAll(".turn").length === 2`)
 	p.untilState("done")
 	focused("#scroller")
 	p.do(chromedp.Focus("#new", chromedp.ByQuery))
@@ -203,8 +204,8 @@ func TestScreenReader(t *testing.T) {
 	}
 }
 
-// The page follows the text, but not when the reader has gone up; and when an answer is
-// formatted, what is read stays where it is.
+// The page scrolls with the text unless the reader has scrolled up. Formatting an
+// answer does not move the line that is being read.
 func TestScrolling(t *testing.T) {
 	t.Parallel()
 	goOn, give := signal(t)
@@ -224,7 +225,8 @@ func TestScrolling(t *testing.T) {
 	p.until("the end is shown", fromEnd+` < 2`)
 	p.do(input.DispatchMouseEvent(input.MouseWheel, 300, 300).WithDeltaX(0).WithDeltaY(-2500))
 	p.until("the reader is up", fromEnd+` > 2000`)
-	// The line that begins first below the upper edge is what is read. Where it is:
+	// The line being read is the first one that begins below the upper edge. Its
+	// position:
 	const read = `(() => {
 		const edge = document.querySelector("#scroller").getBoundingClientRect().top;
 		const walker = document.createTreeWalker(` + messages + `, NodeFilter.SHOW_TEXT);
@@ -261,7 +263,7 @@ func TestScrolling(t *testing.T) {
 	p.until("the end is shown", fromEnd+` < 2`)
 }
 
-// Text and background differ enough to be read (WCAG 2.2, AA), in light and dark.
+// Text has the contrast that WCAG 2.2 AA requires, in light and dark mode.
 func TestContrast(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
@@ -285,7 +287,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// contrast lists the texts whose contrast is below 4.5.
+// contrast returns the texts whose contrast ratio is below 4.5.
 const contrast = `(() => {
 	const parse = c => c.match(/[\d.]+/g).map(Number);
 	const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [.2126, .7152, .0722][i], 0);

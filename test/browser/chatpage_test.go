@@ -12,7 +12,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// watch notes each text that the answer has while it is typed.
+// watch records each text of the answer while it is typed.
 const watch = `(() => {
 	window.seen = [];
 	new MutationObserver(() => {
@@ -22,7 +22,7 @@ const watch = `(() => {
 	return true;
 })()`
 
-// The answer grows, in order, until it is what upstream has said; then it is formatted.
+// The answer grows monotonically to the upstream's text and is then formatted.
 func TestAnswerIsTyped(t *testing.T) {
 	t.Parallel()
 	pieces := []string{"# 你好\n\n这是 e", "\u0301，和 👨\u200d", "👩\u200d👧。\n第二", "行\u2028 <b>&amp;\n\n", "- *一*\n- 二\n", "\n", "end"}
@@ -31,7 +31,7 @@ func TestAnswerIsTyped(t *testing.T) {
 		c.end("more?", "<i>why</i>?")
 	})
 	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
-	p.choose("speed", "4")
+	p.choose("speed", "1")
 	eval[bool](p, watch)
 	p.ask("how?")
 	p.untilState("done")
@@ -55,7 +55,7 @@ func TestAnswerIsTyped(t *testing.T) {
 	}
 }
 
-// The conversation goes on, also by a suggestion, until a new one is begun.
+// The conversation continues, also by a suggestion, until the user starts a new one.
 func TestConversation(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
@@ -76,12 +76,12 @@ func TestConversation(t *testing.T) {
 	}
 	p.ask("two")
 	p.untilState("done")
-	if got, want := u.questions(), []asked{{"", "one"}, {"77", "next"}, {"", "two"}}; !reflect.DeepEqual(got, want) {
-		t.Errorf("asked was %q, want %q", got, want)
+	if got, want := u.questions(), []question{{"", "one"}, {"77", "next"}, {"", "two"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("upstream got %q, want %q", got, want)
 	}
 }
 
-// A question may be longer than any URL.
+// A question may be longer than a URL.
 func TestLongQuestion(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, sayOK)
@@ -95,7 +95,7 @@ func TestLongQuestion(t *testing.T) {
 	}
 }
 
-// The connection is cut in the middle, twice; the page comes back and has it all.
+// After two cuts of the connection the page reconnects and shows the whole answer.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	goOn, give := signal(t)
@@ -105,7 +105,7 @@ func TestCut(t *testing.T) {
 		c.say("第二部分，", "second part.")
 		c.end()
 	})
-	way := layCable(t, testenv.Start(t, "--upstream="+u.URL).Base)
+	way := startTCPProxy(t, testenv.Start(t, "--upstream="+u.URL).Base)
 	p := open(t, way.base, "/")
 	p.expect("net::ERR_")
 	p.choose("speed", "10")
@@ -123,7 +123,7 @@ func TestCut(t *testing.T) {
 	p.until("something of the second part is there", messages+`.textContent.includes("第二")`)
 	way.cut()
 	p.untilState("done")
-	if got, want := p.said(), "第一部分，first part. 第二部分，second part."; strings.TrimSpace(got) != want {
+	if got, want := p.answerText(), "第一部分，first part. 第二部分，second part."; strings.TrimSpace(got) != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	states := strings.Join(eval[[]string](p, "states"), " ")
@@ -135,8 +135,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// A server in between that cannot reach ours for a moment has an EventSource give up.
-// The page does not.
+// An EventSource gives up when a gateway answers that the server is unreachable for a
+// moment. The page retries.
 func TestBadGateway(t *testing.T) {
 	t.Parallel()
 	goOn, give := signal(t)
@@ -158,7 +158,7 @@ func TestBadGateway(t *testing.T) {
 	g.refuse(0, "")
 	give()
 	p.untilState("done")
-	if got := strings.TrimSpace(p.said()); got != "first, second." {
+	if got := strings.TrimSpace(p.answerText()); got != "first, second." {
 		t.Errorf("got %q", got)
 	}
 }
@@ -186,14 +186,14 @@ func TestStop(t *testing.T) {
 				p.untilState("stopped")
 			}
 			testenv.Eventually(t, "the chat is cancelled", u.isCancelled)
-			if name != "new" && strings.TrimSpace(p.said()) != "so far." {
-				t.Errorf("left is %q", p.said())
+			if name != "new" && strings.TrimSpace(p.answerText()) != "so far." {
+				t.Errorf("left is %q", p.answerText())
 			}
 		})
 	}
 }
 
-// Before the service has answered, a stop gives the question up.
+// Stop cancels the request before the service has answered.
 func TestStopEarly(t *testing.T) {
 	t.Parallel()
 	gone, leave := signal(t)
@@ -208,7 +208,7 @@ func TestStopEarly(t *testing.T) {
 	testenv.Receive(t, "the request is canceled", gone)
 }
 
-// Skip has what waits typed at once: at this speed it would take minutes.
+// Skip types the backlog immediately, which would take minutes at this speed.
 func TestSkip(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("慢慢来。", 500)
@@ -223,16 +223,16 @@ func TestSkip(t *testing.T) {
 	p.click("#skip")
 	p.until("all is there", messages+`.textContent.trim().length === 2000`)
 	p.untilState("done")
-	if strings.TrimSpace(p.said()) != text {
-		t.Errorf("got %q", p.said())
+	if strings.TrimSpace(p.answerText()) != text {
+		t.Errorf("got %q", p.answerText())
 	}
 	if hidden := eval[bool](p, `document.querySelector("#skip").hidden`); !hidden {
 		t.Error("there is still something to skip")
 	}
 }
 
-// Once an answer is there, nothing more is asked of the server, though a browser would
-// come back to a stream after a second.
+// A complete answer causes no more requests, though an EventSource would reconnect
+// after a second.
 func TestQuietAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, sayOK)
@@ -250,7 +250,7 @@ func TestQuietAfterTheEnd(t *testing.T) {
 	}
 }
 
-// What goes wrong is said in words, and what has come stays.
+// An error is shown in words, and the text so far stays.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	base := testenv.Start(t).Base
@@ -272,7 +272,7 @@ func TestProblems(t *testing.T) {
 			if got := eval[string](p, `document.querySelector(".problem").textContent`); got != test.problem {
 				t.Errorf("problem is %q, want %q", got, test.problem)
 			}
-			if got := p.said(); !strings.HasPrefix(got, test.text) {
+			if got := p.answerText(); !strings.HasPrefix(got, test.text) {
 				t.Errorf("left is %q", got)
 			}
 			if busy := eval[string](p, `document.querySelector("#send").title`); busy != "Send" {
@@ -282,8 +282,8 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// What the stand-in can say is all understood: thoughts, several messages, a card, bare
-// events without a type.
+// The page understands all of the stand-in's events: thoughts, several messages, a
+// card, and bare events without a type.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	base := testenv.Start(t).Base
@@ -304,7 +304,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// A server that wants a key gets the reader's, in every request.
+// The page sends the reader's API key in every request.
 func TestAPIKey(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
@@ -316,7 +316,7 @@ func TestAPIKey(t *testing.T) {
 	p := open(t, g.URL, "/")
 	p.expect("401")
 	p.ask("x")
-	p.until("a key is asked for", `document.activeElement.id === "key-value"`)
+	p.until("the page asks for a key", `document.activeElement.id === "key-value"`)
 	p.write("wrong")
 	p.enter()
 	p.until("it is refused", `document.activeElement.id === "key-value" && document.activeElement.value === ""`)
@@ -327,6 +327,6 @@ func TestAPIKey(t *testing.T) {
 		t.Errorf("%d turns are shown, want 1", n)
 	}
 	if len(u.questions()) != 1 {
-		t.Errorf("%d questions were asked", len(u.questions()))
+		t.Errorf("upstream got %d questions", len(u.questions()))
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// gateway stands between the page and a server, and may refuse requests.
+// gateway is a reverse proxy between the page and a server that can refuse requests.
 type gateway struct {
 	*httptest.Server
 	html string // if set, what the server answers with that makes HTML of Markdown
@@ -34,7 +34,7 @@ func newGateway(t *testing.T, to string) *gateway {
 	}, ErrorHandler: func(http.ResponseWriter, *http.Request, error) {}}
 	g := &gateway{}
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch status := g.judge(r); {
+		switch status := g.refusalStatus(r); {
 		case g.hang != nil:
 			_, _ = io.Copy(io.Discard, r.Body) // the server sees that the client leaves only then
 			<-r.Context().Done()
@@ -55,8 +55,8 @@ func newGateway(t *testing.T, to string) *gateway {
 	return g
 }
 
-// judge returns the status with which a request is refused, or 0.
-func (g *gateway) judge(r *http.Request) int {
+// refusalStatus returns the status of the refusal of a request, or 0.
+func (g *gateway) refusalStatus(r *http.Request) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	isPage := r.Method == http.MethodGet && (r.URL.Path == "/" || len(r.URL.Path) > 5 && r.URL.Path[:5] == "/web/")
@@ -68,14 +68,14 @@ func (g *gateway) judge(r *http.Request) int {
 	return g.status
 }
 
-// refuse refuses requests without a key from now on; with status 0 none.
+// refuse makes the gateway refuse requests without a key; status 0 ends that.
 func (g *gateway) refuse(status int, key string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.status, g.key = status, key
 }
 
-// refusals is how many there were.
+// refusals returns the number of refused requests.
 func (g *gateway) refusals() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

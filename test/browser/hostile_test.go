@@ -7,7 +7,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// hostile is an answer that does what it can to be more than text.
+// hostile is an answer full of markup that tries to become active.
 const hostile = `<img src=x onerror="pwned('img')"><script>pwned("script")</script>
 
 <svg/onload=pwned("svg")> <iframe src="javascript:pwned('iframe')"></iframe> <a href="javascript:pwned('a')">click</a>
@@ -26,8 +26,8 @@ const hostile = `<img src=x onerror="pwned('img')"><script>pwned("script")</scri
 &lt;img src=x onerror=pwned("entities")&gt; "><script>pwned("quote")</script> </textarea></div></main><script>pwned("close")</script>
 `
 
-// Nothing of an answer is ever more than text: not while it is typed, not when it is
-// formatted, not in thoughts, suggestions, problems or the result of a summary.
+// An answer is never interpreted as HTML: not while it is typed, not when it is
+// formatted, not in thoughts, suggestions, errors or the result of a summary.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
@@ -92,7 +92,7 @@ func TestHostileSummary(t *testing.T) {
 	p.checkHarmless()
 }
 
-// Even HTML that should never have been sent becomes only what the page knows.
+// Of unexpected HTML from the server the page keeps only the elements that it knows.
 func TestHostileHTML(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base)
@@ -109,8 +109,8 @@ func TestHostileHTML(t *testing.T) {
 	}
 }
 
-// checkHarmless holds that the page has nothing but its own elements. What the policy
-// would have had to forbid is an error by itself.
+// checkHarmless checks that the page has only its own elements. A violation of its
+// content security policy is an error of its own.
 func (p *page) checkHarmless() {
 	p.t.Helper()
 	if called := eval[[]string](p, "called"); len(called) > 0 {
@@ -125,8 +125,8 @@ func (p *page) checkHarmless() {
 	}
 }
 
-// Even a server that was taken over could not make the page run what it sends in an
-// answer: the page builds only what it knows, and its policy is a second wall.
+// A compromised server cannot make the page run code from an answer: the page builds
+// only elements that it knows, and its policy is a second barrier.
 func TestPolicy(t *testing.T) {
 	t.Parallel()
 	p := open(t, testenv.Start(t).Base, "/")

@@ -12,13 +12,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// longestTask is the most time that a page may be busy at a stretch. What is measured
-// is the processor's time, so that other programs on the machine do not count.
+// longestTask is the maximum processor time of a single task of the page. Processor
+// time does not depend on other programs.
 const longestTask = 200 * time.Millisecond
 
-// An answer of 20,000 characters that come at once leaves the page responsive: while it
-// is written, and when it is formatted. It runs by itself, since all pages of the
-// browser are measured.
+// The page stays responsive while an answer of 20,000 characters that arrives at once
+// is written and formatted. The test is not parallel because it measures all pages of
+// the browser.
 func TestLongAnswerIsResponsive(t *testing.T) {
 	const characters = 20_000
 	unit := "## 标题 heading\n\n一段**很长**的回答，有 `code` 和 [link](https://example.com)。It goes on.\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
@@ -52,8 +52,8 @@ func TestLongAnswerIsResponsive(t *testing.T) {
 	}
 }
 
-// trace begins to measure the tasks of the pages' main threads. The returned function
-// ends that and returns their processor times.
+// trace starts to measure the tasks of the main threads of all pages. The returned
+// function stops it and returns the processor times.
 func (p *page) trace() func() []time.Duration {
 	p.t.Helper()
 	type event struct {

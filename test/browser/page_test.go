@@ -19,11 +19,11 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// onEachPage runs before a page's own scripts. What the policy has forbidden becomes an
-// error on the console.
+// onEachPage runs before the scripts of a page. It logs violations of the content
+// security policy to the console.
 const onEachPage = `addEventListener("securitypolicyviolation", e => console.error("forbidden:", e.violatedDirective, e.blockedURI, e.sample));`
 
-// page is a page in a window of its own.
+// page is a page in its own window.
 type page struct {
 	t    *testing.T
 	ctx  context.Context
@@ -35,7 +35,7 @@ type page struct {
 	expected []string // what errors may contain
 }
 
-// open opens a page of a server, which actions have prepared.
+// open opens a page of a server after the given actions.
 func open(t *testing.T, base, path string, prepare ...chromedp.Action) *page {
 	t.Helper()
 	p := &page{t: t, ctx: chromium.NewWindow(t), base: base}
@@ -75,11 +75,11 @@ func (p *page) listen(event any) {
 	}
 }
 
-// expect allows errors on the console that contain a text.
+// expect allows console errors that contain a text.
 func (p *page) expect(text string) { p.expected = append(p.expected, text) }
 
-// check holds what every page must hold: nothing on the console, and no request to
-// anyone else.
+// check checks that the console has no unexpected error and that the page made no
+// request to another host.
 func (p *page) check() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,13 +138,13 @@ func (p *page) until(what, condition string) {
 	testenv.Eventually(p.t, what, func() bool { return eval[bool](p, "Boolean("+condition+")") })
 }
 
-// untilState waits until the connection's state is one.
+// untilState waits for a state of the connection.
 func (p *page) untilState(name string) {
 	p.t.Helper()
 	p.until("the state is "+name, `document.querySelector("#state")?.dataset.state === `+quote(name)+` && document.querySelector("#state").textContent`)
 }
 
-// write writes into what has the focus.
+// write types text into the focused element.
 func (p *page) write(text string) {
 	p.t.Helper()
 	p.do(input.InsertText(text))
@@ -156,8 +156,8 @@ func (p *page) press(key string) {
 	p.do(chromedp.KeyEvent(key))
 }
 
-// enter presses Enter, or Shift and Enter. Unlike chromedp's, it leaves it to the page
-// whether that makes a newline.
+// enter presses Enter, or Shift and Enter. Unlike chromedp's own function it lets the
+// page decide whether to insert a newline.
 func (p *page) enter(modifiers ...input.Modifier) {
 	p.t.Helper()
 	key := input.DispatchKeyEvent(input.KeyDown).WithKey("Enter").WithCode("Enter").WithWindowsVirtualKeyCode(13).WithText("\r")
@@ -188,11 +188,11 @@ func (p *page) choose(control, value string) {
 	eval[bool](p, `document.querySelector("#`+control+`").dispatchEvent(new Event("change"))`)
 }
 
-// messages is what the last answer says.
+// messages is the element with the text of the last answer.
 const messages = `[...document.querySelectorAll(".answer .messages")].at(-1)`
 
-// said is the text of the last answer as it stands in the page.
-func (p *page) said() string {
+// answerText returns the text of the last answer in the page.
+func (p *page) answerText() string {
 	p.t.Helper()
 	return eval[string](p, messages+".textContent")
 }

@@ -10,7 +10,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// watchBar notes the values of the bar.
+// watchBar records the values of the bar.
 const watchBar = `(() => {
 	window.values = [];
 	const bar = document.querySelector("#progress");
@@ -18,7 +18,7 @@ const watchBar = `(() => {
 	return true;
 })()`
 
-// bar is the value of the bar as it is drawn, in percent.
+// bar is the drawn value of the bar, in percent.
 const bar = `Math.round(parseFloat(document.querySelector("#fill").style.width))`
 
 func TestProgress(t *testing.T) {
@@ -30,7 +30,7 @@ func TestProgress(t *testing.T) {
 		c.say("*end*")
 		c.end()
 	})
-	way := layCable(t, testenv.Start(t, "--upstream="+u.URL).Base)
+	way := startTCPProxy(t, testenv.Start(t, "--upstream="+u.URL).Base)
 	p := open(t, way.base, "/progress")
 	p.expect("net::ERR_")
 	eval[bool](p, watchBar)

@@ -13,10 +13,10 @@ import (
 
 var update = flag.Bool("update", false, "write the pictures of docs/img")
 
-// pictures is where the README's are.
+// pictures is the folder of the README's screenshots.
 const pictures = "../../docs/img"
 
-// spoken is what the pictures show, in a language.
+// spoken is the content of the screenshots in one language.
 type spoken struct{ languages, question, answer, followUp, thought, half string }
 
 var (
@@ -34,7 +34,7 @@ var (
 	}
 )
 
-// answer says the answer to the first question, and half of the next one's.
+// answer sends the answer to the first question, and half of the answer to the next.
 func (s spoken) play(t *testing.T) func(*chat) {
 	never, _ := signal(t)
 	return func(c *chat) {
@@ -49,7 +49,7 @@ func (s spoken) play(t *testing.T) func(*chat) {
 	}
 }
 
-// TestScreenshots writes the pictures that the README shows. Look at them.
+// TestScreenshots writes the screenshots of the README, for a person to look at.
 func TestScreenshots(t *testing.T) {
 	if !*update {
 		t.Skip("make screenshots writes the pictures")
@@ -91,7 +91,7 @@ func TestScreenshots(t *testing.T) {
 	p.picture("progress")
 }
 
-// picture takes one of what is seen of the page, once nothing moves.
+// picture takes a screenshot of the visible part of the page, once nothing moves.
 func (p *page) picture(name string) {
 	p.t.Helper()
 	eval[bool](p, `Promise.all(document.getAnimations().map(a => a.effect.getTiming().iterations === Infinity ? a.cancel() : a.finished)).then(() => true)`)

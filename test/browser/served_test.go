@@ -9,7 +9,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// On the wire, HEAD has the header of GET and no body, and a page can only be read.
+// HEAD has the header of GET and no body, and pages accept no other methods.
 func TestServed(t *testing.T) {
 	base := testenv.Start(t).Base
 	lengths := map[string]int64{}

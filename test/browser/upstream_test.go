@@ -17,19 +17,19 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// upstream is a Coze that says what a test has it say.
+// upstream is a fake Coze whose answers the test controls.
 type upstream struct {
 	*httptest.Server
 
 	mu        sync.Mutex
-	asked     []asked
+	received  []question
 	cancelled int
 }
 
-// asked is a question that came.
-type asked struct{ conversation, message string }
+// question is a question that the upstream received.
+type question struct{ conversation, message string }
 
-// newUpstream starts an upstream whose answers are what play says.
+// newUpstream starts an upstream whose answers play writes.
 func newUpstream(t *testing.T, play func(*chat)) *upstream {
 	t.Helper()
 	u := &upstream{}
@@ -43,7 +43,7 @@ func newUpstream(t *testing.T, play func(*chat)) *upstream {
 		case "/v3/chat":
 			message := gjson.GetBytes(body, "additional_messages.0.content").Str
 			u.mu.Lock()
-			u.asked = append(u.asked, asked{r.URL.Query().Get("conversation_id"), message})
+			u.received = append(u.received, question{r.URL.Query().Get("conversation_id"), message})
 			u.mu.Unlock()
 			w.Header().Set("Content-Type", "text/event-stream")
 			c := &chat{w: w, gone: r.Context().Done(), question: message}
@@ -58,14 +58,14 @@ func newUpstream(t *testing.T, play func(*chat)) *upstream {
 	return u
 }
 
-// questions are those that have come.
-func (u *upstream) questions() []asked {
+// questions returns the received questions.
+func (u *upstream) questions() []question {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return append([]asked(nil), u.asked...)
+	return append([]question(nil), u.received...)
 }
 
-// isCancelled reports whether a chat was.
+// isCancelled reports whether a chat was canceled.
 func (u *upstream) isCancelled() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -93,7 +93,7 @@ func (c *chat) message(event, kind, content string) {
 	c.send(event, map[string]string{"id": "2", "conversation_id": "77", "role": "assistant", "type": kind, "content": content, "content_type": "text"})
 }
 
-// say says pieces of the answer.
+// say sends pieces of the answer.
 func (c *chat) say(pieces ...string) {
 	for _, piece := range pieces {
 		c.text.WriteString(piece)
@@ -101,12 +101,12 @@ func (c *chat) say(pieces ...string) {
 	}
 }
 
-// think says a piece of the thoughts before it.
+// think sends a piece of the reasoning.
 func (c *chat) think(piece string) {
 	c.send("conversation.message.delta", map[string]string{"id": "2", "role": "assistant", "type": "answer", "content": "", "reasoning_content": piece, "content_type": "text"})
 }
 
-// sayOK is a short answer.
+// sayOK sends a short answer.
 func sayOK(c *chat) {
 	c.say("ok")
 	c.end()
@@ -122,7 +122,7 @@ func (c *chat) end(followUps ...string) {
 	c.send("done", "[DONE]")
 }
 
-// await waits for a signal, or for the client to leave.
+// await waits for a signal or the client's disconnect.
 func (c *chat) await(signal <-chan struct{}) {
 	select {
 	case <-signal:
@@ -131,7 +131,8 @@ func (c *chat) await(signal <-chan struct{}) {
 	}
 }
 
-// signal returns a channel, and what closes it, which the end of the test does, too.
+// signal returns a channel and a function that closes it, at the latest at the end of
+// the test.
 func signal(t *testing.T) (<-chan struct{}, func()) {
 	t.Helper()
 	c := make(chan struct{})
@@ -140,22 +141,22 @@ func signal(t *testing.T) (<-chan struct{}, func()) {
 	return c, give
 }
 
-// cable is a way to a server that can be cut.
-type cable struct {
+// tcpProxy is a proxy to a server, whose connections can be cut.
+type tcpProxy struct {
 	base string
 
 	mu    sync.Mutex
 	conns []net.Conn
 }
 
-// layCable starts a cable to a server.
-func layCable(t *testing.T, base string) *cable {
+// startTCPProxy starts a proxy to a server.
+func startTCPProxy(t *testing.T, base string) *tcpProxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cable{base: "http://" + listener.Addr().String()}
+	c := &tcpProxy{base: "http://" + listener.Addr().String()}
 	var running sync.WaitGroup
 	running.Go(func() { // until the listener is closed
 		for {
@@ -188,7 +189,7 @@ func layCable(t *testing.T, base string) *cable {
 }
 
 // cut ends all connections.
-func (c *cable) cut() {
+func (c *tcpProxy) cut() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range c.conns {

@@ -23,8 +23,8 @@ type caddy struct {
 	log     testenv.Output
 }
 
-// startCaddy runs Caddy in front of servers to the end of the test, by the configuration
-// that we recommend.
+// startCaddy runs Caddy with the recommended configuration in front of servers until
+// the end of the test.
 func startCaddy(t *testing.T, addresses ...string) *caddy {
 	t.Helper()
 	program := findProgram(t, "caddy")
@@ -33,7 +33,7 @@ func startCaddy(t *testing.T, addresses ...string) *caddy {
 	replaceOnce(t, [][2]string{
 		{"chat.example.com {", c.base + " {\n\ttls " + certFile() + " " + keyFile()},
 		{"127.0.0.1:8380 {", strings.Join(addresses, " ") + " {"},
-		// Nothing at the ports that all Caddys share, and ends that cut.
+		// No shared ports, and a short grace period that cuts connections.
 		{"grace_period 30s", "admin off\n\tauto_https disable_redirects\n\tgrace_period 100ms"},
 	}, &file)
 	if err := os.WriteFile(filepath.Join(c.folder, "Caddyfile"), []byte(file), 0o600); err != nil {
@@ -69,7 +69,7 @@ func (c *caddy) start() {
 	})
 }
 
-// stop ends Caddy; all its connections are cut.
+// stop ends Caddy and so cuts all its connections.
 func (c *caddy) stop() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // an error shows in Wait
 	if err := c.cmd.Wait(); err != nil {

@@ -15,11 +15,10 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// parts are pieces of an answer, between which characters are cut as an AI service
-// cuts them.
+// parts are pieces of an answer that divide graphemes, as an AI service may.
 var parts = []string{"你好，", "这是 e", "\u0301 和 👨\u200d", "👩\u200d👧，", "行\u2028间 <b>&\"\\", " कि", "न्तु\n\n", "1. 完。"}
 
-// answerWith says the parts, and once more when a signal has come.
+// answerWith sends the parts, and again after a signal.
 func answerWith(signal <-chan struct{}) func(*chat) {
 	return func(c *chat) {
 		for _, part := range parts {
@@ -33,8 +32,8 @@ func answerWith(signal <-chan struct{}) func(*chat) {
 	}
 }
 
-// A page whose connection is cut in the middle of an answer comes back, gets exactly
-// the rest of the same answer, and stops when it is told to.
+// A page whose connection is cut in mid-answer reconnects, gets exactly the rest of the
+// same answer, and stops when the server says so.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	check := func(t *testing.T, behind func(*testing.T, *testenv.Program) (base string, cut func())) {
@@ -73,23 +72,23 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// nginx cuts a stream that is silent for longer than it waits: so it is without
-// heartbeats. The page comes back as often as it takes.
+// Without heartbeats nginx cuts a stream that is silent for longer than its timeout.
+// The page reconnects as often as necessary.
 func TestTimeoutCuts(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
 	u := newUpstream(t, answerWith(goOn), nil)
 	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--heartbeat=1h"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 1s;"})
 	page, ended := open(t, n.base, "x", "&mode=raw")
-	testenv.Eventually(t, "the page has come back twice", func() bool { return page.answers() >= 3 })
+	testenv.Eventually(t, "the page has come back twice", func() bool { return page.responses() >= 3 })
 	close(goOn)
 	if err := testenv.Receive(t, "the page is told to stop", ended); err != nil {
 		t.Fatal(err)
 	}
-	page.check(t, u.sentTo("x"), page.answers()-1)
+	page.check(t, u.sentTo("x"), page.responses()-1)
 }
 
-// The same with the EventSource of npm, which is made after the browsers'.
+// The same with the EventSource package of npm, which follows the browsers'.
 func TestCutNPM(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
@@ -145,8 +144,8 @@ func TestCutNPM(t *testing.T) {
 	}
 }
 
-// Twenty pages at once, while nginx is reloaded, stopped, and loses its workers: each
-// gets its answer, exactly.
+// While nginx is reloaded, stopped, and loses its workers, each of twenty pages gets
+// exactly its answer.
 func TestManyPagesUnderReloads(t *testing.T) {
 	t.Parallel()
 	const pages = 20
@@ -169,7 +168,7 @@ func TestManyPagesUnderReloads(t *testing.T) {
 		}
 	}, nil)
 	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--max-lag=500ms"))
-	var all []*browser
+	var all []*eventSource
 	var ends []<-chan error
 	for i := range pages {
 		page, ended := open(t, n.base, fmt.Sprint("page", i), "&mode="+[]string{"typewriter", "smooth", "raw"}[i%3])
@@ -177,20 +176,20 @@ func TestManyPagesUnderReloads(t *testing.T) {
 	}
 	for i, cut := range append(cuts, func(*nginx) { close(enough) }) {
 		testenv.Eventually(t, fmt.Sprint("all pages are there after cut ", i), func() bool {
-			return !slices.ContainsFunc(all, func(b *browser) bool { return b.connections() <= i })
+			return !slices.ContainsFunc(all, func(b *eventSource) bool { return b.connections() <= i })
 		})
 		cut(n)
 	}
 	for i, page := range all {
-		if err := testenv.Receive(t, "a page is told to stop", ends[i]); err != nil {
+		if err := testenv.Receive(t, "a page ends", ends[i]); err != nil {
 			t.Fatal(err)
 		}
 		page.check(t, u.sentTo(fmt.Sprint("page", i)), len(cuts)+1)
 	}
 }
 
-// A client that asks by POST for ids comes back by POST, also by a path with two
-// slashes, which SDKs make of a base URL that ends with one.
+// A client that starts a stream with event ids by POST resumes it by POST, also at a
+// path with two slashes, which SDKs build from a base URL that ends with one.
 func TestPostResumes(t *testing.T) {
 	t.Parallel()
 	goOn := make(chan struct{})
@@ -200,8 +199,8 @@ func TestPostResumes(t *testing.T) {
 	last := ""
 	var got strings.Builder
 	for range 2 {
-		res := ask(t, http.DefaultClient, http.MethodPost, n.base+"//v3/chat", body, "Typewriter-Event-Ids", "on", "Last-Event-ID", last)
-		page := &browser{ids: map[string]bool{}}
+		res := sendRequest(t, http.DefaultClient, http.MethodPost, n.base+"//v3/chat", body, "Typewriter-Event-Ids", "on", "Last-Event-ID", last)
+		page := &eventSource{ids: map[string]bool{}}
 		if last == "" {
 			lines := bufio.NewReader(res.Body)
 			page.read(strings.NewReader(readTo(t, lines, "id:") + readTo(t, lines, "\n")))
@@ -212,12 +211,12 @@ func TestPostResumes(t *testing.T) {
 		}
 		_ = res.Body.Close() // which closes the first one's connection
 		last = page.lastID
-		got.WriteString(page.said())
+		got.WriteString(page.received())
 	}
 	if want := u.sentTo("x"); len(want) != 1 || got.String() != want[0] {
 		t.Errorf("got text %q\nwant %q", got.String(), want)
 	}
-	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"//v3/chat", body, "Typewriter-Event-Ids", "on", "Last-Event-ID", last)
+	res := sendRequest(t, http.DefaultClient, http.MethodPost, n.base+"//v3/chat", body, "Typewriter-Event-Ids", "on", "Last-Event-ID", last)
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusNoContent || res.Header.Get("Typewriter-Resume") != "finished" {
 		t.Errorf("then got %d %v", res.StatusCode, res.Header)

@@ -14,48 +14,48 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// A client that leaves is felt by us and by the upstream: in the middle of an answer,
-// and before it has begun.
-func TestLeaving(t *testing.T) {
+// The disconnect of a client cancels the upstream request, in mid-answer and before the
+// answer has begun.
+func TestDisconnect(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
 		t.Run(front.name, func(t *testing.T) {
 			t.Parallel()
-			asked, left := make(chan struct{}, 1), make(chan struct{}, 1)
+			requested, canceled := make(chan struct{}, 1), make(chan struct{}, 1)
 			u := newUpstream(t, func(c *chat) {
 				if c.message != "silent" {
 					c.say("一")
 				}
-				asked <- struct{}{}
+				requested <- struct{}{}
 				<-c.ctx.Done()
-				left <- struct{}{}
+				canceled <- struct{}{}
 			}, nil)
 			s := testenv.Start(t, "--upstream="+u.URL, "--resume-grace=0s", "--heartbeat=1h")
 			f := front.start(t, s)
 			for _, method := range []string{http.MethodPost, http.MethodGet} {
-				res := ask(t, http.DefaultClient, method, f.base+"/v3/chat", "")
+				res := sendRequest(t, http.DefaultClient, method, f.base+"/v3/chat", "")
 				readTo(t, bufio.NewReader(res.Body), "data:")
-				testenv.Receive(t, "the upstream has spoken", asked)
+				testenv.Receive(t, "the upstream sends the first delta", requested)
 				_ = res.Body.Close() // which ends the connection, or HTTP/2's stream
-				testenv.Receive(t, method+": the upstream is given up", left)
+				testenv.Receive(t, method+": the upstream request is canceled", canceled)
 			}
-			testenv.Eventually(t, "the log tells", func() bool { return slices.Equal(outcomes(s), []string{"left", "left"}) })
+			testenv.Eventually(t, "the streams are logged", func() bool { return slices.Equal(outcomes(s), []string{"left", "left"}) })
 
 			for _, method := range []string{http.MethodPost, http.MethodGet} {
-				ctx, leave := context.WithCancel(t.Context())
-				answer := askLater(ctx, t, method, f.base+"/v3/chat?message=silent")
-				testenv.Receive(t, "the upstream is asked", asked)
-				leave()
-				testenv.Receive(t, method+": the upstream is given up before it began", left)
-				testenv.Receive(t, "the client has left", answer)
+				ctx, cancel := context.WithCancel(t.Context())
+				answer := statusLater(ctx, t, method, f.base+"/v3/chat?message=silent")
+				testenv.Receive(t, "the upstream gets the request", requested)
+				cancel()
+				testenv.Receive(t, method+": the upstream is given up before it began", canceled)
+				testenv.Receive(t, "the request ends", answer)
 			}
 		})
 	}
 }
 
-// askLater sends a request and returns its answer's status when that has come; 0: none
-// has.
-func askLater(ctx context.Context, t *testing.T, method, url string) <-chan int {
+// statusLater sends a request and returns a function for the status of its reply, 0
+// without a reply.
+func statusLater(ctx context.Context, t *testing.T, method, url string) <-chan int {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
@@ -74,8 +74,8 @@ func askLater(ctx context.Context, t *testing.T, method, url string) <-chan int 
 	return status
 }
 
-// A server that crashes in the middle of an answer does not make that look whole.
-func TestCrashIsACut(t *testing.T) {
+// A server crash in mid-answer does not look like a complete answer.
+func TestCrashTruncates(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
 		c.say("一")
@@ -83,7 +83,7 @@ func TestCrashIsACut(t *testing.T) {
 	}, nil)
 	s := testenv.Start(t, "--upstream="+u.URL)
 	n := startNginx(t, s)
-	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
+	res := sendRequest(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
 	defer res.Body.Close()
 	lines := bufio.NewReader(res.Body)
 	readTo(t, lines, "data:")
@@ -93,12 +93,13 @@ func TestCrashIsACut(t *testing.T) {
 	}
 }
 
-// behindTwo are what we recommend before two replicas. Its start returns the base.
+// behindTwo are the recommended proxies in front of two replicas. start returns the
+// base URL.
 var behindTwo = []struct {
 	name  string
 	start func(t *testing.T, one, other *testenv.Program) string
-	// sendsBodiesOn says that a replica is passed over for a request with a body, too.
-	// Caddy 2.6 has closed the body by then, and answers 502.
+	// sendsBodiesOn reports whether requests with a body are retried at the other
+	// replica. Caddy 2.6 has closed the body by then and answers 502.
 	sendsBodiesOn bool
 }{
 	{"nginx", func(t *testing.T, one, other *testenv.Program) string {
@@ -110,21 +111,22 @@ var behindTwo = []struct {
 	}, false},
 }
 
-// A server that crashes before it answers has asked already: nobody may ask another one,
-// which would start a second chat. So it is on a connection that was used before, too.
+// A proxy must not retry a request whose server crashed before it answered: the request
+// may have reached the upstream, and the retry would start a second chat. This includes
+// requests on a reused connection.
 func TestCrashStartsNoSecondChat(t *testing.T) {
 	t.Parallel()
 	for _, front := range behindTwo {
 		for _, method := range []string{http.MethodPost, http.MethodGet} {
 			t.Run(front.name+" "+method, func(t *testing.T) {
 				t.Parallel()
-				asked := make(chan string, 2)
+				requested := make(chan string, 2)
 				u := newUpstream(t, func(c *chat) {
 					if c.message == "quick" {
 						c.end()
 						return
 					}
-					asked <- c.header.Get("Authorization")
+					requested <- c.header.Get("Authorization")
 					<-c.ctx.Done()
 				}, nil)
 				servers := map[string]*testenv.Program{
@@ -133,12 +135,12 @@ func TestCrashStartsNoSecondChat(t *testing.T) {
 				}
 				base := front.start(t, servers["Bearer 1"], servers["Bearer 2"])
 				for range 6 {
-					res := ask(t, http.DefaultClient, method, base+"/v3/chat?message=quick&mode=raw", "")
+					res := sendRequest(t, http.DefaultClient, method, base+"/v3/chat?message=quick&mode=raw", "")
 					_, _ = io.Copy(io.Discard, res.Body) // so that the connections are used again
 					_ = res.Body.Close()                 // it was read
 				}
-				answer := askLater(t.Context(), t, method, base+"/v3/chat?message=x")
-				one := testenv.Receive(t, "the upstream is asked", asked)
+				answer := statusLater(t.Context(), t, method, base+"/v3/chat?message=x")
+				one := testenv.Receive(t, "the upstream gets the request", requested)
 				time.Sleep(200 * time.Millisecond) // longer than nginx's proxy_next_upstream_timeout
 				servers[one].Kill()
 				if status := testenv.Receive(t, "an answer", answer); status != http.StatusBadGateway {
@@ -152,8 +154,8 @@ func TestCrashStartsNoSecondChat(t *testing.T) {
 	}
 }
 
-// A replica that is not there is passed over, for requests of all kinds.
-func TestReplicaIsPassedOver(t *testing.T) {
+// All requests bypass a replica that is down.
+func TestReplicaDown(t *testing.T) {
 	t.Parallel()
 	for _, front := range behindTwo {
 		t.Run(front.name, func(t *testing.T) {
@@ -177,7 +179,7 @@ func TestReplicaIsPassedOver(t *testing.T) {
 						if killed && test.body != "" && !front.sendsBodiesOn {
 							continue
 						}
-						res := ask(t, http.DefaultClient, test.method, base+test.path, test.body)
+						res := sendRequest(t, http.DefaultClient, test.method, base+test.path, test.body)
 						body, err := io.ReadAll(res.Body)
 						_ = res.Body.Close() // it was read
 						if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), test.want) {

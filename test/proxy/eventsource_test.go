@@ -17,9 +17,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// browser is a page with an EventSource that nobody closes: it connects again, as it
-// was told to, until a server answers 204 (HTML, section 9.2).
-type browser struct {
+// eventSource is a page with an EventSource that nobody closes: it reconnects after the
+// retry time until a server answers 204 (HTML, section 9.2).
+type eventSource struct {
 	url    string
 	client *http.Client
 
@@ -30,17 +30,17 @@ type browser struct {
 	text      strings.Builder // of the deltas
 	names     []string        // of the events, one for each run of the same
 	ids       map[string]bool
-	again     []string // ids that came twice
+	repeated  []string // ids that came twice
 	errors    []string // data of the events
 	backwards []string // ids that are not behind those before them
 	statuses  []int    // one for each answer
-	heard     int      // on how many connections an event came
+	delivered int      // connections that delivered an event
 }
 
-// open starts a page that asks a message, and returns it and how it has ended.
-func open(t *testing.T, base, message, query string) (*browser, <-chan error) {
+// open starts a page with a message. It returns the page and a channel for its end.
+func open(t *testing.T, base, message, query string) (*eventSource, <-chan error) {
 	t.Helper()
-	b := &browser{
+	b := &eventSource{
 		url:    base + "/v3/chat?message=" + url.QueryEscape(message) + query,
 		client: newClient(t),
 		retry:  3 * time.Second,
@@ -53,8 +53,8 @@ func open(t *testing.T, base, message, query string) (*browser, <-chan error) {
 	return b, ended
 }
 
-// run connects until the server has had enough.
-func (b *browser) run(ctx context.Context) error {
+// run connects until a server answers 204.
+func (b *eventSource) run(ctx context.Context) error {
 	for {
 		status, err := b.connect(ctx)
 		switch {
@@ -69,9 +69,9 @@ func (b *browser) run(ctx context.Context) error {
 	}
 }
 
-// connect reads one connection to its end. It returns no error for one that fails as
-// connections may; its status is then 0.
-func (b *browser) connect(ctx context.Context) (status int, err error) {
+// connect reads one connection to its end. A connection that fails in an expected way
+// is no error; its status is 0.
+func (b *eventSource) connect(ctx context.Context) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url, nil)
 	if err != nil {
 		return 0, err
@@ -99,8 +99,9 @@ func (b *browser) connect(ctx context.Context) (status int, err error) {
 	return res.StatusCode, nil
 }
 
-// read hands out the events of a connection. One whose blank line is missing is none.
-func (b *browser) read(body io.Reader) {
+// read records the events of a connection, without an event whose blank line is
+// missing.
+func (b *eventSource) read(body io.Reader) {
 	lines := bufio.NewReader(body)
 	var name, data, id string
 	first := true
@@ -132,14 +133,14 @@ func (b *browser) read(body io.Reader) {
 	}
 }
 
-func (b *browser) handOut(name, data, id string, first bool) {
+func (b *eventSource) handOut(name, data, id string, first bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if first {
-		b.heard++
+		b.delivered++
 	}
 	if b.ids[id] {
-		b.again = append(b.again, id)
+		b.repeated = append(b.repeated, id)
 	}
 	if b.lastID != "" && !isBehind(id, b.lastID) {
 		b.backwards = append(b.backwards, id)
@@ -157,7 +158,8 @@ func (b *browser) handOut(name, data, id string, first bool) {
 	}
 }
 
-// isBehind reports whether an id's position is behind that of another of its stream.
+// isBehind reports whether the position of an id is behind that of another id of its
+// stream.
 func isBehind(id, before string) bool {
 	var at, was [2]int
 	_, position, _ := strings.Cut(id, ":")
@@ -166,30 +168,30 @@ func isBehind(id, before string) bool {
 	return err == nil && slices.Compare(at[:], was[:]) > 0
 }
 
-// connections are on how many an event has come.
-func (b *browser) connections() int {
+// connections returns the number of connections that delivered an event.
+func (b *eventSource) connections() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.heard
+	return b.delivered
 }
 
-// answers is how many have come, of any status.
-func (b *browser) answers() int {
+// responses returns the number of replies of any status.
+func (b *eventSource) responses() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.statuses)
 }
 
-// said is the text so far.
-func (b *browser) said() string {
+// received returns the text so far.
+func (b *eventSource) received() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
 }
 
-// check holds what a page got, once it has ended, to the one answer that it should have
-// got, over so many connections.
-func (b *browser) check(t *testing.T, answers []string, connections int) {
+// check compares the events of a page that has ended with the one expected answer, over
+// the given number of connections.
+func (b *eventSource) check(t *testing.T, answers []string, connections int) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -199,8 +201,8 @@ func (b *browser) check(t *testing.T, answers []string, connections int) {
 	if got := b.text.String(); got != answers[0] {
 		t.Errorf("got text %q\nwant %q", got, answers[0])
 	}
-	if len(b.again) > 0 || b.ids[""] {
-		t.Errorf("ids that came twice: %q; events without: %v", b.again, b.ids[""])
+	if len(b.repeated) > 0 || b.ids[""] {
+		t.Errorf("ids that came twice: %q; events without: %v", b.repeated, b.ids[""])
 	}
 	if want := append(slices.Repeat([]int{200}, connections), 204); !slices.Equal(b.statuses, want) {
 		t.Errorf("got answers %v, want %v", b.statuses, want)

@@ -21,17 +21,18 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// front is what stands in front of a server.
+// front is a proxy in front of a server.
 type front struct {
 	base    string
 	restart func() // at the same address; all connections are cut
 }
 
-// fronts are all that we recommend, each with a way to start it to the end of the test.
+// fronts are all recommended proxies. start runs one until the end of the test.
 var fronts = []struct {
 	name  string
 	start func(*testing.T, *testenv.Program) front
-	// keepsForwardedFor says that it appends to a client's X-Forwarded-For.
+	// keepsForwardedFor reports whether the proxy appends to a client's
+	// X-Forwarded-For.
 	keepsForwardedFor bool
 }{
 	{"nginx", func(t *testing.T, s *testenv.Program) front {
@@ -48,14 +49,15 @@ var fronts = []struct {
 	}, false},
 }
 
-// trust are the settings of clients that trust the certificate of all fronts.
+// trust is the TLS configuration of clients that trust the certificate of all fronts.
 var trust *tls.Config
 
-// certFile and keyFile are where that certificate is.
+// certFile and keyFile return the paths of that certificate and its key.
 func certFile() string { return filepath.Join(testenv.Folder(), "cert.pem") }
 func keyFile() string  { return filepath.Join(testenv.Folder(), "key.pem") }
 
-// makeCertificate makes one for the loopback, and has [http.DefaultClient] trust it.
+// makeCertificate makes a certificate for the loopback address and makes
+// [http.DefaultClient] trust it.
 func makeCertificate() error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
 	if err != nil {
@@ -88,22 +90,22 @@ func makeCertificate() error {
 	)
 }
 
-// newClient returns a client with connections of its own, which speaks HTTP/2 where that
-// is served, as browsers do.
+// newClient returns a client with its own connections that uses HTTP/2 where available,
+// as browsers do.
 func newClient(t *testing.T) *http.Client {
 	transport := &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// newHTTP1Client returns one that speaks HTTP/1.1 alone.
+// newHTTP1Client returns a client that only uses HTTP/1.1.
 func newHTTP1Client(t *testing.T) *http.Client {
 	transport := &http.Transport{TLSClientConfig: trust.Clone()}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// recommended reads a file of deploy.
+// recommended returns the text of a file in deploy.
 func recommended(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("../../deploy/" + name)
@@ -113,7 +115,8 @@ func recommended(t *testing.T, name string) string {
 	return string(text)
 }
 
-// replaceOnce makes changes to texts, each of which must fit one place in one of them.
+// replaceOnce applies replacements to texts. The old text of each must occur exactly
+// once in all of them.
 func replaceOnce(t *testing.T, changes [][2]string, texts ...*string) {
 	t.Helper()
 	for _, c := range changes {

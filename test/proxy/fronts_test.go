@@ -13,7 +13,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// A reader stops its stream: the chat is cancelled upstream, and the stream ends.
+// Stopping a stream cancels the chat upstream and ends the stream.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -26,11 +26,11 @@ func TestStop(t *testing.T) {
 				left <- struct{}{}
 			}, nil)
 			f := front.start(t, testenv.Start(t, "--upstream="+u.URL))
-			res := ask(t, http.DefaultClient, http.MethodGet, f.base+"/v3/chat", "")
+			res := sendRequest(t, http.DefaultClient, http.MethodGet, f.base+"/v3/chat", "")
 			defer res.Body.Close()
 			lines := bufio.NewReader(res.Body)
 			readTo(t, lines, "data:")
-			stop := ask(t, http.DefaultClient, http.MethodDelete, f.base+"/typewriter/streams/"+res.Header.Get("Typewriter-Stream"), "")
+			stop := sendRequest(t, http.DefaultClient, http.MethodDelete, f.base+"/typewriter/streams/"+res.Header.Get("Typewriter-Stream"), "")
 			_ = stop.Body.Close() // only the status counts
 			if stop.StatusCode != http.StatusNoContent {
 				t.Errorf("got %d", stop.StatusCode)
@@ -41,8 +41,8 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// Many streams share one connection of HTTP/2: each comes unbuffered while all the others
-// are open, and one that is left ends alone.
+// Many streams share one HTTP/2 connection: each is unbuffered while the others are
+// open, and canceling one leaves the others open.
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	const streams = 50
@@ -68,7 +68,7 @@ func TestOneConnection(t *testing.T) {
 			var leave []func() error
 			var readers []*bufio.Reader
 			for i := range streams {
-				res := ask(t, client, http.MethodGet, f.base+fmt.Sprint("/v3/chat?message=", i), "")
+				res := sendRequest(t, client, http.MethodGet, f.base+fmt.Sprint("/v3/chat?message=", i), "")
 				defer res.Body.Close()
 				leave, readers = append(leave, res.Body.Close), append(readers, bufio.NewReader(res.Body))
 				if got := readTo(t, readers[i], "data:"); !strings.Contains(got, "一") {

@@ -11,8 +11,8 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// What nginx costs until the first event is there is printed, not judged. It runs by
-// itself, before the tests that run at the same time.
+// The latency that nginx adds to the first event is printed, not judged. The test runs
+// before the parallel tests.
 func TestFirstEventLatency(t *testing.T) {
 	const chats = 50
 	u := newUpstream(t, func(c *chat) {
@@ -25,7 +25,7 @@ func TestFirstEventLatency(t *testing.T) {
 	for range chats {
 		for _, base := range []string{s.Base, n.base} {
 			began := time.Now()
-			res := ask(t, http.DefaultClient, http.MethodPost, base+"/v3/chat?mode=raw", "")
+			res := sendRequest(t, http.DefaultClient, http.MethodPost, base+"/v3/chat?mode=raw", "")
 			lines := bufio.NewReader(res.Body)
 			readTo(t, lines, "data:")
 			took[base] = append(took[base], time.Since(began))

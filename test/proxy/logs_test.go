@@ -10,8 +10,8 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// A key or a question in a URL is in no log of the recommended configurations, neither of
-// requests that succeed nor of those that fail.
+// No key or question in a URL is logged by the recommended configurations, for requests
+// that succeed or fail.
 func TestLogsHoldNoQuery(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -37,7 +37,7 @@ func TestLogsHoldNoQuery(t *testing.T) {
 			base, logs := test.start(t, s)
 			client := newClient(t)
 			for _, want := range []int{http.StatusOK, http.StatusBadGateway} {
-				res := ask(t, client, "GET", base+"/healthz?api_key=SECRET&message=SECRET", "", "Referer", base+"/?api_key=SECRET")
+				res := sendRequest(t, client, "GET", base+"/healthz?api_key=SECRET&message=SECRET", "", "Referer", base+"/?api_key=SECRET")
 				_ = res.Body.Close()
 				if res.StatusCode != want {
 					t.Fatalf("status is %d, want %d", res.StatusCode, want)
@@ -52,7 +52,7 @@ func TestLogsHoldNoQuery(t *testing.T) {
 	}
 }
 
-// logs returns what nginx has written to all its logs.
+// logs returns the contents of all of nginx's logs.
 func (n *nginx) logs() string {
 	all := n.log.String()
 	for _, name := range []string{"access.log", "error.log"} {

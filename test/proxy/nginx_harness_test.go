@@ -16,8 +16,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// nginx is a master process with its workers, run by deploy/nginx.conf and the files
-// that belong to it.
+// nginx is a master process with its workers, with the configuration files in deploy.
 type nginx struct {
 	t       *testing.T
 	program string
@@ -28,12 +27,12 @@ type nginx struct {
 	log     testenv.Output
 }
 
-// errorLog is the line of deploy/nginx-location.conf that says what nginx complains of,
-// and where. Tests want to see more.
+// errorLog is the line of deploy/nginx-location.conf that sets the error log. Tests
+// want a lower level.
 const errorLog = "error_log /var/log/nginx/error.log crit;"
 
-// mainConf is the main part of the configuration, which is the administrator's. This
-// one would compress all, and lets no stream hold up the end of an old worker.
+// mainConf is the main configuration, which belongs to the administrator. This one
+// compresses everything, and ends old workers without waiting for their streams.
 const mainConf = `user root;
 daemon off;
 worker_processes 2;
@@ -55,15 +54,14 @@ http {
 }
 `
 
-// startNginx runs nginx in front of a server to the end of the test, by the
-// configuration that we recommend. Each change is a part of it and what stands there
-// instead.
+// startNginx runs nginx with the recommended configuration in front of a server until
+// the end of the test. Each change replaces a part of the configuration.
 func startNginx(t *testing.T, s *testenv.Program, changes ...[2]string) *nginx {
 	t.Helper()
 	return runNginx(t, "nginx.conf", append(changes, [2]string{"127.0.0.1:8380", s.Address()})...)
 }
 
-// runNginx runs nginx by a file of deploy, changed so.
+// runNginx runs nginx with a file of deploy and changes to it.
 func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
 	t.Helper()
 	program := findProgram(t, "nginx")
@@ -103,7 +101,7 @@ func runNginx(t *testing.T, file string, changes ...[2]string) *nginx {
 	return n
 }
 
-// start runs the master process and waits until it listens.
+// start starts the master process and waits until it listens.
 func (n *nginx) start() {
 	n.t.Helper()
 	n.cmd = exec.Command(n.program, "-e", "stderr", "-p", n.prefix, "-c", "nginx.conf")
@@ -127,7 +125,7 @@ func (n *nginx) awaitReady() {
 	})
 }
 
-// stop ends nginx at once, as "nginx -s stop" does: all its connections are cut.
+// stop ends nginx at once, as "nginx -s stop" does, and so cuts all its connections.
 func (n *nginx) stop() {
 	n.signal(n.cmd.Process.Pid, syscall.SIGTERM)
 	if err := n.cmd.Wait(); err != nil {
@@ -142,8 +140,8 @@ func (n *nginx) restart() {
 	n.start()
 }
 
-// reload has nginx read its configuration again, as "nginx -s reload" does: new workers
-// take over, and the old ones end.
+// reload makes nginx reread its configuration, as "nginx -s reload" does, and waits for
+// the old workers to end.
 func (n *nginx) reload() {
 	n.t.Helper()
 	old := n.workers()
@@ -162,7 +160,7 @@ func (n *nginx) endWorkers(signal syscall.Signal) {
 	n.awaitReady()
 }
 
-// workers are the process ids of the master's children.
+// workers returns the process ids of the master's children.
 func (n *nginx) workers() []int {
 	pid := n.cmd.Process.Pid
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
@@ -178,7 +176,7 @@ func (n *nginx) workers() []int {
 	return out
 }
 
-// anyRuns reports whether a process of some is still a worker.
+// anyRuns reports whether one of the processes is still a worker.
 func (n *nginx) anyRuns(pids []int) bool {
 	return slices.ContainsFunc(n.workers(), func(pid int) bool { return slices.Contains(pids, pid) })
 }
@@ -190,7 +188,7 @@ func (n *nginx) signal(pid int, signal syscall.Signal) {
 	}
 }
 
-// keptOnDisk are the files in which nginx keeps bodies for now.
+// keptOnDisk returns the temporary files in which nginx buffers bodies.
 func (n *nginx) keptOnDisk() []string {
 	n.t.Helper()
 	var out []string

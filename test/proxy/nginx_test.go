@@ -1,5 +1,5 @@
-// Package proxy runs the program behind a real nginx and a real Caddy, with the
-// configurations that we recommend: those of deploy.
+// Package proxy tests the program behind real nginx and Caddy processes, with the
+// recommended configurations in deploy.
 package proxy
 
 import (
@@ -15,9 +15,8 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// ask sends a request and returns the answer, which ends with the test, or after a long
-// time.
-func ask(t *testing.T, client *http.Client, method, url, body string, header ...string) *http.Response {
+// sendRequest sends a request and returns the reply. The end of the test cancels the request.
+func sendRequest(t *testing.T, client *http.Client, method, url, body string, header ...string) *http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
 	t.Cleanup(cancel)
@@ -35,7 +34,7 @@ func ask(t *testing.T, client *http.Client, method, url, body string, header ...
 	return res
 }
 
-// readTo reads lines up to the first that begins so, and returns all of them.
+// readTo reads lines up to the first one with a prefix and returns them all.
 func readTo(t *testing.T, lines *bufio.Reader, prefix string) string {
 	t.Helper()
 	var all strings.Builder
@@ -51,8 +50,8 @@ func readTo(t *testing.T, lines *bufio.Reader, prefix string) string {
 	}
 }
 
-// Each event comes as it leaves us: the upstream goes on only when the client has got
-// the first delta, and ends only when it has got heartbeats.
+// Events are not buffered: the upstream continues only when the client has got the
+// first delta, and ends only when it has got heartbeats.
 func TestUnbuffered(t *testing.T) {
 	t.Parallel()
 	for _, front := range fronts {
@@ -79,12 +78,12 @@ func TestUnbuffered(t *testing.T) {
 			for proto, client := range clients {
 				for _, method := range []string{http.MethodPost, http.MethodGet} {
 					message := method + "-" + strings.ReplaceAll(proto, "/", "")
-					res := ask(t, client, method, f.base+"/v3/chat?message="+message, "",
+					res := sendRequest(t, client, method, f.base+"/v3/chat?message="+message, "",
 						"Accept-Encoding", "gzip", "Authorization", "Bearer t", "X-Forwarded-For", "10.0.0.1")
 					checkUnbuffered(t, bufio.NewReader(res.Body), next, method)
 					_ = res.Body.Close() // it was read
 					checkHeaders(t, res, proto)
-					u.checkAsked(t, message, map[string]string{
+					u.checkUpstreamHeader(t, message, map[string]string{
 						"Authorization":     "Bearer t",
 						"X-Forwarded-For":   forwarded,
 						"X-Forwarded-Host":  host,
@@ -97,7 +96,7 @@ func TestUnbuffered(t *testing.T) {
 	}
 }
 
-// checkUnbuffered reads an answer, whose upstream waits for what has come.
+// checkUnbuffered reads a reply whose upstream waits for the client to get each event.
 func checkUnbuffered(t *testing.T, lines *bufio.Reader, next chan<- struct{}, method string) {
 	t.Helper()
 	readTo(t, lines, `data:{"id":"1","role":"assistant","type":"answer","content_type":"text","chat_id":"2","content":"一"`)
@@ -115,7 +114,7 @@ func checkUnbuffered(t *testing.T, lines *bufio.Reader, next chan<- struct{}, me
 	}
 }
 
-// checkHeaders checks those of a typed stream.
+// checkHeaders checks the header of a paced stream.
 func checkHeaders(t *testing.T, res *http.Response, proto string) {
 	t.Helper()
 	if res.Proto != proto || res.StatusCode != http.StatusOK || res.ContentLength != -1 {
@@ -137,8 +136,8 @@ func checkHeaders(t *testing.T, res *http.Response, proto string) {
 	}
 }
 
-// checkAsked checks the header of the request for a message as it came to the upstream.
-func (u *upstream) checkAsked(t *testing.T, message string, header map[string]string) {
+// checkUpstreamHeader checks the header of the upstream request for a message.
+func (u *upstream) checkUpstreamHeader(t *testing.T, message string, header map[string]string) {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -150,8 +149,8 @@ func (u *upstream) checkAsked(t *testing.T, message string, header map[string]st
 	}
 }
 
-// A stream that is only forwarded is not collected, either, though nothing in its
-// header asks for that.
+// A forwarded stream that is not paced is not buffered, either, though its header does
+// not disable buffering.
 func TestForwardedStreamUnbuffered(t *testing.T) {
 	t.Parallel()
 	parts := []string{": hello\n\n", "id: 1\r\nevent: Mess", "age\r\ndata: {}\r\n\r\n"}
@@ -171,7 +170,7 @@ func TestForwardedStreamUnbuffered(t *testing.T) {
 				}
 			})
 			f := front.start(t, testenv.Start(t, "--upstream="+u.URL))
-			res := ask(t, http.DefaultClient, http.MethodPost, f.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
+			res := sendRequest(t, http.DefaultClient, http.MethodPost, f.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
 			defer res.Body.Close()
 			buf := make([]byte, 100)
 			for _, want := range parts {
@@ -188,7 +187,7 @@ func TestForwardedStreamUnbuffered(t *testing.T) {
 	}
 }
 
-// Heartbeats keep a silent stream alive for longer than nginx would wait.
+// Heartbeats keep a silent stream open for longer than nginx's timeout.
 func TestHeartbeatsOutliveTheTimeout(t *testing.T) {
 	t.Parallel()
 	next := make(chan struct{})
@@ -198,7 +197,7 @@ func TestHeartbeatsOutliveTheTimeout(t *testing.T) {
 		c.end()
 	}, nil)
 	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL, "--heartbeat=100ms"), [2]string{"proxy_read_timeout 90s;", "proxy_read_timeout 2s;"})
-	res := ask(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
+	res := sendRequest(t, http.DefaultClient, http.MethodPost, n.base+"/v3/chat", "")
 	defer res.Body.Close()
 	lines := bufio.NewReader(res.Body)
 	readTo(t, lines, "data:")

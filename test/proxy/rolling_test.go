@@ -17,14 +17,14 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// service is an AI service whose chats go on when their streams are cut, and can be
-// asked for.
+// service is an AI service whose chats continue after their streams are cut, and can be
+// retrieved.
 type service struct {
 	*httptest.Server
 
-	mu    sync.Mutex
-	began map[string]time.Time // of the chats, by their message, which is their id
-	again []string             // messages that were asked twice
+	mu       sync.Mutex
+	began    map[string]time.Time // of the chats, by their message, which is their id
+	repeated []string             // messages that were requested twice
 }
 
 const (
@@ -44,10 +44,10 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-// piece is a part of the answer in a chat.
+// piece returns one piece of the answer in a chat.
 func piece(id string, i int) string { return fmt.Sprintf("%s.%d，", id, i) }
 
-// answer is all of it.
+// answerTo returns the whole answer in a chat.
 func answerTo(id string) string {
 	var b strings.Builder
 	for i := range pieces {
@@ -56,13 +56,13 @@ func answerTo(id string) string {
 	return b.String()
 }
 
-// object is a message of a chat.
-func object(id, content string) string {
+// messageObject returns a message object of a chat.
+func messageObject(id, content string) string {
 	return fmt.Sprintf(`{"id":"m%[1]s","conversation_id":"c%[1]s","chat_id":%[1]q,"role":"assistant","type":"answer","content":%[2]q,"content_type":"text"}`, id, content)
 }
 
-// about is a chat's own object.
-func about(id, status string) string {
+// chatObject returns the object of a chat.
+func chatObject(id, status string) string {
 	return fmt.Sprintf(`{"id":%[1]q,"conversation_id":"c%[1]s","status":%[2]q}`, id, status)
 }
 
@@ -74,7 +74,7 @@ func (s *service) chat(w http.ResponseWriter, r *http.Request) {
 	id := gjson.GetBytes(body, "additional_messages.0.content").Str
 	s.mu.Lock()
 	if !s.began[id].IsZero() {
-		s.again = append(s.again, id)
+		s.repeated = append(s.repeated, id)
 	}
 	s.began[id] = time.Now()
 	s.mu.Unlock()
@@ -83,19 +83,19 @@ func (s *service) chat(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "event:"+name+"\ndata:"+data+"\n\n") // an error shows at the client
 		w.(http.Flusher).Flush()
 	}
-	send("conversation.chat.created", about(id, "created"))
+	send("conversation.chat.created", chatObject(id, "created"))
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for i := range pieces {
-		send("conversation.message.delta", object(id, piece(id, i)))
+		send("conversation.message.delta", messageObject(id, piece(id, i)))
 		select {
 		case <-tick.C:
 		case <-r.Context().Done():
 			return
 		}
 	}
-	send("conversation.message.completed", object(id, answerTo(id)))
-	send("conversation.chat.completed", about(id, "completed"))
+	send("conversation.message.completed", messageObject(id, answerTo(id)))
+	send("conversation.chat.completed", chatObject(id, "completed"))
 	send("done", `"[DONE]"`)
 }
 
@@ -107,15 +107,15 @@ func (s *service) retrieve(w http.ResponseWriter, r *http.Request) {
 	if time.Since(s.began[id]) > pieces*pace {
 		status = "completed"
 	}
-	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":`+about(id, status)+`}`) // an error shows at the client
+	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":`+chatObject(id, status)+`}`) // an error shows at the client
 }
 
 func (s *service) list(w http.ResponseWriter, r *http.Request) {
 	id := r.URL.Query().Get("chat_id")
-	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":[`+object(id, answerTo(id))+`]}`) // as above
+	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":[`+messageObject(id, answerTo(id))+`]}`) // as above
 }
 
-// replica is a server that is restarted at its address.
+// replica is a server that can be restarted at its address.
 type replica struct {
 	*testenv.Program
 	args []string
@@ -127,14 +127,14 @@ func startReplica(t *testing.T, args ...string) *replica {
 	return &replica{testenv.Start(t, args...), args}
 }
 
-// restart has the replica end as a deployment does, and starts it again. While it
-// drains it says that it is not ready, and opens no stream. It returns how many readers
-// it had to send elsewhere.
+// restart shuts the replica down and starts it again, as a deployment does. A draining
+// replica must not be ready and must refuse new streams. restart returns the number of
+// streams that were handed over.
 func (r *replica) restart(t *testing.T) (sent int) {
 	t.Helper()
 	r.Signal(syscall.SIGTERM)
 	testenv.Eventually(t, "it is not ready", func() bool { return statusOf(t, r.Base+"/readyz") == http.StatusServiceUnavailable })
-	res := ask(t, http.DefaultClient, http.MethodPost, r.Base+"/v3/chat?message=late", "")
+	res := sendRequest(t, http.DefaultClient, http.MethodPost, r.Base+"/v3/chat?message=late", "")
 	body, _ := io.ReadAll(res.Body)
 	_ = res.Body.Close() // it is read
 	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !res.Close || gjson.GetBytes(body, "code").Int() != 5032 {
@@ -155,12 +155,12 @@ func (r *replica) restart(t *testing.T) (sent int) {
 
 func statusOf(t *testing.T, url string) int {
 	t.Helper()
-	res := ask(t, http.DefaultClient, http.MethodGet, url, "")
+	res := sendRequest(t, http.DefaultClient, http.MethodGet, url, "")
 	_ = res.Body.Close() // the status is all
 	return res.StatusCode
 }
 
-// Two replicas under nginx are restarted, one after the other, while two hundred pages
+// Two replicas behind nginx are restarted one after the other while two hundred pages
 // read: no page loses or repeats a character.
 func TestRollingRestart(t *testing.T) {
 	const pages = 200
@@ -171,29 +171,30 @@ func TestRollingRestart(t *testing.T) {
 	a, b := startReplica(t, args...), startReplica(t, args...)
 	n := startNginx(t, a.Program,
 		[2]string{"keepalive 32;", "server " + b.Address() + " max_fails=0;\n\tkeepalive 32;"},
-		// The machine is busy. That nothing is asked twice is seen below.
+		// Long timeouts for a busy machine. The test checks below that nothing is
+		// requested twice.
 		[2]string{"proxy_connect_timeout 5s;", "proxy_connect_timeout 30s;"},
 		[2]string{"proxy_next_upstream_timeout 100ms;", "proxy_next_upstream_timeout 30s;"},
 	)
-	var all []*browser
+	var all []*eventSource
 	var ends []<-chan error
 	for i := range pages {
 		page, ended := open(t, n.base, fmt.Sprint(100+i), "&max_lag=1s&mode="+[]string{"typewriter", "smooth", "raw"}[i%3])
 		all, ends = append(all, page), append(ends, ended)
 	}
-	answers := pages // so many, in all
+	answers := pages // in all
 	await := func() {
 		t.Helper()
-		testenv.Eventually(t, "all pages have come back", func() bool {
+		testenv.Eventually(t, "all pages have reconnected", func() bool {
 			came := 0
 			for _, page := range all {
-				came += page.answers()
+				came += page.responses()
 			}
 			return came >= answers
 		})
 	}
 	testenv.Eventually(t, "all pages read", func() bool {
-		return !slices.ContainsFunc(all, func(b *browser) bool { return b.said() == "" })
+		return !slices.ContainsFunc(all, func(b *eventSource) bool { return b.received() == "" })
 	})
 	for _, r := range []*replica{a, b} {
 		sent := r.restart(t)
@@ -204,28 +205,28 @@ func TestRollingRestart(t *testing.T) {
 		await()
 	}
 	for i, page := range all {
-		if err := testenv.Receive(t, "a page is told to stop", ends[i]); err != nil {
+		if err := testenv.Receive(t, "a page ends", ends[i]); err != nil {
 			t.Fatalf("page %d: %v", i, err)
 		}
 		page.checkRolled(t, fmt.Sprint(100+i))
 	}
-	if up.mu.Lock(); len(up.again) > 0 {
-		t.Errorf("asked twice: %q", up.again)
+	if up.mu.Lock(); len(up.repeated) > 0 {
+		t.Errorf("requested twice: %q", up.repeated)
 	}
 	up.mu.Unlock()
 	t.Logf("%d pages read on %d connections", pages, answers)
 }
 
-// checkRolled holds what a page got to the answer to its message.
-func (b *browser) checkRolled(t *testing.T, message string) {
+// checkRolled compares the text of a page with the answer to its message.
+func (b *eventSource) checkRolled(t *testing.T, message string) {
 	t.Helper()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if got, want := b.text.String(), answerTo(message); got != want {
 		t.Errorf("got text %q\nwant %q", got, want)
 	}
-	if len(b.again) > 0 || len(b.backwards) > 0 {
-		t.Errorf("page %s: ids that came twice: %q; ids that went back: %q", message, b.again, b.backwards)
+	if len(b.repeated) > 0 || len(b.backwards) > 0 {
+		t.Errorf("page %s: ids that came twice: %q; ids that went back: %q", message, b.repeated, b.backwards)
 	}
 	if len(b.errors) > 0 || b.names[len(b.names)-1] != "done" {
 		t.Errorf("page %s: got events %q, errors %q", message, b.names, b.errors)

@@ -14,8 +14,8 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// A large upload is on its way while the client still sends: the client sends the rest
-// only when the upstream has got the beginning. nginx keeps none of it on its disk.
+// A large upload is streamed: the client sends the rest only when the upstream has got
+// the beginning. nginx buffers nothing on disk.
 func TestUploadStreams(t *testing.T) {
 	t.Parallel()
 	const beginning, size = 1 << 20, 64 << 20
@@ -68,7 +68,7 @@ func TestUploadStreams(t *testing.T) {
 	}
 }
 
-// What nginx may take is what we take.
+// nginx and the server have the same upload limit.
 func TestUploadTooLarge(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, nil, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
@@ -96,8 +96,8 @@ func TestUploadTooLarge(t *testing.T) {
 	}
 }
 
-// A large download waits for a client that pauses: nginx keeps none of it on its disk,
-// which it would tell.
+// A large download waits for a client that pauses: nginx, which would log that, buffers
+// nothing on disk.
 func TestDownloadWaits(t *testing.T) {
 	t.Parallel()
 	const size = 64 << 20
@@ -105,7 +105,7 @@ func TestDownloadWaits(t *testing.T) {
 		_, _ = io.CopyN(w, zeros{}, size) // an error shows at the client
 	})
 	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL))
-	res := ask(t, http.DefaultClient, http.MethodGet, n.base+"/v1/files/content", "")
+	res := sendRequest(t, http.DefaultClient, http.MethodGet, n.base+"/v1/files/content", "")
 	defer res.Body.Close()
 	for range 10 {
 		time.Sleep(20 * time.Millisecond) // so that nginx could read ahead
@@ -118,13 +118,13 @@ func TestDownloadWaits(t *testing.T) {
 	}
 }
 
-// A target reaches the upstream as it came, with its escapes.
+// A request target reaches the upstream unchanged, with its escapes.
 func TestTargetsAreNotChanged(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, nil, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.RequestURI) })
 	n := startNginx(t, testenv.Start(t, "--upstream="+u.URL))
 	for _, target := range []string{"/v1/x/%E4%BD%A0%20%2b", "/v1/a%2Fb?a=%2f&b=+%20&a=", "/open_api/x/?"} {
-		res := ask(t, http.DefaultClient, http.MethodGet, n.base+target, "")
+		res := sendRequest(t, http.DefaultClient, http.MethodGet, n.base+target, "")
 		got, err := io.ReadAll(res.Body)
 		_ = res.Body.Close() // it was read
 		if string(got) != strings.TrimSuffix(target, "?") || err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// upstream is an AI service that answers as a test has it.
+// upstream is an AI service whose answers the test controls.
 type upstream struct {
 	*httptest.Server
 
@@ -26,14 +26,14 @@ type chat struct {
 	message string
 	header  http.Header
 	w       http.ResponseWriter
-	ctx     context.Context // ends when the one who asked has left
+	ctx     context.Context // ends when the client disconnects
 
 	mu   sync.Mutex
 	sent strings.Builder
 }
 
-// newUpstream serves chats, each by a call of answer, and by others all else, which it
-// has not got if others is nil.
+// newUpstream serves each chat by a call of answer, and other requests by others, or
+// with status 404 if that is nil.
 func newUpstream(t *testing.T, answer func(*chat), others http.HandlerFunc) *upstream {
 	t.Helper()
 	if others == nil {
@@ -79,14 +79,14 @@ func (u *upstream) sentTo(message string) []string {
 	return out
 }
 
-// text is what was sent so far.
+// text returns the text so far.
 func (c *chat) text() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sent.String()
 }
 
-// event sends one.
+// event sends an event.
 func (c *chat) event(name, data string) {
 	_, _ = io.WriteString(c.w, "event:"+name+"\ndata:"+data+"\n\n") // an error shows at the client
 	c.w.(http.Flusher).Flush()
@@ -100,14 +100,14 @@ func (c *chat) say(text string) {
 	c.event("conversation.message.delta", message(text))
 }
 
-// end sends what comes after the answer.
+// end sends the events after the answer.
 func (c *chat) end() {
 	c.event("conversation.message.completed", message(c.text()))
 	c.event("conversation.chat.completed", `{"id":"2","status":"completed"}`)
 	c.event("done", `"[DONE]"`)
 }
 
-// await waits for a signal, or until the one who asked has left.
+// await waits for a signal or the client's disconnect.
 func (c *chat) await(signal <-chan struct{}) {
 	select {
 	case <-signal:
