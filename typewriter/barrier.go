@@ -105,7 +105,7 @@ func (l *Log) HandOff() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n, ended := l.shown(); !ended {
-		l.handedOff, l.visible = true, n
+		l.handedOff, l.visible, l.endAt = true, n, time.Since(l.start)
 		l.readers.notify()
 	}
 }

@@ -126,7 +126,7 @@ func playFrom(t *testing.T, pace Pace, from Position, pattern []arrival) *record
 	return r
 }
 
-// fixed returns the default pace with constant pauses, for exact times.
+// fixed returns the default pace with constant pauses and without a max tail, for exact times.
 func fixed(t testing.TB) Pace {
 	t.Helper()
 	classes := DefaultClasses()
@@ -140,6 +140,6 @@ func fixed(t testing.TB) Pace {
 		t.Fatal(err)
 	}
 	p := DefaultPace(Typewriter)
-	p.Pauses = pauses
+	p.Pauses, p.MaxTail = pauses, 0
 	return p
 }

@@ -51,6 +51,7 @@ type Log struct {
 	runs    []frameRun
 	framed  int // the size of their frames in bytes
 	ended   bool
+	endAt   time.Duration // when the log ended or was handed off, since the start
 	freed   bool
 	readers listeners
 
@@ -157,7 +158,7 @@ func (l *Log) End(last ...Event) {
 		l.budget.release(-l.cost(e))
 		l.add(e, time.Now())
 	}
-	l.ended = true
+	l.ended, l.endAt = true, time.Since(l.start)
 	// The log may be kept for long: free the capacity for growth, about a quarter.
 	l.entries, l.text = slices.Clone(l.entries), bytes.Clone(l.text)
 	l.wake()
@@ -269,6 +270,13 @@ func (l *Log) shown() (n int, ended bool) {
 		return l.barrier.passed, false
 	}
 	return l.firstKept + len(l.entries), l.ended
+}
+
+// endedAt returns when the log has ended, as time since the start.
+func (l *Log) endedAt() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.endAt
 }
 
 // Events returns the first n events.

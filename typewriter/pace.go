@@ -21,11 +21,18 @@ const (
 	Raw Mode = "raw"
 )
 
+// Auto is a value of [Pace.MaxLag] and [Pace.MaxTail] for a duration derived from the other
+// fields. See [Pace.Resolve].
+const Auto time.Duration = -1
+
 // Default values of [Pace.MaxLag] by mode.
 const (
 	DefaultMaxLag       = 3 * time.Second
 	DefaultSmoothMaxLag = 400 * time.Millisecond
 )
+
+// DefaultMaxTail is the default value of [Pace.MaxTail].
+const DefaultMaxTail = time.Second
 
 // DefaultMinInterval is the default value of [Pace.MinInterval]: half a frame of a 60 Hz
 // display.
@@ -46,8 +53,13 @@ type Pace struct {
 	Speed float64
 
 	// MaxLag bounds the time from the arrival of a cluster to the write. With 0,
-	// Typewriter falls behind without bound and never catches up.
+	// Typewriter falls behind without bound and never catches up. Auto is the default of
+	// the mode.
 	MaxLag time.Duration
+
+	// MaxTail bounds the time from the end of the log to the last write; 0 removes the
+	// bound. Auto is DefaultMaxTail, or no bound if there is no max lag either.
+	MaxTail time.Duration
 
 	// MinInterval is the minimum time between two events of text. Clusters due closer
 	// together share an event.
@@ -62,9 +74,24 @@ type Pace struct {
 
 // DefaultPace returns the default tempo of a mode.
 func DefaultPace(mode Mode) Pace {
-	p := Pace{Mode: mode, Speed: 1, MaxLag: DefaultMaxLag, MinInterval: DefaultMinInterval, Pauses: defaultPauses}
-	if mode == Smooth {
-		p.MaxLag = DefaultSmoothMaxLag
+	return Pace{
+		Mode: mode, Speed: 1, MaxLag: Auto, MaxTail: Auto, MinInterval: DefaultMinInterval, Pauses: defaultPauses,
+	}
+}
+
+// Resolve returns the pace with the durations that Auto stands for.
+func (p Pace) Resolve() Pace {
+	if p.MaxLag == Auto {
+		p.MaxLag = DefaultMaxLag
+		if p.Mode == Smooth {
+			p.MaxLag = DefaultSmoothMaxLag
+		}
+	}
+	if p.MaxTail == Auto {
+		p.MaxTail = DefaultMaxTail
+		if p.MaxLag == 0 {
+			p.MaxTail = 0
+		}
 	}
 	return p
 }
@@ -76,10 +103,12 @@ func (p Pace) Validate() error {
 		return fmt.Errorf("unknown mode %q: want typewriter, smooth or raw", p.Mode)
 	case !(p.Speed >= MinSpeed && p.Speed <= MaxSpeed): // so that NaN fails too
 		return fmt.Errorf("speed %v is out of bounds: want %v to %v", p.Speed, MinSpeed, MaxSpeed)
-	case p.MaxLag < 0 || p.MaxLag > MaxLag:
+	case p.MaxLag != Auto && (p.MaxLag < 0 || p.MaxLag > MaxLag):
 		return fmt.Errorf("max lag %v is out of bounds: want 0 to %v", p.MaxLag, MaxLag)
 	case p.Mode == Smooth && p.MaxLag == 0:
 		return errors.New("max lag 0 is out of bounds: smooth needs one to spread the text over")
+	case p.MaxTail != Auto && (p.MaxTail < 0 || p.MaxTail > MaxLag):
+		return fmt.Errorf("max tail %v is out of bounds: want 0 to %v", p.MaxTail, MaxLag)
 	case p.MinInterval < 0 || p.MinInterval > time.Second:
 		return fmt.Errorf("min interval %v is out of bounds: want 0 to 1s", p.MinInterval)
 	case p.Pauses == nil:

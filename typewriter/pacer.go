@@ -30,6 +30,8 @@ type pacer struct {
 	tentative bool
 
 	deadlines deadlines
+	lastPos   time.Duration // the position of the last unit on the axis
+	endBy     time.Duration // the deadline of all text, or never
 }
 
 // catchUpShare is the divisor of the max lag for catching up: the pacer types a backlog
@@ -37,7 +39,8 @@ type pacer struct {
 const catchUpShare = 3
 
 func newPacer(pace Pace, now time.Duration) pacer {
-	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1}
+	pace = pace.Resolve()
+	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1, endBy: never}
 	if pace.Mode == Smooth {
 		// Equal pauses as long as the lag leave the rate to the deadlines.
 		p.pauses = uniformPauses(pace.MaxLag, pace.MaxLag)
@@ -61,10 +64,29 @@ func (p *pacer) arrive(at, added, lastPause time.Duration, text string) {
 	p.advance(at)
 	p.resolvePause(text)
 	p.end += added
-	if p.pace.MaxLag > 0 {
-		p.deadlines.add(deadline{pos: p.end - lastPause, by: at + p.pace.MaxLag})
+	p.lastPos = p.end - lastPause
+	if by := p.deadline(at); by < never {
+		p.deadlines.add(deadline{pos: p.lastPos, by: by})
 	}
 	p.updateFactor()
+}
+
+// ended records the end of the stream at a time: all text is due within the max tail.
+func (p *pacer) ended(at time.Duration) {
+	if p.pace.MaxTail == 0 || p.endBy < never {
+		return
+	}
+	p.endBy = at + p.pace.MaxTail
+	p.deadlines.add(deadline{pos: p.lastPos, by: p.deadline(p.endBy)})
+	p.updateFactor()
+}
+
+// deadline returns the latest time to type text, given the arrival.
+func (p *pacer) deadline(arrived time.Duration) time.Duration {
+	if p.pace.MaxLag == 0 {
+		return p.endBy
+	}
+	return min(arrived+p.pace.MaxLag, p.endBy)
 }
 
 // due returns when to type the next unit, given the arrival.
@@ -73,10 +95,7 @@ func (p *pacer) due(arrived time.Duration) time.Duration {
 	if p.rest > 0 {
 		due += time.Duration(float64(p.rest) * p.factor)
 	}
-	if p.pace.MaxLag > 0 {
-		due = min(due, arrived+p.pace.MaxLag)
-	}
-	return due
+	return min(due, p.deadline(arrived))
 }
 
 // typed records a typed unit and the pause after the unit. The time is the due time, even
@@ -124,11 +143,9 @@ func (p *pacer) resolvePause(next string) {
 // the max lag is compressed to the share. No deadline may be missed.
 func (p *pacer) updateFactor() {
 	p.factor = 1
-	if p.pace.MaxLag == 0 {
-		return
-	}
-	if backlog := p.end - p.pos; p.pace.Mode == Typewriter && backlog > p.pace.MaxLag/catchUpShare {
-		p.factor = float64(p.pace.MaxLag/catchUpShare) / float64(backlog)
+	backlog, most := p.end-p.pos, p.pace.MaxLag/catchUpShare
+	if p.pace.Mode == Typewriter && p.pace.MaxLag > 0 && backlog > most {
+		p.factor = float64(most) / float64(backlog)
 	}
 	here := deadline{pos: p.pos - p.rest, by: p.clock}
 	p.factor = min(p.factor, p.deadlines.factor(here))

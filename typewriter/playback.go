@@ -55,6 +55,9 @@ func (s *playback) step(changed bool) (done bool, err error) {
 		s.dropCached() // the log may have a new buffer
 		s.available, s.ended = s.log.Len()
 		s.skipped = s.player.Skip.IsSet()
+		if s.ended {
+			s.pacer.ended(s.log.endedAt())
+		}
 		s.ingest()
 	}
 	for waits := false; !waits; {
@@ -101,7 +104,7 @@ func (s *playback) ingest() {
 	}
 	for ; s.ingested < s.available; s.ingested++ {
 		e, at, _ := s.log.Read(s.ingested)
-		if s.segmenter.len() >= maxAhead && (s.player.Pace.MaxLag == 0 || s.deadline(at) <= s.now) {
+		if s.segmenter.len() >= maxAhead && s.isAhead(at) {
 			return
 		}
 		text := e.Text
@@ -119,6 +122,12 @@ func (s *playback) ingest() {
 	if s.ended {
 		s.segmenter.close()
 	}
+}
+
+// isAhead reports whether text with the given arrival has no influence on the pace.
+func (s *playback) isAhead(arrived time.Duration) bool {
+	by := s.pacer.deadline(arrived)
+	return by <= s.now || by == never
 }
 
 // read returns an ingested entry.
@@ -165,7 +174,7 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 		s.wakeAt = t
 		return true, nil
 	}
-	if until := s.segmenter.heldUntil(s.deadline(at)); until > s.now {
+	if until := s.segmenter.heldUntil(s.pacer.deadline(at)); until > s.now {
 		s.wakeAt = until
 		return true, nil
 	} else if until > 0 {
@@ -231,15 +240,7 @@ func (s *playback) sendAt(due, arrived time.Duration) time.Duration {
 	if s.lastText == s.now && due < s.now+interval {
 		return s.now
 	}
-	return min(max(due, s.lastText+interval), s.deadline(arrived))
-}
-
-// deadline returns the latest time to write text, given the arrival.
-func (s *playback) deadline(arrived time.Duration) time.Duration {
-	if s.player.Pace.MaxLag == 0 {
-		return never
-	}
-	return arrived + s.player.Pace.MaxLag
+	return min(max(due, s.lastText+interval), s.pacer.deadline(arrived))
 }
 
 // begin writes the event being assembled and begins a new event of text.

@@ -45,6 +45,7 @@ func generatePace(r *rand.Rand) Pace {
 	if pace.Mode == Smooth {
 		pace.MaxLag = max(pace.MaxLag, time.Millisecond)
 	}
+	pace.MaxTail = []time.Duration{0, 0, 10, 1000}[r.IntN(4)] * time.Millisecond
 	pace.MinInterval = []time.Duration{0, 1, 8, 50, 1000}[r.IntN(5)] * time.Millisecond
 	pace.Seed = r.Uint64N(3)
 	return pace
@@ -167,6 +168,9 @@ func (w *walker) takeText(s sent) {
 	deadline := never
 	if w.pace.MaxLag > 0 {
 		deadline = w.items[w.item].at + w.pace.MaxLag
+	}
+	if w.pace.MaxTail > 0 {
+		deadline = min(deadline, w.items[len(w.items)-1].at+w.pace.MaxTail)
 	}
 	if s.at > deadline {
 		w.t.Errorf("%q left at %v, its deadline is %v", got, s.at, deadline)

@@ -1,0 +1,98 @@
+package typewriter
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// All text is written within the max tail after the end of the log, and before the end at
+// the pace of the max lag.
+func TestMaxTail(t *testing.T) {
+	tests := []struct {
+		name       string
+		lag, tail  time.Duration
+		chars      int
+		end        time.Duration // of the log
+		want       time.Duration // of the last write, at most a min interval later
+		wantBefore int           // the clusters written before the end of the log
+	}{
+		// The first characters of each text leave at 0, 100 ms and so on.
+		{"natural pace ends first", 3 * time.Second, time.Second, 8, ms(250), ms(700), 3},
+		{"no max tail", 0, 0, 50, ms(250), ms(4900), 3},
+		{"no max lag", 0, time.Second, 50, ms(250), ms(1250), 3},
+		{"max lag longer", time.Minute, time.Second, 150, ms(250), ms(1250), 3},
+		{"max lag shorter", ms(300), time.Second, 40, ms(100), ms(300), 26},
+		{"much shorter than the natural pace", time.Minute, ms(10), 50, ms(250), ms(260), 3},
+		{"automatic", Auto, Auto, 100, ms(250), ms(1250), 23},
+		{"automatic without max lag", 0, Auto, 50, ms(250), ms(4900), 3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			pace := fixed(t)
+			pace.MaxLag, pace.MaxTail = test.lag, test.tail
+			r := play(t, pace, []arrival{{0, text(strings.Repeat("a", test.chars))}, {test.end, Event{Frame: content}}})
+			if got := r.flushes[len(r.flushes)-1]; got > test.want || got < test.want-pace.MinInterval {
+				t.Errorf("the last write was at %v, want %v", got, test.want)
+			}
+			before := 0
+			for _, s := range r.sent {
+				if s.at < test.end {
+					before += s.Clusters
+				}
+			}
+			if before != test.wantBefore {
+				t.Errorf("%d clusters were written before the end, want %d", before, test.wantBefore)
+			}
+		})
+	}
+}
+
+// A player that starts after the max tail writes everything at once, and so does a player
+// without a max lag.
+func TestMaxTailAfterTheEnd(t *testing.T) {
+	for _, lag := range []time.Duration{0, time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			log := NewLog(LogOptions{})
+			for range 3 * maxAhead {
+				if err := log.Append(text("ab")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			log.End()
+			time.Sleep(time.Second)
+			pace := fixed(t)
+			pace.MaxLag, pace.MaxTail = lag, time.Second
+			r := newRecorder(t)
+			if err := (&Player{Log: log, Pace: pace}).Play(context.Background(), r); err != nil {
+				t.Fatal(err)
+			}
+			if len(r.flushes) != 1 || r.flushes[0] != 0 || len(r.text(content)) != 6*maxAhead {
+				t.Errorf("max lag %v: %d bytes of text in flushes at %v", lag, len(r.text(content)), r.flushes)
+			}
+		})
+	}
+}
+
+// The rest of a log that is handed off is written within the max tail too, so that the
+// client can continue at another replica.
+func TestMaxTailAfterHandOff(t *testing.T) {
+	pace := fixed(t)
+	pace.MaxLag, pace.MaxTail = 0, time.Second
+	synctest.Test(t, func(t *testing.T) {
+		log := NewLog(LogOptions{})
+		if err := log.Append(text(strings.Repeat("a", 100))); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(ms(250), log.HandOff)
+		r := newRecorder(t)
+		if err := (&Player{Log: log, Pace: pace}).Play(context.Background(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.flushes[len(r.flushes)-1]; (got - ms(1250)).Abs() > time.Microsecond {
+			t.Errorf("the last write was at %v, want 1.25s", got)
+		}
+	})
+}
