@@ -166,6 +166,8 @@ func TestTempoIsAskedFor(t *testing.T) {
 		{"max lag", "?max_lag=30ms&speed=0.1", [2]string{}, func(a answer) bool {
 			return a.chunks[1].at <= 110*time.Millisecond
 		}},
+		{"max tail", "?max_tail=50ms&speed=0.1", [2]string{}, endsWithin(50 * time.Millisecond)},
+		{"max tail in a header", "?speed=0.1", [2]string{"Typewriter-Max-Tail", "20ms"}, endsWithin(20 * time.Millisecond)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -183,6 +185,12 @@ func TestTempoIsAskedFor(t *testing.T) {
 	}
 }
 
+// endsWithin reports whether an answer of the mock's bare stream, which takes 640 ms, ends
+// exactly the tail later.
+func endsWithin(tail time.Duration) func(answer) bool {
+	return func(a answer) bool { return a.chunks[len(a.chunks)-1].at == 640*time.Millisecond+tail }
+}
+
 func TestBadRequestsAreNamed(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -196,6 +204,9 @@ func TestBadRequestsAreNamed(t *testing.T) {
 		{"speed out of bounds", "/v3/chat?speed=0", "", 400, `speed 0 is out of bounds: want 0.1 to 100`},
 		{"speed not a number", "/v3/chat?speed=NaN", "", 400, `speed NaN is out of bounds: want 0.1 to 100`},
 		{"max lag", "/v3/chat?max_lag=3", "", 400, `max_lag \"3\" is not a duration like 3s, 400ms or 0`},
+		{"negative max lag", "/v3/chat?max_lag=-1ns", "", 400, `max_lag \"-1ns\" is not a duration like 3s, 400ms or 0`},
+		{"max tail", "/v3/chat?max_tail=soon", "", 400, `max_tail \"soon\" is not a duration like 3s, 400ms or 0`},
+		{"max tail out of bounds", "/v3/chat?max_tail=2h", "", 400, `max tail 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"max lag out of bounds", "/v3/chat?max_lag=2h", "", 400, `max lag 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"smooth without lag", "/v3/chat?mode=smooth&max_lag=0", "", 400, `smooth needs one`},
 		{"event ids", "/v3/chat?event_ids=yes", "", 400, `event_ids \"yes\" is neither on nor off`},

@@ -17,11 +17,12 @@ var (
 	paramMode     = param{"Typewriter-Mode", "mode"}
 	paramSpeed    = param{"Typewriter-Speed", "speed"}
 	paramMaxLag   = param{"Typewriter-Max-Lag", "max_lag"}
+	paramMaxTail  = param{"Typewriter-Max-Tail", "max_tail"}
 	paramEventIDs = param{"Typewriter-Event-Ids", "event_ids"}
 )
 
 // paceParams are all parameters. None goes upstream.
-var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramEventIDs}
+var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramEventIDs}
 
 // value returns the value of the parameter, and the name under which the client sent it.
 func (p param) value(c *app.RequestContext) (value, name string) {
@@ -55,14 +56,32 @@ func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
 		}
 		pace.Speed = speed
 	}
-	if v, name := paramMaxLag.value(c); v != "" {
-		lag, err := time.ParseDuration(v)
-		if err != nil {
-			return pace, fmt.Errorf("%s %q is not a duration like 3s, 400ms or 0", name, v)
+	for _, d := range []struct {
+		param param
+		value *time.Duration
+	}{
+		{paramMaxLag, &pace.MaxLag},
+		{paramMaxTail, &pace.MaxTail},
+	} {
+		if err := d.param.parseDuration(c, d.value); err != nil {
+			return pace, err
 		}
-		pace.MaxLag = lag
 	}
 	return pace, pace.Validate()
+}
+
+// parseDuration sets the duration to the value of the parameter, if given.
+func (p param) parseDuration(c *app.RequestContext, d *time.Duration) error {
+	v, name := p.value(c)
+	if v == "" {
+		return nil
+	}
+	parsed, err := time.ParseDuration(v)
+	if err != nil || parsed < 0 {
+		return fmt.Errorf("%s %q is not a duration like 3s, 400ms or 0", name, v)
+	}
+	*d = parsed
+	return nil
 }
 
 // parseEventIDs reports whether the events of a request's stream have ids.

@@ -13,7 +13,7 @@ import (
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsHeaders = "authorization, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
-		"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-event-ids"
+		"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-event-ids"
 	corsExposed = "x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after"
 	corsMaxAge  = "7200" // seconds; browsers cap it there
 )

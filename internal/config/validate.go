@@ -112,6 +112,7 @@ func (c *Config) validatePace() error {
 	}{
 		{"speed", typewriter.Typewriter, func(p *typewriter.Pace) { p.Speed = c.Speed }},
 		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = c.MaxLag }},
+		{"max-tail", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxTail = time.Duration(c.MaxTail) }},
 		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
 		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = c.MinInterval }},
 	} {

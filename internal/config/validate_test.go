@@ -70,6 +70,11 @@ var badValues = []struct{ flag, value string }{
 	{"max-lag", "3"},
 	{"max-lag", "-1s"},
 	{"max-lag", "1m1s"},
+	{"max-tail", "later"},
+	{"max-tail", "3"},
+	{"max-tail", "-1s"},
+	{"max-tail", "-1ns"},
+	{"max-tail", "1m1s"},
 	{"smooth-max-lag", "5"},
 	{"smooth-max-lag", "0"},
 	{"smooth-max-lag", "1m1s"},
@@ -120,7 +125,7 @@ func TestBadValues(t *testing.T) {
 // All invalid settings are reported at once, in the order of the flags.
 func TestAllErrors(t *testing.T) {
 	want := []string{
-		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "smooth-max-lag", "min-interval",
+		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "max-tail", "smooth-max-lag", "min-interval",
 		"max-streams", "max-streams-per-client", "store", "resume-grace", "resume-retention", "heartbeat",
 		"upstream-connect-timeout", "upstream-header-timeout", "upstream-idle-timeout", "upstream-max-time",
 		"recovery-timeout", "summarize-timeout", "max-connections",
@@ -129,7 +134,7 @@ func TestAllErrors(t *testing.T) {
 	var args []string
 	for _, flag := range want {
 		args = append(args, "--"+flag+"=-1s")
-		if strings.HasPrefix(flag, "max-") && flag != "max-lag" || flag == "speed" {
+		if strings.HasPrefix(flag, "max-") && flag != "max-lag" && flag != "max-tail" || flag == "speed" {
 			args[len(args)-1] = "--" + flag + "=-1"
 		}
 	}

@@ -10,7 +10,27 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
+
+	"sse-typewriter/typewriter"
 )
+
+// autoDuration is a duration, or [typewriter.Auto], spelled auto.
+type autoDuration time.Duration
+
+// UnmarshalText parses a duration, or auto.
+func (d *autoDuration) UnmarshalText(text []byte) error {
+	if string(text) == "auto" {
+		*d = autoDuration(typewriter.Auto)
+		return nil
+	}
+	parsed, err := time.ParseDuration(string(text))
+	if err != nil || time.Duration(parsed) == typewriter.Auto {
+		return fmt.Errorf("%q: want auto or a duration such as 3s", text)
+	}
+	*d = autoDuration(parsed)
+	return nil
+}
 
 // Keys holds the SHA-256 hashes of the API keys. The keys themselves are not kept, so
 // that no key can be printed.

@@ -60,7 +60,7 @@ func items(arrivals []arrival) []item {
 // player returns our own algorithm: a real log and player, in a synctest bubble.
 func player(name string, pace typewriter.Pace) algorithm {
 	pace.Seed = 1
-	a := algorithm{name: name, lag: pace.MaxLag}
+	a := algorithm{name: name, lag: pace.Resolve().MaxLag}
 	switch {
 	case pace.Mode == typewriter.Raw:
 		a.lag = 0
