@@ -1,4 +1,8 @@
-// Package handler serves HTTP with Hertz: it reads requests, opens the upstream,
-// records its stream and plays it to the client. It knows neither how a service's
-// events look nor how a pace is chosen.
+// Package handler serves the HTTP API with Hertz. It opens chats and summaries at the
+// upstream, records their answers and plays them to clients at a human pace; all other
+// requests of the API are forwarded. It knows neither a service's events nor the law of
+// the pace.
+//
+// A chat passes through [Handler.Register] (handler.go), chat.go, admit.go, record.go and
+// eventwriter.go.
 package handler

@@ -193,7 +193,7 @@ func (s *testServer) serveTo(ctx context.Context, t *testing.T, r request, a *an
 		<-conn.ServerClosed
 	}()
 	in := bufio.NewReader(conn)
-	response, err := http.ReadResponse(in, &http.Request{Method: r.method})
+	response, err := http.ReadResponse(in, &http.Request{Method: r.method}) //nolint:bodyclose // the connection is closed
 	if err != nil {
 		return
 	}

@@ -145,7 +145,7 @@ func (o observer) timeCancel(source streams.Source) (timed streams.Source, relea
 	}
 	return timed, func() {
 		if began := canceled.Load(); began != nil {
-			o.metrics.GaveUp(time.Since(*began))
+			o.metrics.Canceled(time.Since(*began))
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (l *lifecycle) track(ctx context.Context, c *app.RequestContext) {
 // Drain makes the handler reject new streams. Running streams go on and can be resumed.
 func (h *Handler) Drain() {
 	h.lifecycle.draining.Store(true)
-	h.options.Metrics.Drains()
+	h.options.Metrics.SetDraining()
 	h.options.Streams.Drain()
 }
 

@@ -309,7 +309,7 @@ func TestHertzResponseHeaders(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() { _, _ = io.WriteString(conn, old) }() // ends with the connection
-		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // the connection is closed
 		if err != nil || response.Header.Get("Transfer-Encoding") == "" && response.TransferEncoding == nil {
 			t.Errorf("Hertz sends no chunks to HTTP/1.0: %v, %v", response, err)
 		}
@@ -349,7 +349,7 @@ func TestHertzSetsDeadlineAfterResponse(t *testing.T) {
 		go func() { _, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n") }() // ends with the request
 		synctest.Wait()                                                                  // the handler has returned, and nobody reads the response
 		flushing := listener.flushing.Len()
-		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil {
+		if _, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil { //nolint:bodyclose // the connection is closed
 			t.Fatal(err)
 		}
 		synctest.Wait()

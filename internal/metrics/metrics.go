@@ -19,8 +19,8 @@ const (
 	ResumeUnavailable = "unavailable" // the streams of other replicas cannot be reached
 )
 
-// otherEvents is the type of events that have none of the known names. A service could
-// invent any number of them.
+// otherEvents is the label of events whose name is not in Options.EventTypes. A service
+// could invent any number of names.
 const otherEvents = "other"
 
 // Buckets, in seconds.
@@ -46,7 +46,7 @@ type Options struct {
 	StoreMaxBytes int64
 }
 
-// Metrics are those of one server. It is safe for concurrent use.
+// Metrics records the metrics of one server. It is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -64,26 +64,26 @@ type Metrics struct {
 	draining       prometheus.Gauge
 
 	mu    sync.Mutex
-	views map[*View]struct{} // that have not ended
+	views map[*View]struct{} // those that have not ended
 }
 
-// New returns the metrics of a server that has done nothing yet.
+// New returns metrics without any records.
 func New(o Options) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		streams:  counters("streams_total", "Streams that were served to a client and have ended.", "route", "mode", "outcome"),
+		streams:  counters("streams_total", "Completed views of streams, by outcome.", "route", "mode", "outcome"),
 		graphemes: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "typewriter_graphemes_total", Help: "Grapheme clusters that were typed.",
+			Name: "typewriter_graphemes_total", Help: "Grapheme clusters sent to clients.",
 		}),
 		events:         map[string]prometheus.Counter{},
-		ttft:           histogram("upstream_ttft_seconds", "From a request upstream to the first text of its answer.", ttftBuckets),
-		latency:        histogram("added_latency_seconds", "How long text was here: sent minus arrived.", latencyBuckets),
-		lateness:       histogram("pacing_lateness_seconds", "How late text left: sent minus due.", latenessBuckets),
-		resumes:        counters("resumes_total", "Requests to see a stream that had begun.", "outcome"),
-		upstreamErrors: counters("upstream_errors_total", "Requests upstream that failed, before or in their answer.", "reason"),
-		cancels:        histogram("upstream_cancel_seconds", "From when nobody wanted a stream any more until the upstream's connection was given up.", cancelBuckets),
-		rejected:       counters("rejected_total", "Requests that were refused.", "reason"),
-		draining:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "typewriter_draining", Help: "Whether the server is about to end."}),
+		ttft:           histogram("upstream_ttft_seconds", "Time from an upstream request to the first text of its answer.", ttftBuckets),
+		latency:        histogram("added_latency_seconds", "Time from the arrival of text to its sending.", latencyBuckets),
+		lateness:       histogram("pacing_lateness_seconds", "Delay of text behind its scheduled time.", latenessBuckets),
+		resumes:        counters("resumes_total", "Requests to resume or attach to a stream, by outcome.", "outcome"),
+		upstreamErrors: counters("upstream_errors_total", "Failed upstream requests, before or within the answer, by reason.", "reason"),
+		cancels:        histogram("upstream_cancel_seconds", "Time from the cancellation of a stream to the release of its upstream connection.", cancelBuckets),
+		rejected:       counters("rejected_total", "Requests rejected by policy, by reason.", "reason"),
+		draining:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "typewriter_draining", Help: "1 while the server drains, else 0."}),
 		views:          map[*View]struct{}{},
 	}
 	for _, reason := range o.Rejections {
@@ -95,7 +95,7 @@ func New(o Options) *Metrics {
 	for _, reason := range o.UpstreamFailures {
 		m.upstreamErrors.WithLabelValues(reason)
 	}
-	events := counters("events_total", "Events that were sent to clients.", "type")
+	events := counters("events_total", "Events sent to clients, by type.", "type")
 	for _, name := range o.EventTypes {
 		m.events[name] = events.WithLabelValues(name)
 	}
@@ -103,10 +103,10 @@ func New(o Options) *Metrics {
 	m.registry.MustRegister(
 		m.streams, m.graphemes, events, m.ttft, m.latency, m.lateness,
 		m.resumes, m.upstreamErrors, m.cancels, m.rejected, m.draining,
-		gauge("streams_active", "Streams that are being served to a client.", func() float64 { return float64(len(m.open())) }),
-		gauge("backlog_graphemes", "Grapheme clusters that have arrived and wait to be typed, of all clients' streams.", m.backlog),
-		gauge("store_bytes", "Memory that the events of all streams hold.", func() float64 { return float64(o.StoreBytes()) }),
-		gauge("store_max_bytes", "Memory that they may hold.", func() float64 { return float64(o.StoreMaxBytes) }),
+		gauge("streams_active", "Streams being sent to clients.", func() float64 { return float64(len(m.open())) }),
+		gauge("backlog_graphemes", "Grapheme clusters that have arrived and were not yet sent, over all views.", m.backlog),
+		gauge("store_bytes", "Memory used by the events of all streams.", func() float64 { return float64(o.StoreBytes()) }),
+		gauge("store_max_bytes", "Maximum memory for the events of all streams.", func() float64 { return float64(o.StoreMaxBytes) }),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collectors.NewBuildInfoCollector(),
@@ -131,21 +131,21 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// FirstText says how long the first text of an answer took.
+// FirstText records the time from an upstream request to the first text of its answer.
 func (m *Metrics) FirstText(took time.Duration) { m.ttft.Observe(took.Seconds()) }
 
-// Resumed says what became of a request to see a stream that had begun.
+// Resumed counts a request to resume or attach to a stream, by one of the outcomes above.
 func (m *Metrics) Resumed(outcome string) { m.resumes.WithLabelValues(outcome).Inc() }
 
-// UpstreamFailed says that the upstream, or the way to it, failed.
+// UpstreamFailed counts a failed upstream request.
 func (m *Metrics) UpstreamFailed(reason string) { m.upstreamErrors.WithLabelValues(reason).Inc() }
 
-// GaveUp says how long it took to give up an upstream's stream that nobody wanted any
-// more.
-func (m *Metrics) GaveUp(took time.Duration) { m.cancels.Observe(took.Seconds()) }
+// Canceled records the time from the cancellation of a stream to the release of its
+// upstream connection.
+func (m *Metrics) Canceled(took time.Duration) { m.cancels.Observe(took.Seconds()) }
 
-// Rejected says that a request was refused, for one of the reasons above.
+// Rejected counts a rejected request.
 func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(reason).Inc() }
 
-// Drains says that the server is about to end.
-func (m *Metrics) Drains() { m.draining.Set(1) }
+// SetDraining records that the server drains.
+func (m *Metrics) SetDraining() { m.draining.Set(1) }

@@ -8,29 +8,29 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// View is a stream on its way to one client. Its methods are for one goroutine.
+// View records one client's view of a stream. Its methods are for one goroutine.
 type View struct {
 	metrics     *Metrics
 	route, mode string
-	waiting     func() int
+	backlog     func() int
 
-	name   string // of the last event, and
+	name   string // of the last event
 	events prometheus.Counter
 }
 
-// View says that a stream is being served, until [View.End] is called. The route is a
-// pattern, never a path that a client chose. waiting tells how many clusters have
-// arrived and were not sent; it is called by other goroutines, and may be once more
-// after the end.
-func (m *Metrics) View(route, mode string, waiting func() int) *View {
-	v := &View{metrics: m, route: route, mode: mode, waiting: waiting}
+// View begins to record a view of a stream, until [View.End]. route is a pattern, never a
+// path that a client chose. backlog returns the number of grapheme clusters that have
+// arrived and were not sent; it must be safe for concurrent use, also shortly after the
+// end.
+func (m *Metrics) View(route, mode string, backlog func() int) *View {
+	v := &View{metrics: m, route: route, mode: mode, backlog: backlog}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.views[v] = struct{}{}
 	return v
 }
 
-// End says how the stream ended for the client.
+// End counts the view by its outcome.
 func (v *View) End(outcome string) {
 	m := v.metrics
 	m.streams.WithLabelValues(v.route, v.mode, outcome).Inc()
@@ -39,10 +39,10 @@ func (v *View) End(outcome string) {
 	delete(m.views, v)
 }
 
-// Event counts an event that was sent, and the clusters of text in it.
+// Event counts a sent event and its grapheme clusters.
 func (v *View) Event(name string, clusters int) {
 	m := v.metrics
-	if v.events == nil || v.name != name { // mostly they are alike
+	if v.events == nil || v.name != name { // most events repeat the name
 		events, known := m.events[name]
 		if !known {
 			events = m.others
@@ -55,7 +55,8 @@ func (v *View) Event(name string, clusters int) {
 	}
 }
 
-// Text measures text that was sent: lag after it arrived, late after it was due.
+// Text records sent text: lag is the time since its arrival, and late the time since it
+// was due.
 func (v *View) Text(lag, late time.Duration) {
 	v.metrics.latency.Observe(lag.Seconds())
 	v.metrics.lateness.Observe(late.Seconds())
@@ -71,7 +72,7 @@ func (m *Metrics) open() []*View {
 func (m *Metrics) backlog() float64 {
 	n := 0
 	for _, v := range m.open() {
-		n += v.waiting()
+		n += v.backlog()
 	}
 	return float64(n)
 }
