@@ -10,7 +10,7 @@ import (
 	"sse-typewriter/internal/streams"
 )
 
-// ticket admits one stream to be opened.
+// ticket is the permission to open a stream.
 type ticket struct {
 	id        string
 	owner     string // the credential to which the stream belongs
@@ -26,7 +26,8 @@ type admitter struct {
 	errors    errorWriter
 }
 
-// allow counts a request against the rate of its client, or rejects it.
+// allow counts a request against the rate of the client, and reports false for a rejected
+// request.
 func (a admitter) allow(ctx context.Context, c *app.RequestContext) bool {
 	rejected := a.admission.Allow(ctx, a.policy.Client(c))
 	if rejected != nil {
@@ -60,8 +61,7 @@ func (a admitter) view(ctx context.Context, c *app.RequestContext, stream string
 	return release, rejected == nil
 }
 
-// firstView is view for the client that opens the stream. It releases the
-// ticket when it rejects the request.
+// firstView is view for the client with the ticket. A rejection releases the ticket.
 func (a admitter) firstView(ctx context.Context, c *app.RequestContext, t ticket) (release func(), ok bool) {
 	release, ok = a.view(ctx, c, t.id)
 	if !ok {
@@ -70,8 +70,8 @@ func (a admitter) firstView(ctx context.Context, c *app.RequestContext, t ticket
 	return release, ok
 }
 
-// rejectStream rejects a request at a limit of streams. A reconnecting EventSource
-// retries instead: other streams may have used its share while it was away.
+// rejectStream rejects a request at a limit of streams. A reconnecting EventSource is made
+// to retry: other streams may have used up the limit meanwhile.
 func (a admitter) rejectStream(c *app.RequestContext, e *apierror.Error) {
 	if isReconnect(c) {
 		a.errors.metrics.Rejected(e.Reason)
@@ -81,8 +81,8 @@ func (a admitter) rejectStream(c *app.RequestContext, e *apierror.Error) {
 	a.errors.reject(c, e)
 }
 
-// rejectDraining rejects a request for a new stream while the server drains, and reports
-// whether it did.
+// rejectDraining reports whether the server drains, and then rejects a request for a new
+// stream.
 func (a admitter) rejectDraining(c *app.RequestContext) bool {
 	if !a.lifecycle.draining.Load() {
 		return false

@@ -17,7 +17,7 @@ import (
 )
 
 // chat serves POST /v3/chat and the other chats of the API. A JSON body goes upstream
-// unchanged; without one, a request is built from the query.
+// unchanged; a request without a body is built from the query.
 func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
 	body, withIDs, ok := h.readPost(c)
 	if !ok {
@@ -34,8 +34,8 @@ func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
 	}
 }
 
-// readPost reads a request's body, and whether its stream has event ids. It answers the
-// client and reports false if either is invalid.
+// readPost reads the body of a request and the parameter for event ids. After an error
+// readPost has answered the client and reports false.
 func (h *Handler) readPost(c *app.RequestContext) (body []byte, withIDs, ok bool) {
 	if body, ok = h.readBody(c); !ok {
 		return nil, false, false
@@ -48,7 +48,7 @@ func (h *Handler) readPost(c *app.RequestContext) (body []byte, withIDs, ok bool
 	return body, withIDs, true
 }
 
-// chatGet serves GET /v3/chat for EventSource, which cannot send a body.
+// chatGet serves GET /v3/chat for EventSource, a client without request bodies.
 func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
 	if _, ok := h.readBody(c); !ok { // any body is ignored
 		return
@@ -60,7 +60,7 @@ func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
 	h.serveChat(ctx, c, nil, true)
 }
 
-// serveChat opens a chat and plays its answer.
+// serveChat opens a chat and plays the answer.
 func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []byte, withIDs bool) {
 	pace, err := h.paces.parse(c)
 	if err != nil {
@@ -109,8 +109,8 @@ func sendStreamURL(c *app.RequestContext, s *streams.Stream) {
 	}{s.ID, url}))
 }
 
-// openChat opens a chat and starts to record its answer. Without a stream it answers the
-// client, releases the ticket and reports false.
+// openChat opens a chat and starts to record the answer. Without a stream openChat answers
+// the client, releases the ticket and reports false.
 //
 //nolint:contextcheck // the stream outlives the request
 func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket, body []byte) (s *streams.Stream, ok bool) {
@@ -125,7 +125,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 		return nil, false
 	}
 	header := req.Header.Clone()
-	// The upstream request outlives a client that may resume the stream.
+	// The upstream request outlives the client: another request may resume the stream.
 	upCtx, cancel := context.WithCancel(h.lifecycle.shutdownCtx)
 	defer context.AfterFunc(ctx, cancel)()
 	asked := time.Now()
@@ -144,7 +144,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 	return h.recorder.recordChat(openedChat{t, reply, header, asked, cancel}), true
 }
 
-// view is how one client sees a stream.
+// view is the way a stream is sent to a client.
 type view struct {
 	pace    typewriter.Pace
 	withIDs bool
@@ -162,15 +162,15 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	defer func() { observer.end(ctx, s, err) }()
 	w := newEventWriter(c, s, v.withIDs, observer)
 	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
-	// Official SDKs, which POST, fail at an event without data.
+	// Official SDKs fail at an event without data; they never GET.
 	if err = w.play(ctx, player, v.withIDs && c.IsGet()); err != nil {
 		w.out.Abort(err)
 	}
 }
 
-// onNewStack runs f in a goroutine of its own and waits for it. A request to the upstream
-// needs a deep stack, which the handler's goroutine would retain while it plays: 8.0 KB
-// for each stream, measured with 900 streams.
+// onNewStack runs f in another goroutine and waits for the end of f. A request to the
+// upstream needs a deep stack, and a playing handler would retain the stack: 8.0 KB for
+// each stream, measured with 900 streams.
 func onNewStack(f func()) {
 	var panicked any
 	done := make(chan struct{})

@@ -1,7 +1,7 @@
-// Package handler serves the HTTP API with Hertz. It opens chats and summaries at the
-// upstream, records their answers and plays them to clients at a human pace; all other
-// requests of the API are forwarded. It knows neither a service's events nor the law of
-// the pace.
+// Package handler serves the HTTP API with Hertz. A chat or summary is opened at the
+// upstream, recorded, and played to clients at a human pace; all other requests of the API
+// are forwarded. The package knows neither the events of a service nor the law of the
+// pace.
 //
 // A chat passes through [Handler.Register] (handler.go), chat.go, admit.go, record.go and
 // eventwriter.go.

@@ -15,10 +15,10 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// retryMillis is how long a browser waits before it reconnects, in milliseconds.
+// retryMillis is the delay before a browser reconnects, in milliseconds.
 const retryMillis = 1000
 
-// eventWriter writes the events of a stream to one client. It implements
+// eventWriter writes the events of a stream to a client. eventWriter implements
 // [typewriter.Writer].
 type eventWriter struct {
 	out      *hertzio.ResponseWriter
@@ -58,7 +58,7 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool, obse
 func (w *eventWriter) open() error { return w.out.SendHeader() }
 
 // openAt sends the response header and the id of the stream's first position. A browser
-// that disconnects before the first event then resumes this stream instead of opening
+// disconnected before the first event then resumes this stream instead of opening
 // another chat: an id counts even without data (HTML, section 9.2.6).
 func (w *eventWriter) openAt(from typewriter.Position) error {
 	if err := w.open(); err != nil {
@@ -147,8 +147,8 @@ func appendField(buf []byte, name, value string) []byte {
 // Flush implements [typewriter.Writer].
 func (w *eventWriter) Flush() error { return w.out.Flush() }
 
-// Heartbeat implements [typewriter.Writer]. It writes a blank line, which all SDKs
-// ignore; some fail at comments.
+// Heartbeat implements [typewriter.Writer]. The heartbeat is a blank line: all
+// SDKs ignore blank lines, and some fail at comments.
 func (w *eventWriter) Heartbeat() error {
 	if _, err := w.out.WriteString("\n"); err != nil {
 		return err

@@ -32,7 +32,7 @@ func fail(c *app.RequestContext, e *apierror.Error) {
 	c.Data(e.Status, "application/json", errorBody(e, logID))
 }
 
-// failBadRequest answers a request that is invalid for the reason in err.
+// failBadRequest answers an invalid request; err describes the fault.
 func failBadRequest(c *app.RequestContext, err error) {
 	fail(c, apierror.BadRequest.WithMsg(err.Error()))
 }
@@ -43,8 +43,8 @@ func failUnread(c *app.RequestContext, e *apierror.Error) {
 	fail(c, e)
 }
 
-// ErrorReply returns the complete response to a request that no handler has seen. It is
-// for [hertzio.Listener].
+// ErrorReply returns the complete response to a request without a handler, for
+// [hertzio.Listener].
 func ErrorReply(status int) []byte {
 	e, logID := apierror.ForStatus(status), streams.NewID()
 	body := errorBody(e, logID)
@@ -52,13 +52,13 @@ func ErrorReply(status int) []byte {
 		e.Status, http.StatusText(e.Status), len(body), headerLogID, logID, body)
 }
 
-// errorWriter answers requests with errors that are counted or logged.
+// errorWriter answers requests with errors, and counts or logs the errors.
 type errorWriter struct {
 	metrics *metrics.Metrics
 	logger  *slog.Logger
 }
 
-// reject answers a request that policy does not admit, and counts it.
+// reject counts and answers a request against the policy of the server.
 func (w errorWriter) reject(c *app.RequestContext, e *apierror.Error) {
 	w.metrics.Rejected(e.Reason)
 	failUnread(c, e)
@@ -78,8 +78,7 @@ func (w errorWriter) rejectBody(c *app.RequestContext, err error, limit int64) {
 	}
 }
 
-// failUpstream answers a request for which the upstream sent no reply. It counts and logs
-// the failure.
+// failUpstream counts, logs and answers a request without a reply of the upstream.
 func (w errorWriter) failUpstream(c *app.RequestContext, err error) {
 	var failed *apierror.Error
 	if !errors.As(err, &failed) {

@@ -20,22 +20,22 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// apiPrefixes are the paths of the AI service. Requests below them that no route serves
-// are forwarded.
+// apiPrefixes are the paths of the AI service. Requests below them without a route are
+// forwarded.
 var apiPrefixes = []string{"/v1/", "/v3/", "/api/", "/open_api/"}
 
 // getPaths are served on GET alone by coze-studio, while official SDKs POST to them.
 var getPaths = []string{"/v3/chat/retrieve", "/v3/chat/message/list"}
 
-// streamPaths are the paths of streams that are forwarded without pacing.
+// streamPaths are the paths of streams without pacing.
 var streamPaths = []string{"/v1/workflow/stream_run", "/v1/workflow/stream_resume"}
 
-// errPath reports a path that might lead out of the upstream's API.
+// errPath reports a path to somewhere outside of the upstream's API.
 var errPath = errors.New("path is not allowed")
 
 // apiPath returns the path of a request target for the upstream: unchanged but for doubled
-// slashes, which SDKs make of a base URL with a final slash. It returns an error for a
-// path that a server in between might resolve to another one.
+// slashes: SDKs double the final slash of a base URL. A path with several meanings to
+// servers in between is an error.
 func apiPath(target string) (path string, isAPI bool, err error) {
 	path, _, _ = strings.Cut(target, "?")
 	decoded, err := url.PathUnescape(path)
@@ -54,13 +54,13 @@ func apiPath(target string) (path string, isAPI bool, err error) {
 	return path, slices.ContainsFunc(apiPrefixes, func(p string) bool { return strings.HasPrefix(path, p) }), nil
 }
 
-// forwarder serves the requests that no route serves.
+// forwarder serves all requests without a route.
 type forwarder struct {
 	*Handler
 	routes func() route.RoutesInfo
 }
 
-// forward forwards a request of the AI service's API and its reply, both unchanged and as
+// forward forwards a request of the AI service's API, and the reply, both unchanged and as
 // they arrive.
 func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	target := string(c.Request.Header.RequestURI())
@@ -91,7 +91,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	f.forwardUpload(ctx, c, req)
 }
 
-// route returns the upstream path of a request target. If the path is not one of the API,
+// route returns the upstream path of a request target. For a path outside of the API,
 // route answers the client and reports false.
 func (f forwarder) route(c *app.RequestContext, target string) (path string, ok bool) {
 	path, isAPI, err := apiPath(target)
@@ -109,8 +109,8 @@ func (f forwarder) route(c *app.RequestContext, target string) (path string, ok 
 	return "", false
 }
 
-// admitForwarded admits a request to be forwarded until release is called, or rejects it.
-// A stream counts as a view.
+// admitForwarded admits a request to the upstream until release is called. A rejected
+// request has been answered. A stream counts as a view.
 func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (release func(), ok bool) {
 	isStream := slices.Contains(streamPaths, path)
 	if isStream && f.admit.rejectDraining(c) || !f.admit.allow(ctx, c) {
@@ -122,7 +122,7 @@ func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, pa
 	return f.admit.view(ctx, c, streams.NewID())
 }
 
-// forwardUpload forwards a request while its body arrives.
+// forwardUpload forwards a request while the body arrives.
 func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req upstream.Request) {
 	upload := hertzio.NewUpload(c, f.options.MaxUploadBytes)
 	if upload == nil {
@@ -150,7 +150,8 @@ func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req
 	f.passReply(c, reply)
 }
 
-// forwardOrGet forwards a POST, and repeats it as a GET if the upstream serves only that.
+// forwardOrGet forwards a POST, and repeats the request as a GET for an upstream without
+// the POST.
 func (f forwarder) forwardOrGet(ctx context.Context, c *app.RequestContext, req upstream.Request) {
 	body, ok := f.readBody(c)
 	if !ok {
@@ -172,7 +173,7 @@ func (f forwarder) forwardOrGet(ctx context.Context, c *app.RequestContext, req 
 	f.passReply(c, reply)
 }
 
-// allowed returns the methods that are served at a path, for the Allow header.
+// allowed returns the methods of a path, for the Allow header.
 func (f forwarder) allowed(path string) string {
 	var methods []string
 	for _, r := range f.routes() {
@@ -185,7 +186,7 @@ func (f forwarder) allowed(path string) string {
 }
 
 // matches reports whether a path matches the pattern of a route. In a pattern, a segment
-// with a colon matches any segment, and one with a star matches the rest of the path.
+// with a colon matches any segment; a segment with a star matches the rest of the path.
 func matches(pattern, path string) bool {
 	wants, segments := strings.Split(pattern, "/"), strings.Split(path, "/")
 	for i, want := range wants {
@@ -201,8 +202,8 @@ func matches(pattern, path string) bool {
 	return len(wants) == len(segments)
 }
 
-// passReply sends a reply of the upstream to the client unchanged, each piece as it
-// arrives, and closes it. A truncated reply ends with a broken connection.
+// passReply sends a reply of the upstream to the client unchanged, piece by piece, and
+// closes the reply. A truncated reply ends with a broken connection.
 func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	defer reply.Close()
 	header := reply.Header
@@ -226,8 +227,8 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(arrivedKey)))
 }
 
-// replySize returns the size of a reply's body. The response to HEAD, and one with
-// certain statuses, has no body and must not end one (RFC 9110, section 6.4.1).
+// replySize returns the size of a reply's body. Responses to HEAD, and those with certain
+// statuses, have no body, not even the end of chunks (RFC 9110, section 6.4.1).
 func replySize(c *app.RequestContext, reply *upstream.Reply) int {
 	size, err := strconv.Atoi(reply.Header.Get("Content-Length"))
 	switch {

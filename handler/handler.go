@@ -32,10 +32,10 @@ type Options struct {
 	Paces map[typewriter.Mode]typewriter.Pace
 	Mode  typewriter.Mode
 
-	// Heartbeat is the silence in a stream after which a heartbeat is sent.
+	// Heartbeat is the longest silence in a stream before a heartbeat.
 	Heartbeat time.Duration
 
-	// BotID and UserID complete chat requests that name none; both may be empty.
+	// BotID and UserID complete chat requests without these ids; both may be empty.
 	BotID, UserID string
 
 	// Keys, TrustedProxies and UpstreamToken are those of [access.Policy]; each may be
@@ -52,8 +52,8 @@ type Options struct {
 	Limiter    access.Limiter
 	MaxStreams int
 
-	// MaxBodyBytes bounds the body of a request that the server reads itself, and
-	// MaxUploadBytes the body of a forwarded request.
+	// MaxBodyBytes bounds the body of a request to the server itself, and MaxUploadBytes
+	// the body of a forwarded request.
 	MaxBodyBytes   int
 	MaxUploadBytes int64
 
@@ -63,7 +63,7 @@ type Options struct {
 	MaxSummarizeBytes int
 }
 
-// Handler serves the routes of the server. [New] returns one.
+// Handler serves the routes of the server.
 type Handler struct {
 	options Options
 
@@ -79,7 +79,7 @@ type Handler struct {
 	lifecycle *lifecycle
 }
 
-// New returns a handler that accepts requests until Shutdown.
+// New returns a handler, to be ended by [Handler.Shutdown].
 func New(o Options) *Handler {
 	policy := &access.Policy{
 		Keys: o.Keys, TrustedProxies: o.TrustedProxies, UpstreamToken: o.UpstreamToken, AllowsQueryKey: isEventSourcePath,
@@ -105,7 +105,7 @@ func New(o Options) *Handler {
 // chatPath is the path of chats, of the server and of the upstream.
 const chatPath = "/v3/chat"
 
-// Register adds the routes to an engine, which must be one of [hertzio.NewServer].
+// Register adds the routes to an engine of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
 	r.Use(hertzio.Track, h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
 	r.GET("/healthz", healthz)
@@ -140,7 +140,8 @@ func (h *Handler) withKey(serve app.HandlerFunc) app.HandlerFunc {
 	}
 }
 
-// authenticate reports whether a request has a valid API key, and rejects it otherwise.
+// authenticate reports whether a request has a valid API key. A request without a key is
+// rejected.
 func (h *Handler) authenticate(c *app.RequestContext) bool {
 	if h.policy.Authenticate(c) {
 		return true

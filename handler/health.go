@@ -11,7 +11,7 @@ import (
 	"sse-typewriter/internal/metrics"
 )
 
-// healthz reports liveness: it answers 200 as long as the process can serve.
+// healthz reports liveness: the status is 200 as long as the process can serve.
 func healthz(_ context.Context, c *app.RequestContext) {
 	c.Response.Header.Set("Cache-Control", "no-store")
 	c.Data(http.StatusOK, "text/plain; charset=utf-8", []byte("ok"))

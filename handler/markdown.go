@@ -17,10 +17,10 @@ import (
 // clients that do not read must not fill the memory.
 const maxUnsentHTML = 32
 
-// markdownConverter converts answers in Markdown to HTML that is safe in a page.
+// markdownConverter converts answers in Markdown to HTML, safe to show in a page.
 type markdownConverter struct {
-	// running bounds the concurrent conversions. One may take most of a second, and half
-	// of the processors stay free for streams.
+	// running bounds the concurrent conversions. A conversion may take most of a second,
+	// and half of the processors stay free for streams.
 	running chan struct{}
 
 	// unsent bounds the requests from their conversion to the end of their response.
@@ -67,8 +67,8 @@ func (h *Handler) convertMarkdown(ctx context.Context, c *app.RequestContext) {
 	}
 }
 
-// convert returns the HTML of an answer. It waits for other conversions, but no longer
-// than ctx.
+// convert returns the HTML of an answer. While others are running, convert waits, up to
+// the end of ctx.
 func (m markdownConverter) convert(ctx context.Context, text []byte) ([]byte, error) {
 	select {
 	case m.running <- struct{}{}:

@@ -18,7 +18,7 @@ import (
 // headerRequestID identifies a request across servers.
 const headerRequestID = "X-Request-Id"
 
-// maxRequestID is the length of the longest id that is accepted from a client.
+// maxRequestID bounds the length of an id from a client.
 const maxRequestID = 128
 
 // arrivedKey is the key of a request's arrival time.
@@ -35,7 +35,7 @@ func checkFraming(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
-// tagRequest gives a request its id: the client's own if it is valid, else a new one.
+// tagRequest sets the id of a request: a valid id from the client, else a new id.
 // Response, upstream request and log carry the id.
 func tagRequest(ctx context.Context, c *app.RequestContext) {
 	id := c.Request.Header.Get(headerRequestID)
@@ -59,9 +59,9 @@ func isRequestID(id string) bool {
 	})
 }
 
-// recoverPanics returns the middleware that confines a panic to its request. The client
-// gets an error or, within a response, a broken connection, so that the response does not
-// look complete. The middleware also replaces Hertz's plain-text response to a malformed
+// recoverPanics returns the middleware against panics in handlers. The client gets an
+// error or, within a response, a broken connection: a partial response must not look
+// complete. The middleware also replaces Hertz's plain-text response to a malformed
 // request.
 func recoverPanics(logger *slog.Logger) app.HandlerFunc {
 	return func(ctx context.Context, c *app.RequestContext) {

@@ -24,8 +24,8 @@ type observer struct {
 	logger  *slog.Logger
 }
 
-// routeOf returns the method and the pattern of the route that serves a request. It never
-// contains a path that a client chose.
+// routeOf returns the method and the pattern of a request's route, never the path of the
+// request.
 func routeOf(c *app.RequestContext) string {
 	pattern := c.FullPath()
 	for _, prefix := range apiPrefixes {
@@ -36,7 +36,7 @@ func routeOf(c *app.RequestContext) string {
 	return string(c.Method()) + " " + pattern
 }
 
-// viewObserver records metrics and the log line for one client's view of a stream.
+// viewObserver records metrics and the log line of a view.
 type viewObserver struct {
 	metrics   *metrics.View
 	logger    *slog.Logger
@@ -46,15 +46,14 @@ type viewObserver struct {
 	firstSent time.Time // zero: nothing was sent
 	clusters  int       // sent so far
 
-	// known is the number of entries that arrived before the client. They have no
-	// meaningful latency.
+	// known is the number of entries from before the request. Their latency means nothing.
 	known int
 
 	mu   sync.Mutex
 	next typewriter.Position // first position not yet sent
 }
 
-// view returns an observer of one client's view of a stream. Its end must be called.
+// view returns an observer of a view. The caller must call end.
 func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewObserver {
 	vo := &viewObserver{
 		logger:  o.logger,
@@ -74,7 +73,7 @@ func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewOb
 	return vo
 }
 
-// sent records an event that is sent.
+// sent records an event on the way to the client.
 func (v *viewObserver) sent(o *typewriter.Output) {
 	if v.firstSent.IsZero() {
 		v.firstSent = time.Now()
@@ -89,8 +88,8 @@ func (v *viewObserver) sent(o *typewriter.Output) {
 	v.next = o.Next
 }
 
-// backlog returns the number of grapheme clusters that have arrived and were not sent. It
-// is safe for concurrent use.
+// backlog returns the number of grapheme clusters still to be sent. backlog is safe for
+// concurrent use.
 func (v *viewObserver) backlog() int {
 	v.mu.Lock()
 	next := v.next
@@ -126,8 +125,8 @@ func (v *viewObserver) end(ctx context.Context, s *streams.Stream, err error) {
 	v.logger.LogAttrs(ctx, slog.LevelInfo, "stream ended", v.attrs...)
 }
 
-// timeCancel wraps a source to measure how long its cancellation takes. released must be
-// called when the upstream has been released.
+// timeCancel wraps a source to measure the time of a cancellation. The caller must call
+// released once the upstream has been released.
 func (o observer) timeCancel(source streams.Source) (timed streams.Source, released func()) {
 	var canceled atomic.Pointer[time.Time]
 	start := func() {
@@ -150,7 +149,7 @@ func (o observer) timeCancel(source streams.Source) (timed streams.Source, relea
 	}
 }
 
-// timeFirstText measures the time from a request to the first text of its answer.
+// timeFirstText measures the time from a request to the first text of the answer.
 func (o observer) timeFirstText(events iter.Seq[typewriter.Event], asked time.Time) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		pending := true
@@ -166,7 +165,7 @@ func (o observer) timeFirstText(events iter.Seq[typewriter.Event], asked time.Ti
 	}
 }
 
-// countFailure counts a failure of the source when its events end.
+// countFailure counts a failure of the source at the end of the events.
 func (o observer) countFailure(events iter.Seq[typewriter.Event], source streams.Source) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		defer func() {

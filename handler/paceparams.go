@@ -10,7 +10,7 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// param is a request parameter: a header or, without one, a query parameter.
+// param is a request parameter: a header or, in its absence, a query parameter.
 type param struct{ header, query string }
 
 var (

@@ -36,7 +36,7 @@ type recording struct {
 func (r *recorder) record(rec recording) *streams.Stream {
 	source, released := r.observer.timeCancel(rec.source)
 	s := r.streams.Open(rec.id, rec.owner, rec.resumable, source)
-	// The goroutine ends with the upstream's stream, at the latest when that is canceled.
+	// The goroutine ends with the upstream's stream, at the latest by a cancellation.
 	r.lifecycle.inflight.Go(func() {
 		defer rec.release()
 		defer released() // after the upstream has been released
@@ -45,7 +45,7 @@ func (r *recorder) record(rec recording) *streams.Stream {
 	return s
 }
 
-// openedChat is a chat that the upstream has begun to answer.
+// openedChat is a chat with the beginning of an answer.
 type openedChat struct {
 	ticket
 	reply  *upstream.Reply
@@ -120,8 +120,8 @@ func (r *recorder) cancelChat(header http.Header) func(ctx context.Context, chat
 	}
 }
 
-// proceed continues a stream whose replica was lost. It is a [streams.Continue] for the
-// credential in header.
+// proceed continues a stream of a lost replica, with the credential in header. See
+// [streams.Continue].
 func (r *recorder) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 	if events, source, ok := r.proceedSummary(ctx, header, seen); ok {
 		return r.observer.countFailure(events, source), source

@@ -14,14 +14,14 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// chatJob is a summary and the chat that it opens.
+// chatJob is a summary and the first chat of the summary.
 type chatJob struct {
 	job    *summary.Job
 	header http.Header
 	body   chatBody
 }
 
-// recordSummary starts a summary and records its progress.
+// recordSummary starts a summary and records the progress.
 func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	ctx, cancel := context.WithCancel(r.lifecycle.shutdownCtx)
 	var current atomic.Pointer[upstream.Reply] // nil: no reply yet
@@ -60,8 +60,8 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	})
 }
 
-// proceedSummary is proceed for a stream of a summary's progress. It reports whether the
-// stream is one.
+// proceedSummary is proceed for the progress of a summary, and reports false for any other
+// stream.
 func (r *recorder) proceedSummary(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source, bool) {
 	job := &summary.Job{Timeout: r.summaryTimeout, Cancel: r.cancelChat(header)}
 	id, conversationID, ok := job.Resume(seen)

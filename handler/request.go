@@ -17,7 +17,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// defaultMessage is the question of a request without one.
+// defaultMessage is the message of a request without a message.
 const defaultMessage = "你好，请介绍一下 Coze SSE"
 
 // requestBuilder builds upstream requests from those of clients.
@@ -26,7 +26,7 @@ type requestBuilder struct {
 	botID, userID string // defaults
 }
 
-// chatBody is the body of a chat request that the server makes.
+// chatBody is the body of a chat request made by the server.
 type chatBody struct {
 	BotID              string        `json:"bot_id"`
 	UserID             string        `json:"user_id"`
@@ -41,7 +41,7 @@ type chatMessage struct {
 	ContentType string `json:"content_type"`
 }
 
-// chatBody returns the body of a chat with one message. Empty ids are replaced by the
+// chatBody returns the body of a chat with a single message. Empty ids are replaced by the
 // defaults.
 func (b requestBuilder) chatBody(botID, userID, message string) (chatBody, error) {
 	body := chatBody{
@@ -88,12 +88,13 @@ func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 	return body, true
 }
 
-// ownQuery are the query parameters that defaultBody reads. They do not go upstream
-// beside a body that contains them.
+// ownQuery are the query parameters of defaultBody. The upstream gets them in the body
+// only.
 var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
-// upstreamQuery returns a query without some parameters, otherwise byte for byte. It also
-// removes an empty conversation_id, which coze-py sends and coze-studio rejects.
+// upstreamQuery returns a query without some parameters, otherwise byte for byte. An empty
+// conversation_id is removed in any case: coze-py sends, and coze-studio rejects, the
+// empty parameter.
 func upstreamQuery(raw string, without ...string) string {
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
@@ -105,7 +106,7 @@ func upstreamQuery(raw string, without ...string) string {
 	return strings.Join(pairs, "&")
 }
 
-// hopByHop are the headers of one connection (RFC 9110, section 7.6.1).
+// hopByHop are the headers of a connection (RFC 9110, section 7.6.1).
 var hopByHop = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
@@ -115,7 +116,7 @@ var hopByHop = []string{
 var notUpstream = []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"}
 
 // header returns the header of an upstream request: the client's, without the headers of
-// its connection and those for this server, and with the upstream's credential.
+// the connection and those for this server, and with the upstream's credential.
 func (b requestBuilder) header(c *app.RequestContext) http.Header {
 	header := http.Header{}
 	c.Request.Header.VisitAll(func(key, value []byte) {
@@ -132,8 +133,8 @@ func (b requestBuilder) header(c *app.RequestContext) http.Header {
 	return header
 }
 
-// dropHopByHop removes the headers of one connection, including those that the Connection
-// header names.
+// dropHopByHop removes the headers of a connection, including those named by the
+// Connection header.
 func dropHopByHop(header http.Header) {
 	for _, names := range header.Values("Connection") {
 		for name := range strings.SplitSeq(names, ",") {

@@ -22,11 +22,11 @@ import (
 const streamsPath = "/typewriter/streams/"
 
 // headerResume explains why there is nothing to resume; the values are outcomes of
-// [metrics.Metrics.Resumed]. On a new stream, unavailable means that other replicas may
-// not find the stream.
+// [metrics.Metrics.Resumed]. On a new stream, unavailable warns: other replicas may not
+// find the stream.
 const headerResume = "Typewriter-Resume"
 
-// isEventSourcePath reports whether a path is one for EventSource.
+// isEventSourcePath reports whether a path serves EventSource clients.
 func isEventSourcePath(path string) bool {
 	return path == chatPath || path == summarizePath || strings.HasPrefix(path, streamsPath)
 }
@@ -42,17 +42,17 @@ func prefersAsync(c *app.RequestContext) bool {
 	return false
 }
 
-// lastEventID returns the id of the last event that a client has received, from the
-// header or, for clients that cannot set one, from the query.
+// lastEventID returns the id of the last event received by a client, from the header or,
+// for clients without control of headers, from the query.
 func lastEventID(c *app.RequestContext) string {
 	return cmp.Or(sse.GetLastEventID(c), c.Query("lastEventId"))
 }
 
-// isReconnect reports whether a request is that of an EventSource that reconnects.
+// isReconnect reports whether a request comes from a reconnecting EventSource.
 func isReconnect(c *app.RequestContext) bool { return c.IsGet() && lastEventID(c) != "" }
 
-// attach serves GET /typewriter/streams/{id}: a stream from its beginning, or from the
-// last event that the client has received.
+// attach serves GET /typewriter/streams/{id}: a stream from the beginning, or behind the
+// last event received by the client.
 func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
 	if _, ok := h.readBody(c); !ok { // any body is ignored
 		return
@@ -70,7 +70,7 @@ func (h *Handler) attach(ctx context.Context, c *app.RequestContext) {
 	h.resume(ctx, c, last)
 }
 
-// otherStream rejects a last event id that the stream does not have.
+// otherStream is the error for the event id of another stream.
 var otherStream = apierror.BadRequest.WithMsg("last event id is not one of this stream")
 
 // resume continues a stream after the event with an id.
@@ -132,7 +132,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	}
 }
 
-// respondNoContent answers that there is nothing to resume, and why. The status 204 makes
+// respondNoContent answers a request with nothing to resume, and why. The status 204 makes
 // an EventSource stop (HTML, section 9.2.3).
 func (h *Handler) respondNoContent(c *app.RequestContext, outcome string) {
 	h.options.Metrics.Resumed(outcome)
@@ -140,8 +140,8 @@ func (h *Handler) respondNoContent(c *app.RequestContext, outcome string) {
 	c.SetStatusCode(http.StatusNoContent)
 }
 
-// find attaches the client to a stream of any replica. If the recording replica is lost,
-// this one continues the chat with the client's credential.
+// find attaches the client to a stream of any replica. After the loss of the recording
+// replica, this replica continues the chat with the client's credential.
 func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, from streams.Cursor) (*streams.Stream, error) {
 	if !streams.ValidID(id) {
 		return nil, streams.ErrGone
@@ -155,19 +155,19 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	})
 }
 
-// skip serves POST /typewriter/streams/{id}/skip: it sends the backlog to every viewer at
-// once, and the rest of the answer as it arrives.
+// skip serves POST /typewriter/streams/{id}/skip: every viewer gets the backlog at once,
+// and the rest of the answer without pacing.
 func (h *Handler) skip(ctx context.Context, c *app.RequestContext) {
 	h.withStream(ctx, c, func(s *streams.Stream) { s.Skip(ctx) })
 }
 
-// cancel serves DELETE /typewriter/streams/{id}: it cancels the answer at the upstream and
-// ends the stream in order for every viewer.
+// cancel serves DELETE /typewriter/streams/{id}: the answer is canceled at the upstream,
+// and the stream ends in order for every viewer.
 func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
 	h.withStream(ctx, c, func(s *streams.Stream) { s.Cancel(ctx) })
 }
 
-// withStream calls f with the stream that a request names, and answers the client.
+// withStream calls f with the stream of a request, and answers the client.
 func (h *Handler) withStream(ctx context.Context, c *app.RequestContext, f func(*streams.Stream)) {
 	s, err := h.find(ctx, c, c.Param("id"), streams.Cursor{})
 	switch {

@@ -15,11 +15,11 @@ import (
 	"sse-typewriter/internal/metrics"
 )
 
-// flushTimeout is how long clients may take to read the rest of streams that were cut
-// short.
+// flushTimeout bounds the time for clients to read the rest of streams after a forced
+// end.
 const flushTimeout = 5 * time.Second
 
-// lifecycle counts the work of a handler and ends it.
+// lifecycle counts, and finally ends, the work of a handler.
 type lifecycle struct {
 	inflight inflight.Group // requests and recordings
 	draining atomic.Bool    // no stream is opened any more
@@ -34,8 +34,8 @@ func newLifecycle() *lifecycle {
 	return &lifecycle{shutdownCtx: ctx, endStreams: cancel}
 }
 
-// track is the middleware that makes Shutdown wait for a request. While the server drains
-// it closes the connection after the response.
+// track is the middleware for [Handler.Shutdown] to wait for requests. While the server
+// drains, connections are closed after the response.
 func (l *lifecycle) track(ctx context.Context, c *app.RequestContext) {
 	l.inflight.Add()
 	defer l.inflight.Done()
@@ -55,10 +55,9 @@ func (h *Handler) Drain() {
 // Draining reports whether Drain or Shutdown was called.
 func (h *Handler) Draining() bool { return h.lifecycle.draining.Load() }
 
-// Shutdown drains the handler and waits for all requests and streams. When ctx is done it
-// ends the remaining streams within a few seconds: streams that other replicas can
-// continue are left to them; the rest send what has arrived at once, followed by an error
-// if the answer is incomplete.
+// Shutdown drains the handler and waits for all requests and streams. When ctx is done
+// the remaining streams end within a few seconds: other replicas continue shared streams;
+// the rest send their backlog at once, followed by an error if the answer is incomplete.
 func (h *Handler) Shutdown(ctx context.Context) {
 	h.Drain()
 	l := h.lifecycle
@@ -92,7 +91,7 @@ func acceptsEvents(c *app.RequestContext) bool {
 	return strings.Contains(c.Request.Header.Get("Accept"), "text/event-stream")
 }
 
-// sendReconnect makes an EventSource retry: it answers with an empty stream and a retry
+// sendReconnect makes an EventSource retry: the response is an empty stream with a retry
 // delay. Any error status would make the browser give up.
 func sendReconnect(c *app.RequestContext) {
 	c.Response.Header.Set("Cache-Control", "no-cache, no-store, must-revalidate")

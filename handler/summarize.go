@@ -55,7 +55,7 @@ func (h *Handler) summarizeGet(ctx context.Context, c *app.RequestContext) {
 	h.serveSummary(ctx, c, summaryRequest{c.Query("text"), c.Query("bot_id"), c.Query("lang")}, true)
 }
 
-// serveSummary starts a summary and plays its progress, or answers with the stream's URL.
+// serveSummary starts a summary and plays the progress, or answers with the stream's URL.
 func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req summaryRequest, withIDs bool) {
 	job, body, err := h.newJob(c, req)
 	if err != nil {
@@ -85,8 +85,8 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 	h.play(ctx, c, s, view{pace: h.paces.modes[typewriter.Raw], withIDs: withIDs})
 }
 
-// newJob returns the job of a request, and the chat with which the job begins. An error
-// is one of the request.
+// newJob returns the job of a request, and the first chat of the job. An error describes a
+// fault of the request.
 func (h *Handler) newJob(c *app.RequestContext, req summaryRequest) (*summary.Job, chatBody, error) {
 	job := &summary.Job{Timeout: h.options.SummarizeTimeout}
 	switch name := c.Query("event"); name {

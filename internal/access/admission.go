@@ -7,27 +7,27 @@ import (
 	"sse-typewriter/internal/apierror"
 )
 
-// Limiter limits each client. It is safe for concurrent use.
+// Limiter limits each client. A Limiter is safe for concurrent use.
 type Limiter interface {
 	// Allow counts a request against the client's rate, and returns 0. If the client
 	// exceeds its rate, Allow counts nothing and returns how long the client must wait.
 	Allow(ctx context.Context, client string) (wait time.Duration)
 
-	// Open counts a stream against the client's streams until leave is called, once. A
-	// stream that the client already has open counts once. Open reports false if the
-	// client has too many.
+	// Open counts a stream against the client's streams until the only call of leave.
+	// Several openings of a stream count once. Open reports false for a client with too
+	// many streams.
 	Open(ctx context.Context, client, stream string) (leave func(), ok bool)
 }
 
-// Admission bounds the work that the server accepts: the request rate and the streams of
-// each client, and the streams in all. It is safe for concurrent use.
+// Admission bounds the work of the server: the request rate and the streams of each
+// client, and the streams in all. Admission is safe for concurrent use.
 type Admission struct {
 	limiter           Limiter
 	recordings, views semaphore
 }
 
-// NewAdmission returns an Admission that lets maxStreams streams be recorded, and as many
-// be viewed, at a time.
+// NewAdmission returns an Admission for maxStreams recordings, and as many views, at a
+// time.
 func NewAdmission(limiter Limiter, maxStreams int) *Admission {
 	return &Admission{
 		limiter:    limiter,
@@ -36,8 +36,8 @@ func NewAdmission(limiter Limiter, maxStreams int) *Admission {
 	}
 }
 
-// Allow counts a request against the rate of its client. It returns nil, or the error of
-// a rejected request.
+// Allow counts a request against the rate of the client. The result is nil, or the error
+// for a rejected request.
 func (a *Admission) Allow(ctx context.Context, client string) *apierror.Error {
 	if wait := a.limiter.Allow(ctx, client); wait > 0 {
 		return apierror.RateLimited.WithRetryAfter(wait)
@@ -45,13 +45,13 @@ func (a *Admission) Allow(ctx context.Context, client string) *apierror.Error {
 	return nil
 }
 
-// Record admits a stream to be recorded, until release is called, once. It returns the
-// error of a rejected request if the server or the client has too many streams.
+// Record admits the recording of a stream, until the only call of release. With too many
+// streams of the server or the client, Record returns the error for a rejected request.
 func (a *Admission) Record(ctx context.Context, client, stream string) (release func(), rejected *apierror.Error) {
 	return a.acquire(ctx, a.recordings, client, stream)
 }
 
-// View admits a viewer of a stream, as Record admits its recording.
+// View admits a viewer of a stream, as Record admits the recording.
 func (a *Admission) View(ctx context.Context, client, stream string) (release func(), rejected *apierror.Error) {
 	return a.acquire(ctx, a.views, client, stream)
 }
@@ -71,7 +71,7 @@ func (a *Admission) acquire(ctx context.Context, s semaphore, client, stream str
 	}, nil
 }
 
-// semaphore bounds concurrent work by its channel capacity.
+// semaphore bounds concurrent work by the capacity of a channel.
 type semaphore chan struct{}
 
 func (s semaphore) tryAcquire() bool {

@@ -16,8 +16,8 @@ func peerAddr(c *app.RequestContext) netip.Addr {
 	return addr.Addr().Unmap().WithZone("")
 }
 
-// clientAddr returns the address of a request's client: the last one in X-Forwarded-For
-// that is not of a trusted proxy.
+// clientAddr returns the address of a request's client: the last address in
+// X-Forwarded-For outside of the trusted proxies.
 func (p *Policy) clientAddr(c *app.RequestContext) netip.Addr {
 	return clientAddr(peerAddr(c), c.Request.Header.GetAll("X-Forwarded-For"), p.isTrusted)
 }
@@ -53,8 +53,8 @@ func parseHop(hop string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), err == nil
 }
 
-// subnet returns the network that counts as one client: an IPv4 address, or an IPv6 /64,
-// which a single household has to itself.
+// subnet returns the network of a client: an IPv4 address, or an IPv6 /64, the usual
+// share of a household.
 func subnet(addr netip.Addr) string {
 	if addr.Is6() {
 		return netip.PrefixFrom(addr, 64).Masked().String()

@@ -27,8 +27,8 @@ type CORS struct {
 	Origins []string
 }
 
-// Middleware adds CORS headers to responses and answers preflight requests, which bring
-// no credential and never go upstream.
+// Middleware adds CORS headers to responses and answers preflight requests. These have no
+// credential and never go upstream.
 func (cors CORS) Middleware(ctx context.Context, c *app.RequestContext) {
 	if len(cors.Origins) == 0 {
 		c.Next(ctx)

@@ -11,16 +11,16 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
-// keyParameter is the query parameter for the key of an EventSource, which cannot set
-// headers.
+// keyParameter is the query parameter for the key of an EventSource, a client without
+// control of headers.
 const keyParameter = "api_key"
 
 // Policy authenticates requests and identifies their clients. The zero value lets
-// everybody in and trusts no proxy. It is safe for concurrent use if its fields are not
-// changed.
+// everybody in and trusts no proxy. A Policy is safe for concurrent use as long as no field
+// changes.
 type Policy struct {
 	// Keys are the SHA-256 hashes of the API keys. If there are any, each request needs
-	// one, and no credential of a client goes upstream.
+	// a key, and no credential of a client goes upstream.
 	Keys [][sha256.Size]byte
 
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
@@ -30,13 +30,13 @@ type Policy struct {
 	// empty: none is added.
 	UpstreamToken string
 
-	// AllowsQueryKey reports whether a GET of a path may have its key in the query; nil:
+	// AllowsQueryKey reports whether a GET of a path may have the key in the query; nil:
 	// no path may.
 	AllowsQueryKey func(path string) bool
 }
 
-// Authenticate reports whether a request has a valid API key, if it needs one. It takes
-// the same time for all keys.
+// Authenticate reports whether a request has a valid API key, or needs no key. The time is
+// the same for all keys.
 func (p *Policy) Authenticate(c *app.RequestContext) bool {
 	if len(p.Keys) == 0 {
 		return true
@@ -67,14 +67,14 @@ func (p *Policy) isQueryKeyAllowed(c *app.RequestContext) bool {
 	return (c.IsGet() || c.IsHead()) && p.AllowsQueryKey != nil && p.AllowsQueryKey(string(c.Path()))
 }
 
-// keyID returns a hash that stands for the API key of a request.
+// keyID returns the hash of a request's API key.
 func (p *Policy) keyID(c *app.RequestContext) string {
 	sum := sha256.Sum256([]byte(p.key(c)))
 	return hex.EncodeToString(sum[:])
 }
 
-// Owner returns the credential that owns the streams of a request: its API key or, if
-// none are configured, its Authorization header.
+// Owner returns the credential of the owner of a request's streams: the API key or, if
+// none are configured, the Authorization header.
 func (p *Policy) Owner(c *app.RequestContext) string {
 	if len(p.Keys) > 0 {
 		return p.keyID(c)
@@ -91,8 +91,8 @@ func (p *Policy) Client(c *app.RequestContext) string {
 	return subnet(p.clientAddr(c))
 }
 
-// SetUpstreamHeader replaces in an upstream request header what depends on the client:
-// the credential, and the X-Forwarded-* headers.
+// SetUpstreamHeader replaces the credential and the X-Forwarded-* headers in the header of
+// an upstream request.
 func (p *Policy) SetUpstreamHeader(c *app.RequestContext, header http.Header) {
 	p.setCredential(header)
 	p.setForwarded(c, header)
@@ -107,8 +107,9 @@ func (p *Policy) setCredential(header http.Header) {
 	}
 }
 
-// KeyParameters returns the query parameters that may contain an API key. They must not
-// go upstream on any path: some clients send a key in the header and in the query.
+// KeyParameters returns the query parameters for API keys. The caller must remove them
+// from upstream requests of any path: some clients send a key in the header and in the
+// query.
 func (p *Policy) KeyParameters() []string {
 	if len(p.Keys) > 0 {
 		return []string{keyParameter}

@@ -1,6 +1,6 @@
-// Package apierror defines every error that this server reports to its clients: the
-// reason, the status, the code and the message of each stand in one table. The package
-// knows neither HTTP servers nor the network.
+// Package apierror defines all errors of the server for clients: a single table contains
+// the reason, status, code and message of each. The package knows neither HTTP servers nor
+// the network.
 package apierror
 
 import (
@@ -10,27 +10,27 @@ import (
 	"sse-typewriter/internal/jsonx"
 )
 
-// Error is an error as a client sees it, before a stream or within one.
+// Error is an error for clients, before or within a stream.
 type Error struct {
 	// Reason names the kind of error in metrics and logs.
 	Reason string
 
-	// Status is the HTTP status of a response that consists of the error.
+	// Status is the HTTP status of an error before the stream.
 	Status int
 
-	// Code is the number in the error's JSON: the status and one digit, or Coze's own
-	// code where Coze has one.
+	// Code is the number in the error's JSON: Coze's code for the error if there is any,
+	// else the status and another digit.
 	Code int
 
-	// Msg describes the error to the client. It contains no address and nothing of
-	// another request.
+	// Msg describes the error to the client, without addresses and without parts of other
+	// requests.
 	Msg string
 
-	// Err is the cause; it may be nil. It contains nothing of a request or an answer,
-	// and may be logged.
+	// Err is the cause, or nil. Without parts of a request or an answer, the cause may be
+	// logged.
 	Err error
 
-	// RetryAfter is when a client may try again; 0: the client is not told to.
+	// RetryAfter is the delay before a retry; 0: the response has no Retry-After.
 	RetryAfter time.Duration
 }
 
@@ -59,19 +59,18 @@ func (e *Error) WithCause(err error) *Error {
 	return &changed
 }
 
-// WithRetryAfter returns a copy of e for a client that may try again after a while.
+// WithRetryAfter returns a copy of e with another delay before a retry.
 func (e *Error) WithRetryAfter(wait time.Duration) *Error {
 	changed := *e
 	changed.RetryAfter = wait
 	return &changed
 }
 
-// Body encodes an error in the format of one API. requestID is for the client to quote
-// to support.
+// Body encodes an error in the format of an API. Clients quote requestID to support.
 type Body func(e *Error, requestID string) []byte
 
-// CozeBody is the [Body] of Coze's API. It has no final newline: @coze/api takes a body
-// with one for an empty stream.
+// CozeBody is the [Body] of Coze's API, without a final newline: @coze/api takes a body
+// with a newline for an empty stream.
 func CozeBody(e *Error, requestID string) []byte {
 	type detail struct {
 		LogID string `json:"logid"`

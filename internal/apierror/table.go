@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Requests that cannot be served as they are.
+// Invalid requests.
 var (
 	BadRequest       = &Error{Reason: "bad_request", Status: http.StatusBadRequest, Code: 4000, Msg: "bad request"}
 	Malformed        = &Error{Reason: "malformed", Status: http.StatusBadRequest, Code: 4000, Msg: "request is malformed"}
@@ -16,7 +16,8 @@ var (
 	NotFound         = &Error{Reason: "not_found", Status: http.StatusNotFound, Code: 4200, Msg: "not found"}
 )
 
-// Requests that policy rejects: another client, or another time, may be served.
+// Requests against a policy: the same request of another client, or at another time, may
+// be served.
 var (
 	Unauthorized   = &Error{Reason: "unauthorized", Status: http.StatusUnauthorized, Code: 4100, Msg: "a valid key is needed: Authorization: Bearer KEY"}
 	RateLimited    = &Error{Reason: "rate_limit", Status: http.StatusTooManyRequests, Code: 4013, Msg: "too many requests"}
@@ -41,14 +42,14 @@ var (
 	MaxTime        = &Error{Reason: "too_long", Status: http.StatusGatewayTimeout, Code: 5043, Msg: "upstream took too long to complete its answer"}
 )
 
-// Rejections returns the reasons of requests that are counted as rejected: what policy
-// rejects, and bodies beyond their limit.
+// Rejections returns the reasons of rejected requests for metrics: those of policies, and
+// the limit of bodies.
 func Rejections() []string {
 	return reasons(Unauthorized, Full, TooManyStreams, RateLimited, Draining, BodyTooLarge, Unavailable)
 }
 
-// UpstreamFailures returns the reasons of requests to the upstream that failed, before a
-// reply or within one.
+// UpstreamFailures returns the reasons of failed upstream requests, before or within a
+// reply.
 func UpstreamFailures() []string {
 	return reasons(Compressed, ConnectTimeout, HeaderTimeout, Unreachable, Internal,
 		Canceled, Cut, EventTooLarge, IdleTimeout, MaxTime, TooLarge)
@@ -62,8 +63,7 @@ func reasons(errors ...*Error) []string {
 	return all
 }
 
-// ForStatus returns the error of a request that Hertz rejects with a status before any
-// handler runs.
+// ForStatus returns the error for a request without a handler, by the status from Hertz.
 func ForStatus(status int) *Error {
 	for _, e := range []*Error{RequestTimeout, BodyTooLarge, HeaderTooLarge} {
 		if e.Status == status {

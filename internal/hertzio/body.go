@@ -11,8 +11,8 @@ import (
 	"github.com/cloudwego/hertz/pkg/network"
 )
 
-// A client may pause for maxBodyStall within a request body. A body that arrives at
-// minBodyRate, in bytes a second, restores the allowance as fast as it is spent.
+// A client may pause for maxBodyStall within a request body. At minBodyRate, in bytes a
+// second, a body restores the allowance as fast as time spends the allowance.
 const (
 	maxBodyStall = 30 * time.Second
 	minBodyRate  = 1 << 10
@@ -39,7 +39,7 @@ func newBodyReader(c *app.RequestContext) *bodyReader {
 	return &bodyReader{r: c.RequestBodyStream(), conn: c.GetConn(), allowance: maxBodyStall}
 }
 
-// Read implements [io.Reader]. It returns [ErrSlowBody] once the allowance is spent.
+// Read implements [io.Reader]. The error is [ErrSlowBody] once the allowance is spent.
 func (r *bodyReader) Read(p []byte) (int, error) {
 	switch {
 	case r.stopped.Load():
@@ -69,8 +69,8 @@ func (r *bodyReader) stop() {
 	_ = r.conn.SetReadDeadline(time.Unix(1, 0)) // fails on a closed connection only
 }
 
-// ReadBody reads a request body of at most limit bytes. It returns [ErrBodyTooLarge]
-// without reading further, [ErrSlowBody], or the error of the connection.
+// ReadBody reads a request body of at most limit bytes. The error is [ErrBodyTooLarge]
+// without further reading, [ErrSlowBody], or the error of the connection.
 func ReadBody(c *app.RequestContext, limit int) ([]byte, error) {
 	if !c.Request.IsBodyStream() {
 		return c.Request.Body(), nil
@@ -89,8 +89,8 @@ func ReadBody(c *app.RequestContext, limit int) ([]byte, error) {
 const lingerTime = time.Second
 
 // LingeringClose closes the connection after the response to a request whose body was
-// not read. It first discards what the client sends within a second: a client that finds
-// its connection reset while it is sending may never see the response.
+// not read. The input of another second is discarded first: a client still sending into a
+// reset connection may never see the response.
 func LingeringClose(c *app.RequestContext) {
 	if !c.Request.IsBodyStream() {
 		return

@@ -11,10 +11,9 @@ import (
 	"time"
 )
 
-// A client may send up to maxReadAhead bytes while a handler answers it: pipelined
-// requests, which are kept. A connection with more is closed after readAheadPause, in
-// which nothing is read: a client that has its complete response may send the next body
-// before the handler returns.
+// A client may send up to maxReadAhead bytes of pipelined requests during a response. A
+// connection with more is closed after readAheadPause without reading: a client with a
+// complete response may send the next body before the handler returns.
 const (
 	maxReadAhead   = 64 << 10
 	readAheadPause = time.Second
@@ -25,7 +24,7 @@ const (
 const maxWrite = 32 << 10
 
 // Conn is a client connection with a deadline for each write and a watcher for
-// disconnects. Its methods are for one goroutine at a time, except Close.
+// disconnects. All methods but Close are for a single goroutine at a time.
 type Conn struct {
 	net.Conn
 	listener *Listener
@@ -43,9 +42,9 @@ const (
 	replying               // the handler has returned, the response may still be in flight
 )
 
-// beginResponse marks the start of a handler, and endResponse its return. Outside of
-// these, until the response is written, whatever the server writes is its own error
-// response, and the listener's ErrorReply is sent in its place.
+// beginResponse marks the start of a handler, and endResponse the return. Before a handler
+// starts, and after the response is written, the server writes only error responses of
+// Hertz, and Conn replaces them by the listener's ErrorReply.
 func (c *Conn) beginResponse() { c.enter(answering) }
 
 func (c *Conn) endResponse() { c.enter(replying) }
@@ -72,8 +71,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// SetReadDeadline implements [net.Conn]. Hertz sets a deadline before it waits for the
-// next request, so the response has been written by then.
+// SetReadDeadline implements [net.Conn]. Hertz sets a deadline after the response
+// is written, to wait for the next request.
 func (c *Conn) SetReadDeadline(at time.Time) error {
 	if c.state.Load() == replying {
 		c.enter(waiting)
@@ -92,8 +91,8 @@ func (c *Conn) Write(p []byte) (int, error) {
 	return c.write(p)
 }
 
-// write writes p in pieces of maxWrite. It moves the deadline only once half of the
-// timeout has passed: a client has between half and all of the timeout to read.
+// write writes p in pieces of maxWrite. The deadline moves only once half of the timeout
+// has passed: a client has between half and all of the timeout to read.
 func (c *Conn) write(p []byte) (written int, err error) {
 	timeout := c.listener.WriteTimeout
 	for {
@@ -131,9 +130,9 @@ func (c *Conn) Close() error {
 }
 
 // Watch calls onDisconnect when the client disconnects, until the returned function is
-// called, as it must be. A half-closed connection counts as disconnected. Watch keeps
-// what the client sends for later reads, and closes a connection with more than
-// maxReadAhead. Nothing else may read from the connection meanwhile.
+// called; the call is required. A half-closed connection counts as disconnected. Watch
+// keeps up to maxReadAhead bytes of input for later reads, and closes a connection with
+// more. Nothing else may read from the connection meanwhile.
 func (c *Conn) Watch(onDisconnect func()) (stop func()) {
 	_ = c.SetReadDeadline(time.Time{}) // an error shows at the next read
 	stopping, done := make(chan struct{}), make(chan struct{})

@@ -10,15 +10,16 @@ import (
 
 var (
 	// errFraming reports a request whose end two servers may place differently: the body
-	// for one of them is another request for the other (request smuggling).
+	// for the first is another request for the second (request smuggling).
 	errFraming = errors.New("request length is ambiguous: want one Content-Length, or Transfer-Encoding chunked")
 
-	// errHosts reports a request that two servers may route to different hosts.
+	// errHosts reports a request with more than one route for two servers.
 	errHosts = errors.New("request names more than one host: want one Host header")
 )
 
-// CheckFraming returns an error for a request header that Hertz accepts and that a
-// server in front may interpret differently (RFC 9112, sections 3.2 and 6.3).
+// CheckFraming returns an error for a request header with two interpretations: Hertz
+// accepts the header, and a server in front may understand another request (RFC 9112,
+// sections 3.2 and 6.3).
 func CheckFraming(header *protocol.RequestHeader) error {
 	hosts, lengths, encodings := 0, 0, 0
 	for line := range bytes.Lines(header.RawHeaders()) {

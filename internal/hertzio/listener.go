@@ -13,20 +13,19 @@ import (
 )
 
 // Listener accepts client connections and bounds their number. Set the fields before
-// its first use; none may be changed after.
+// the first use; none may be changed after.
 type Listener struct {
 	net.Listener
 
-	// Max bounds the open connections. Excess connections are closed immediately, so
-	// that the load balancer notices and file descriptors remain for upstream
-	// connections.
+	// Max bounds the open connections. Excess connections are closed immediately: the
+	// load balancer notices, and file descriptors remain for upstream connections.
 	Max int64
 
-	// WriteTimeout is how long a client may stop reading before its connection is closed.
+	// WriteTimeout is the longest pause in reading before a connection is closed.
 	WriteTimeout time.Duration
 
-	// ErrorReply returns the complete response to a request that no handler has seen: a
-	// malformed, oversized or late one. status is the status that Hertz chose.
+	// ErrorReply returns the complete response to a malformed, oversized or late request,
+	// none of which reaches a handler. status is the choice of Hertz.
 	ErrorReply func(status int) []byte
 
 	// Logger receives a warning about excess connections, at most once a minute.
@@ -37,7 +36,7 @@ type Listener struct {
 	warned   atomic.Int64   // the last warning, in Unix seconds
 }
 
-// Accept implements [net.Listener]. It retries when file descriptors or memory run
+// Accept implements [net.Listener]. Accept retries when file descriptors or memory run
 // short: after any error Hertz would never accept again.
 func (l *Listener) Accept() (net.Conn, error) {
 	const pause = 50 * time.Millisecond
@@ -71,8 +70,8 @@ func (l *Listener) warn() {
 // Open returns the number of open connections.
 func (l *Listener) Open() int64 { return l.open.Load() }
 
-// WaitFlushed waits until the responses of all handlers that have returned are written,
-// or until ctx is done.
+// WaitFlushed waits until the responses of all finished handlers are written, or until ctx
+// is done.
 func (l *Listener) WaitFlushed(ctx context.Context) {
 	_ = l.flushing.Wait(ctx) // the caller shuts down either way
 }

@@ -17,16 +17,16 @@ const (
 	NoBody      = -2 // neither a body nor a Content-Length
 )
 
-// maxBuffer bounds the buffer that a ResponseWriter retains.
+// maxBuffer bounds the buffer between flushes.
 const maxBuffer = 32 << 10
 
 // chunkHeadroom is the size of the longest chunk header (RFC 9112, section 7.1).
 const chunkHeadroom = len("ffffffff\r\n")
 
-// ResponseWriter writes a response body directly to the connection. Each Flush is one
-// chunk and one system call, and nothing is retained between flushes of a stream but a
-// small buffer; Hertz's own writer retains 4 KB and copies its input. It implements
-// [network.ExtWriter] and is not safe for concurrent use.
+// ResponseWriter writes a response body directly to the connection. Each Flush is a single
+// chunk and system call, and only a small buffer is retained between flushes; Hertz's
+// writer retains 4 KB and copies all input. ResponseWriter implements [network.ExtWriter]
+// and is not safe for concurrent use.
 type ResponseWriter struct {
 	w   network.ExtWriter
 	buf []byte // begins with the headroom
@@ -66,7 +66,7 @@ func (w *ResponseWriter) setChunked() {
 	w.reset()
 }
 
-// reset empties the buffer, and frees a large one.
+// reset empties a small buffer, and frees a large buffer.
 func (w *ResponseWriter) reset() {
 	if cap(w.buf) > maxBuffer+chunkHeadroom+len("\r\n") {
 		w.buf = nil
@@ -113,8 +113,8 @@ func (w *ResponseWriter) Flush() error {
 	return w.err
 }
 
-// FlushIfFull sends the buffer if half of it is used. A buffer that never grows beyond
-// that is retained, so that writing allocates nothing.
+// FlushIfFull sends a half-full buffer. A buffer without further growth is retained, and
+// writing allocates nothing.
 func (w *ResponseWriter) FlushIfFull() error {
 	if w.Buffered() > maxBuffer/2 {
 		return w.Flush()
@@ -122,7 +122,7 @@ func (w *ResponseWriter) FlushIfFull() error {
 	return w.err
 }
 
-// chunk returns the buffer in its chunk, if the body has chunks.
+// chunk returns the buffer, in a chunk if the body has chunks.
 func (w *ResponseWriter) chunk() []byte {
 	if w.headroom == 0 {
 		return w.buf
@@ -133,18 +133,18 @@ func (w *ResponseWriter) chunk() []byte {
 	return w.buf[w.headroom-copy(w.buf[w.headroom-len(size):], size):]
 }
 
-// Abort ends the response with its connection instead of a complete body.
+// Abort leaves the body incomplete and makes Hertz close the connection.
 func (w *ResponseWriter) Abort(err error) {
 	if w.err == nil {
 		w.err = err
 	}
 }
 
-// SetBody drops the body that Hertz sets after a 404 or 405.
+// SetBody drops the body of Hertz for a 404 or 405.
 func (w *ResponseWriter) SetBody([]byte) {}
 
-// CopyFrom sends the response header, and each piece of r as it arrives. It aborts the
-// response if reading fails.
+// CopyFrom sends the response header and r, piece by piece. A failure of r aborts the
+// response.
 func (w *ResponseWriter) CopyFrom(r io.Reader) {
 	for err := w.SendHeader(); err == nil; {
 		w.buf = slices.Grow(w.buf, maxBuffer)[:w.headroom+maxBuffer]
@@ -158,8 +158,8 @@ func (w *ResponseWriter) CopyFrom(r io.Reader) {
 	}
 }
 
-// Finalize ends the response. After an error it leaves the body incomplete and returns
-// the error; Hertz then closes the connection.
+// Finalize ends the response. After an error the body stays incomplete, and Hertz closes
+// the connection.
 func (w *ResponseWriter) Finalize() error {
 	if err := w.Flush(); err != nil {
 		return err
@@ -168,8 +168,8 @@ func (w *ResponseWriter) Finalize() error {
 	return w.err
 }
 
-// AbortResponse aborts the response that a [ResponseWriter] has taken over, and reports
-// whether one has. The connection is closed in either case.
+// AbortResponse aborts the response of a [ResponseWriter], and reports false for a
+// response without a ResponseWriter. The connection is closed in either case.
 func AbortResponse(c *app.RequestContext, err error) bool {
 	c.SetConnectionClose()
 	w, ok := c.Response.GetHijackWriter().(*ResponseWriter)
@@ -179,8 +179,8 @@ func AbortResponse(c *app.RequestContext, err error) bool {
 	return ok
 }
 
-// IsMalformed reports whether Hertz itself rejected a request, with a plain 400: one
-// without a Host, or without a valid path.
+// IsMalformed reports whether Hertz rejected a request with a plain 400, for want of a
+// Host or a valid path.
 func IsMalformed(c *app.RequestContext) bool {
 	return c.Response.StatusCode() == http.StatusBadRequest && c.Response.GetHijackWriter() == nil && len(c.Response.Body()) == 0
 }
@@ -188,7 +188,7 @@ func IsMalformed(c *app.RequestContext) bool {
 // lastChunk ends a body in chunks.
 const lastChunk = "0\r\n\r\n"
 
-// connWriter writes a response to its connection, the header first. It implements
+// connWriter writes a response to a connection, the header first. connWriter implements
 // [network.ExtWriter].
 type connWriter struct {
 	header  *protocol.ResponseHeader // nil: sent

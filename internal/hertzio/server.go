@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// bodyBuffer is how many bytes of a request body Hertz reads before it calls the
-	// handler.
+	// bodyBuffer is the part of a request body, in bytes, read by Hertz before the handler
+	// runs.
 	bodyBuffer = 64 << 10
 
 	// maxHeader bounds the request line and the header of a request, in bytes.
@@ -22,7 +22,7 @@ const (
 )
 
 // NewServer returns a Hertz server for the listener. The client has readTimeout for each
-// read of a request header, and idleTimeout until it begins the next request. The first
+// read of a request header, and idleTimeout between requests. The first
 // middleware must be [Track]. NewServer discards the log of Hertz: errors of requests
 // reach their handlers.
 func NewServer(listener *Listener, readTimeout, idleTimeout time.Duration) *server.Hertz {

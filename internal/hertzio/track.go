@@ -10,8 +10,8 @@ import (
 // connKey is the context key of the connection.
 type connKey struct{}
 
-// newContext returns the context of a connection that a [Listener] accepted. Hertz
-// derives the contexts of its requests from it.
+// newContext returns the context of a connection of a [Listener]. Hertz derives the
+// contexts of requests from the context of the connection.
 func newContext(conn net.Conn) context.Context {
 	return context.WithValue(context.Background(), connKey{}, conn)
 }
@@ -19,15 +19,16 @@ func newContext(conn net.Conn) context.Context {
 // trackedKey is the key of the tracked value in a request.
 const trackedKey = "hertzio.tracked"
 
-// tracked is the connection of a request and the function that cancels its context.
+// tracked is the connection of a request, and the function to cancel the request's
+// context.
 type tracked struct {
 	conn   *Conn
 	cancel context.CancelFunc
 }
 
-// Track is the middleware on which the rest of the package depends. It marks the
-// connection as answering, and gives the handlers a context of their own: the context of
-// Hertz lives as long as the connection.
+// Track is a middleware, required by the rest of the package. Track marks the connection
+// as answering, and gives the handlers a context of their own: the context of Hertz lives
+// as long as the connection.
 func Track(ctx context.Context, c *app.RequestContext) {
 	conn := ctx.Value(connKey{}).(*Conn)
 	conn.beginResponse()
@@ -40,7 +41,7 @@ func Track(ctx context.Context, c *app.RequestContext) {
 
 // CancelOnDisconnect cancels the context of a request's handler when the client
 // disconnects, until the returned function is called. The handler must have read the
-// request body to its end.
+// request body to the end.
 func CancelOnDisconnect(c *app.RequestContext) (stop func()) {
 	t := trackedOf(c)
 	return t.conn.Watch(t.cancel)

@@ -9,10 +9,10 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
-// Upload is a request body that an HTTP client forwards as fast as its server reads it.
-// An HTTP transport may still read the body after the response has arrived; [Upload.Stop]
-// ends that before the connection serves its next request. The nil Upload stands for a
-// request without a body.
+// Upload is the body of a forwarded request, read from the client as fast as the upstream
+// reads. An HTTP transport may still read the body after the response has arrived;
+// [Upload.Stop] ends reading before the connection serves another request. The nil Upload
+// stands for a request without a body.
 type Upload struct {
 	length int64
 	limit  int64
@@ -26,7 +26,7 @@ type Upload struct {
 	tooLarge, slow, complete atomic.Bool
 }
 
-// NewUpload returns the body of a request, or nil for a request without one. A body
+// NewUpload returns the body of a request, or nil if there is none. A body
 // beyond limit bytes fails with [ErrBodyTooLarge].
 func NewUpload(c *app.RequestContext, limit int64) *Upload {
 	length := int64(c.Request.Header.ContentLength())
@@ -44,8 +44,8 @@ func NewUpload(c *app.RequestContext, limit int64) *Upload {
 // Len returns the length of the body in bytes, or [UnknownSize].
 func (u *Upload) Len() int64 { return u.length }
 
-// Read implements [io.Reader]. After the last byte it watches for a disconnect, which
-// cancels the request's context.
+// Read implements [io.Reader]. After the last byte a disconnect cancels the
+// request's context.
 func (u *Upload) Read(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -89,7 +89,7 @@ func (u *Upload) Stop(c *app.RequestContext) {
 	_ = u.body.conn.SetReadTimeout(lingerTime) // fails on a closed connection only
 }
 
-// IsComplete reports whether the body was read to its end.
+// IsComplete reports whether the body was read to the end.
 func (u *Upload) IsComplete() bool { return u == nil || u.complete.Load() }
 
 // Err returns [ErrBodyTooLarge] or [ErrSlowBody] if the body failed with either.

@@ -1,4 +1,4 @@
-// Package jsonx encodes JSON for clients that compare or display the bytes.
+// Package jsonx encodes JSON without HTML escapes.
 package jsonx
 
 import (
@@ -8,8 +8,8 @@ import (
 )
 
 // Marshal returns the JSON encoding of v on one line, without a final newline and
-// without the HTML escapes of [json.Marshal]: <, > and & stay as they are. It panics if
-// v cannot be encoded, so v must consist of types that always can.
+// without the HTML escapes of [json.Marshal]: <, > and & stay as they are. Marshal
+// panics for values without an encoding, such as NaN.
 func Marshal(v any) []byte {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

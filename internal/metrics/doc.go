@@ -1,3 +1,3 @@
 // Package metrics counts and measures the work of a server for Prometheus. No label takes
-// a value that a client chose.
+// a value from a client.
 package metrics

@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Outcomes of typewriter_resumes_total. All are exposed from the start, so that the first
-// one shows in a rate.
+// Outcomes of typewriter_resumes_total. All are exposed from the start: rates need a
+// zero before the first increment.
 const (
 	ResumeOK          = "resumed"
 	ResumeFinished    = "finished"    // the client has received the whole stream
@@ -38,15 +38,15 @@ type Options struct {
 	EventTypes []string
 
 	// Rejections are the reasons of rejected requests, and UpstreamFailures those of
-	// upstream failures, that are exposed from the start.
+	// upstream failures, exposed from the start.
 	Rejections, UpstreamFailures []string
 
-	// StoreBytes returns the memory that all streams use, and StoreMaxBytes is its bound.
+	// StoreBytes returns the memory that all streams use, and StoreMaxBytes the bound.
 	StoreBytes    func() int64
 	StoreMaxBytes int64
 }
 
-// Metrics records the metrics of one server. It is safe for concurrent use.
+// Metrics records the metrics of a server. Metrics is safe for concurrent use.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -126,26 +126,26 @@ func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "typewriter_" + name, Help: help}, value)
 }
 
-// Handler returns a handler that serves the metrics to Prometheus.
+// Handler returns a handler for scrapes of Prometheus.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// FirstText records the time from an upstream request to the first text of its answer.
+// FirstText records the time from an upstream request to the first text of the answer.
 func (m *Metrics) FirstText(took time.Duration) { m.ttft.Observe(took.Seconds()) }
 
-// Resumed counts a request to resume or attach to a stream, by one of the outcomes above.
+// Resumed counts a request to resume or attach to a stream, by outcome.
 func (m *Metrics) Resumed(outcome string) { m.resumes.WithLabelValues(outcome).Inc() }
 
 // UpstreamFailed counts a failed upstream request.
 func (m *Metrics) UpstreamFailed(reason string) { m.upstreamErrors.WithLabelValues(reason).Inc() }
 
-// Canceled records the time from the cancellation of a stream to the release of its
+// Canceled records the time from the cancellation of a stream to the release of the
 // upstream connection.
 func (m *Metrics) Canceled(took time.Duration) { m.cancels.Observe(took.Seconds()) }
 
 // Rejected counts a rejected request.
 func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(reason).Inc() }
 
-// SetDraining records that the server drains.
+// SetDraining records the beginning of a shutdown.
 func (m *Metrics) SetDraining() { m.draining.Set(1) }

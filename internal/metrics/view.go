@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// View records one client's view of a stream. Its methods are for one goroutine.
+// View records a client's view of a stream. The methods are for a single goroutine.
 type View struct {
 	metrics     *Metrics
 	route, mode string
@@ -18,10 +18,9 @@ type View struct {
 	events prometheus.Counter
 }
 
-// View begins to record a view of a stream, until [View.End]. route is a pattern, never a
-// path that a client chose. backlog returns the number of grapheme clusters that have
-// arrived and were not sent; it must be safe for concurrent use, also shortly after the
-// end.
+// View begins to record a view of a stream, until [View.End]. route is a pattern, never the
+// path of a request. backlog returns the number of grapheme clusters still to be sent;
+// backlog must be safe for concurrent use, also shortly after the end.
 func (m *Metrics) View(route, mode string, backlog func() int) *View {
 	v := &View{metrics: m, route: route, mode: mode, backlog: backlog}
 	m.mu.Lock()
@@ -30,7 +29,7 @@ func (m *Metrics) View(route, mode string, backlog func() int) *View {
 	return v
 }
 
-// End counts the view by its outcome.
+// End counts the view by outcome.
 func (v *View) End(outcome string) {
 	m := v.metrics
 	m.streams.WithLabelValues(v.route, v.mode, outcome).Inc()
@@ -39,7 +38,7 @@ func (v *View) End(outcome string) {
 	delete(m.views, v)
 }
 
-// Event counts a sent event and its grapheme clusters.
+// Event counts a sent event and the grapheme clusters of the event.
 func (v *View) Event(name string, clusters int) {
 	m := v.metrics
 	if v.events == nil || v.name != name { // most events repeat the name
@@ -55,14 +54,14 @@ func (v *View) Event(name string, clusters int) {
 	}
 }
 
-// Text records sent text: lag is the time since its arrival, and late the time since it
-// was due.
+// Text records sent text: lag is the time since the arrival, and late the delay behind the
+// schedule.
 func (v *View) Text(lag, late time.Duration) {
 	v.metrics.latency.Observe(lag.Seconds())
 	v.metrics.lateness.Observe(late.Seconds())
 }
 
-// open returns the views that have not ended.
+// open returns the running views.
 func (m *Metrics) open() []*View {
 	m.mu.Lock()
 	defer m.mu.Unlock()
