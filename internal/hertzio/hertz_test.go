@@ -308,7 +308,7 @@ func TestHertzResponseHeaders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() { _, _ = io.WriteString(conn, old) }() // ends with the connection
+		go func() { _, _ = io.WriteString(conn, old) }()               // ends with the connection
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil) //nolint:bodyclose // the connection is closed
 		if err != nil || response.Header.Get("Transfer-Encoding") == "" && response.TransferEncoding == nil {
 			t.Errorf("Hertz sends no chunks to HTTP/1.0: %v, %v", response, err)
