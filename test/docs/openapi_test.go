@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -26,8 +27,10 @@ var notProvoked = map[string]string{
 
 // api is the parsed docs/openapi.yaml. A path names a node as in a JSON pointer.
 type api struct {
-	doc      map[string]any
-	compiler *jsonschema.Compiler
+	doc map[string]any
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler // not safe for concurrent use
 }
 
 func readAPI(t *testing.T) *api {
@@ -48,7 +51,7 @@ func readAPI(t *testing.T) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{doc.(map[string]any), jsonschema.NewCompiler()}
+	a := &api{doc: doc.(map[string]any), compiler: jsonschema.NewCompiler()}
 	if err := a.compiler.AddResource("api.json", doc); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +83,9 @@ func (a *api) schema(t *testing.T, path ...string) *jsonschema.Schema {
 	for _, name := range path {
 		pointer += "/" + escaper.Replace(name)
 	}
+	a.mu.Lock()
 	schema, err := a.compiler.Compile(pointer)
+	a.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
