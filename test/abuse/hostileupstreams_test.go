@@ -131,13 +131,13 @@ func TestHostileUpstreams(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			url := rawUpstream(t, test.serve)
-			p := testenv.Start(t, "--upstream="+url, "--upstream-header-timeout=3s", "--upstream-idle-timeout=1s",
-				"--upstream-max-time=5s", "--store-max-bytes=4MiB", "--mode=raw")
-			before, _ := p.Memory(t)
-			query := ""
+			query, maxTime := "", "5s"
 			if strings.Contains(test.want, "5025") {
-				query = "?event_ids=on" // the events are kept
+				query, maxTime = "?event_ids=on", "1h" // the events are kept until the store is full
 			}
+			p := testenv.Start(t, "--upstream="+url, "--upstream-header-timeout=3s", "--upstream-idle-timeout=1s",
+				"--upstream-max-time="+maxTime, "--store-max-bytes=4MiB", "--mode=raw")
+			before, _ := p.Memory(t)
 			res, err := requestChat(t, p.Base+"/v3/chat"+query)
 			if err != nil {
 				t.Fatal(err)

@@ -161,11 +161,14 @@ func (b *eventSource) handOut(name, data, id string, first bool) {
 // isBehind reports whether the position of an id is behind that of another id of its
 // stream.
 func isBehind(id, before string) bool {
-	var at, was [2]int
-	_, position, _ := strings.Cut(id, ":")
-	_, positionBefore, _ := strings.Cut(before, ":")
-	_, err := fmt.Sscanf(position+" "+positionBefore, "%d.%d %d.%d", &at[0], &at[1], &was[0], &was[1])
-	return err == nil && slices.Compare(at[:], was[:]) > 0
+	var positions [2][2]int // entry and offset
+	for i, id := range []string{id, before} {
+		_, position, _ := strings.Cut(id, ":")
+		if _, err := fmt.Sscanf(position, "%d.%d", &positions[i][0], &positions[i][1]); err != nil {
+			return false
+		}
+	}
+	return slices.Compare(positions[0][:], positions[1][:]) > 0
 }
 
 // connections returns the number of connections that delivered an event.
