@@ -13,6 +13,7 @@ import (
 
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 const (
@@ -175,7 +176,7 @@ func TestNoKeys(t *testing.T) {
 // A stream belongs to the key that opened it, in whichever way the key comes.
 func TestStreamsBelongToKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3), withKeys)
+		_, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys)
 		whole := engine.serve(t.Context(), t, getChat("hello", "&mode=raw&api_key="+oneKey))
 		last := readIDs(t, whole.text())[0].id
 		by := func(query, authorization string) int {
@@ -211,7 +212,7 @@ func TestLaterRequestsHaveTheToken(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var paths []string
-				standIn := mock.New(3)
+				standIn := mock.New(3, cozemock.New())
 				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					paths = append(paths, r.URL.Path)
 					if got := r.Header.Get("Authorization"); got != "Bearer server's" || strings.Contains(r.URL.RawQuery, "KEY") {

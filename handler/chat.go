@@ -141,7 +141,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 		h.passReply(c, reply)
 		return nil, false
 	}
-	return h.recorder.recordChat(openedChat{t, reply, header, asked, cancel}), true
+	return h.recorder.recordChat(openedChat{t, reply, origin{req.Format, header}, asked, cancel}), true
 }
 
 // view is the way a stream is sent to a client.
@@ -149,7 +149,8 @@ type view struct {
 	pace    typewriter.Pace
 	withIDs bool
 	from    typewriter.Position
-	known   int // number of entries that arrived before the client
+	known   int              // number of entries that arrived before the client
+	format  *upstream.Format // of the stream; set by play
 }
 
 // play sends a stream to a client until the stream ends or the client disconnects, and
@@ -160,7 +161,8 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	observer := h.observer.view(c, s, v)
 	err := errPanic // unless play gets further
 	defer func() { observer.end(ctx, s, err) }()
-	w := newEventWriter(c, s, v.withIDs, observer)
+	v.format = streamFormat(h.options.Formats, s.Format)
+	w := newEventWriter(c, s, v, observer)
 	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
 	// Official SDKs fail at an event without data; they never GET.
 	if err = w.play(ctx, player, v.withIDs && c.IsGet()); err != nil {

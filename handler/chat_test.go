@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 // times tells when each delta of a stream was flushed, and its text.
@@ -50,12 +51,12 @@ func TestArticleIsTyped(t *testing.T) {
 	}{
 		{"POST without a body", request{method: "POST", url: "/v3/chat"}},
 		{"GET without a query", request{method: "GET", url: "/v3/chat"}},
-		{"GET with a message", request{method: "GET", url: "/v3/chat?message=" + mock.ArticleMessage}},
+		{"GET with a message", request{method: "GET", url: "/v3/chat?message=" + cozemock.ArticleMessage}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1))
+				_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 				a := engine.serve(context.Background(), t, test.request)
 				if got := times(t, a); !reflect.DeepEqual(got, articleTimes) {
 					t.Errorf("got  %q\nwant %q", got, articleTimes)
@@ -73,7 +74,7 @@ func TestArticleIsTyped(t *testing.T) {
 
 func TestStreamHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
+		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		a := engine.serve(context.Background(), t, question("hello"))
 		want := map[string]string{
 			"Content-Type":      "text/event-stream; charset=utf-8",
@@ -96,7 +97,7 @@ func TestStreamHeader(t *testing.T) {
 // Each event is one chunk, but for those that are due at the same time.
 func TestOneEventOneFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
+		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		a := engine.serve(context.Background(), t, question("hello"))
 		last := time.Duration(-1)
 		for _, c := range a.chunks {
@@ -110,7 +111,7 @@ func TestOneEventOneFlush(t *testing.T) {
 
 func TestGetHasIDsAndRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
+		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		for _, r := range []request{
 			{method: "GET", url: "/v3/chat?message=hello"},
 			{method: "POST", url: "/v3/chat?event_ids=on", body: question("hello").body},
@@ -172,7 +173,7 @@ func TestTempoIsAskedFor(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1))
+				_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 				r := request{method: "POST", url: "/v3/chat" + test.url}
 				if test.header[0] != "" {
 					r.header = map[string]string{test.header[0]: test.header[1]}
@@ -214,7 +215,7 @@ func TestBadRequestsAreNamed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, engine := newTestHandler(t, mock.New(1))
+			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url, body: test.body})
 			if a.status != test.status || !strings.Contains(a.body, test.msg) {
 				t.Errorf("got %d %s", a.status, a.body)
@@ -232,7 +233,7 @@ func TestOtherRepliesPass(t *testing.T) {
 	for _, scenario := range []string{"error-json", "error-400", "error-401", "error-429", "error-500", "html"} {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				standIn := mock.New(1)
+				standIn := mock.New(1, cozemock.New())
 				var want *http.Response
 				var body []byte
 				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {

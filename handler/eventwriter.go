@@ -13,6 +13,7 @@ import (
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // retryMillis is the delay before a browser reconnects, in milliseconds.
@@ -24,14 +25,20 @@ type eventWriter struct {
 	out      *hertzio.ResponseWriter
 	observer *viewObserver
 
+	colon     string // between the name and the value of a field
+	heartbeat string
+
 	idPrefix string // the stream's id and a colon; empty: events have no ids
 	epochs   *streams.Epochs
 	retry    uint64 // sent with the next event, in milliseconds; 0: not sent
 }
 
 // newEventWriter takes over the response.
-func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool, observer *viewObserver) *eventWriter {
-	w := &eventWriter{out: hertzio.NewResponseWriter(c, hertzio.UnknownSize), observer: observer}
+func newEventWriter(c *app.RequestContext, s *streams.Stream, v view, observer *viewObserver) *eventWriter {
+	w := &eventWriter{out: hertzio.NewResponseWriter(c, hertzio.UnknownSize), observer: observer, heartbeat: v.format.Heartbeat, colon: ": "}
+	if v.format.Framing == upstream.CompactSSE {
+		w.colon = ":"
+	}
 	header := &c.Response.Header
 	header.SetContentType(sse.ContentType + "; charset=utf-8")
 	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
@@ -42,12 +49,12 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, withIDs bool, obse
 	header.Set("X-Accel-Buffering", "no") // disables nginx's buffer
 	header.Set("Typewriter-Stream", s.ID)
 	if s.LogID != "" {
-		header.Set(headerLogID, s.LogID)
+		header.Set(v.format.RequestIDHeader, s.LogID)
 	}
 	if s.LocalOnly {
 		header.Set(headerResume, metrics.ResumeUnavailable)
 	}
-	if withIDs {
+	if v.withIDs {
 		w.idPrefix, w.epochs = s.ID+":", &s.Epochs
 		w.retry = retryMillis
 	}
@@ -86,29 +93,30 @@ func (w *eventWriter) id(p typewriter.Position) string {
 	return w.idPrefix + string(w.epochs.Cursor(p).Append(nil))
 }
 
-// Write implements [typewriter.Writer]. The bytes are those of [sse.Encode] without its 6
-// allocations, except for a leading space, which Encode loses.
+// Write implements [typewriter.Writer]. With compact framing, the bytes are those
+// of [sse.Encode] without its 6 allocations, except for a leading space, which Encode
+// loses.
 func (w *eventWriter) Write(o *typewriter.Output) error {
 	w.observer.sent(o)
 	buf := w.out.AvailableBuffer()
 	if w.idPrefix != "" {
-		buf = append(append(buf, "id:"...), w.idPrefix...)
+		buf = append(w.appendName(buf, "id"), w.idPrefix...)
 		buf = append(w.epochs.Cursor(o.Next).Append(buf), '\n')
 	}
 	if name := o.Frame.Name; name != "" {
-		buf = appendField(buf, "event:", name)
+		buf = w.appendField(buf, "event", name)
 	}
 	if w.retry > 0 {
-		buf = strconv.AppendUint(append(buf, "retry:"...), w.retry, 10)
-		buf = append(buf, '\n')
+		buf = append(strconv.AppendUint(w.appendName(buf, "retry"), w.retry, 10), '\n')
 	}
-	buf = append(buf, "data:"...)
+	field := len(buf)
+	buf = w.appendName(buf, "data")
 	begin := len(buf)
 	buf = o.AppendData(buf)
-	if data := buf[begin:]; isOneField(data) {
+	if data := buf[begin:]; w.isOneField(data) {
 		buf = append(buf, '\n')
 	} else {
-		buf = appendData(buf[:begin-len("data:")], string(data))
+		buf = w.appendData(buf[:field], string(data))
 	}
 	if _, err := w.out.Write(append(buf, '\n')); err != nil {
 		return err
@@ -117,40 +125,49 @@ func (w *eventWriter) Write(o *typewriter.Output) error {
 	return w.out.FlushIfFull()
 }
 
-// isOneField reports whether data can follow "data:" unchanged, as JSON can.
-func isOneField(data []byte) bool {
-	return !bytes.HasPrefix(data, []byte(" ")) && bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0
+// isOneField reports whether data can follow the name of a field unchanged, as JSON can.
+func (w *eventWriter) isOneField(data []byte) bool {
+	return !w.needsSpace(string(data[:min(len(data), 1)])) && bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0
+}
+
+// needsSpace reports whether a value needs a space before it: parsers remove one (HTML,
+// section 9.2.6).
+func (w *eventWriter) needsSpace(value string) bool {
+	return w.colon == ":" && strings.HasPrefix(value, " ")
 }
 
 // appendData appends one field for each line of data.
-func appendData(buf []byte, data string) []byte {
+func (w *eventWriter) appendData(buf []byte, data string) []byte {
 	for {
 		end := strings.IndexAny(data, "\r\n")
 		if end < 0 {
-			return appendField(buf, "data:", data)
+			return w.appendField(buf, "data", data)
 		}
-		buf = appendField(buf, "data:", data[:end])
+		buf = w.appendField(buf, "data", data[:end])
 		data = data[end+1:]
 	}
 }
 
-// appendField appends a field. A value that begins with a space needs another space before
-// it, because parsers remove one (HTML, section 9.2.6).
-func appendField(buf []byte, name, value string) []byte {
-	buf = append(buf, name...)
-	if strings.HasPrefix(value, " ") {
+// appendField appends a field.
+func (w *eventWriter) appendField(buf []byte, name, value string) []byte {
+	buf = w.appendName(buf, name)
+	if w.needsSpace(value) {
 		buf = append(buf, ' ')
 	}
 	return append(append(buf, value...), '\n')
 }
 
+// appendName appends the name of a field and the colon.
+func (w *eventWriter) appendName(buf []byte, name string) []byte {
+	return append(append(buf, name...), w.colon...)
+}
+
 // Flush implements [typewriter.Writer].
 func (w *eventWriter) Flush() error { return w.out.Flush() }
 
-// Heartbeat implements [typewriter.Writer]. The heartbeat is a blank line: all
-// SDKs ignore blank lines, and some fail at comments.
+// Heartbeat implements [typewriter.Writer].
 func (w *eventWriter) Heartbeat() error {
-	if _, err := w.out.WriteString("\n"); err != nil {
+	if _, err := w.out.WriteString(w.heartbeat); err != nil {
 		return err
 	}
 	return w.out.Flush()

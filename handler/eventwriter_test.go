@@ -17,7 +17,6 @@ import (
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
-	"sse-typewriter/upstream"
 )
 
 // sink is a client's connection. It keeps what was written last, and all of it if all is
@@ -64,7 +63,7 @@ func writeTo(t testing.TB, conn *sink, idPrefix string, retry uint64, write func
 	server.Use(hertzio.Track)
 	server.POST("/", func(_ context.Context, c *app.RequestContext) {
 		defer close(done)
-		w := newEventWriter(c, &streams.Stream{}, false, newTestObserver())
+		w := newEventWriter(c, &streams.Stream{}, view{format: testFormats.Default()}, newTestObserver())
 		w.idPrefix, w.retry = idPrefix, retry
 		if err := w.open(); err != nil {
 			t.Error(err)
@@ -103,7 +102,7 @@ func (o *once) Close() error {
 
 // newTestObserver returns an observer that only counts.
 func newTestObserver() *viewObserver {
-	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
+	counts := metrics.New(metrics.Options{EventTypes: testFormats.EventNames()})
 	return &viewObserver{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: typewriter.NewLog(typewriter.LogOptions{})}
 }
 

@@ -14,22 +14,17 @@ import (
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
+	"sse-typewriter/upstream"
 )
 
-// headerLogID identifies a failed request to the service's support, as in Coze's API.
-const headerLogID = "X-Tt-Logid"
-
-// errorBody is the format of error responses.
-var errorBody apierror.Body = apierror.CozeBody
-
-// fail answers a request with an error.
+// fail answers a request with an error in the request's format.
 func fail(c *app.RequestContext, e *apierror.Error) {
-	logID := streams.NewID()
-	c.Response.Header.Set(headerLogID, logID)
+	format, logID := formatOf(c), streams.NewID()
+	c.Response.Header.Set(format.RequestIDHeader, logID)
 	if e.RetryAfter > 0 {
 		c.Response.Header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
-	c.Data(e.Status, "application/json", errorBody(e, logID))
+	c.Data(e.Status, "application/json", format.ErrorBody(e, logID))
 }
 
 // failBadRequest answers an invalid request; err describes the fault.
@@ -43,13 +38,15 @@ func failUnread(c *app.RequestContext, e *apierror.Error) {
 	fail(c, e)
 }
 
-// ErrorReply returns the complete response to a request without a handler, for
-// [hertzio.Listener].
-func ErrorReply(status int) []byte {
-	e, logID := apierror.ForStatus(status), streams.NewID()
-	body := errorBody(e, logID)
-	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s",
-		e.Status, http.StatusText(e.Status), len(body), headerLogID, logID, body)
+// ErrorReply returns a function for [hertzio.Listener]: the complete response, in a format,
+// to a request without a handler.
+func ErrorReply(format *upstream.Format) func(status int) []byte {
+	return func(status int) []byte {
+		e, logID := apierror.ForStatus(status), streams.NewID()
+		body := format.ErrorBody(e, logID)
+		return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s",
+			e.Status, http.StatusText(e.Status), len(body), format.RequestIDHeader, logID, body)
+	}
 }
 
 // errorWriter answers requests with errors, and counts or logs the errors.
@@ -86,6 +83,6 @@ func (w errorWriter) failUpstream(c *app.RequestContext, err error) {
 	}
 	fail(c, failed)
 	w.metrics.UpstreamFailed(failed.Reason)
-	w.logger.Warn("no reply from upstream", "route", routeOf(c), "logid", c.Response.Header.Get(headerLogID),
+	w.logger.Warn("no reply from upstream", "route", routeOf(c), "logid", c.Response.Header.Get(formatOf(c).RequestIDHeader),
 		"request_id", c.Request.Header.Get(headerRequestID), "reason", failed.Reason, "error", failed.Err)
 }

@@ -24,12 +24,6 @@ import (
 // forwarded.
 var apiPrefixes = []string{"/v1/", "/v3/", "/api/", "/open_api/"}
 
-// getPaths are served on GET alone by coze-studio, while official SDKs POST to them.
-var getPaths = []string{"/v3/chat/retrieve", "/v3/chat/message/list"}
-
-// streamPaths are the paths of streams without pacing.
-var streamPaths = []string{"/v1/workflow/stream_run", "/v1/workflow/stream_resume"}
-
 // errPath reports a path to somewhere outside of the upstream's API.
 var errPath = errors.New("path is not allowed")
 
@@ -58,6 +52,13 @@ func apiPath(target string) (path string, isAPI bool, err error) {
 type forwarder struct {
 	*Handler
 	routes func() route.RoutesInfo
+
+	retryAsGet, unpaced []string // of all formats
+}
+
+func newForwarder(h *Handler, routes func() route.RoutesInfo) forwarder {
+	formats := h.options.Formats
+	return forwarder{h, routes, formats.RetryAsGet(), formats.Unpaced()}
 }
 
 // forward forwards a request of the AI service's API, and the reply, both unchanged and as
@@ -66,6 +67,10 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	target := string(c.Request.Header.RequestURI())
 	path, ok := f.route(c, target)
 	if !ok || !f.authenticate(c) {
+		return
+	}
+	if c.GetString(patternKey) != "" {
+		f.chat(ctx, c)
 		return
 	}
 	release, ok := f.admitForwarded(ctx, c, path)
@@ -81,10 +86,10 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   path,
-		Query:  upstreamQuery(query, f.policy.KeyParameters()...),
+		Query:  f.requests.query(query, f.policy.KeyParameters()),
 		Header: f.requests.header(c),
 	}
-	if req.Method == http.MethodPost && slices.Contains(getPaths, path) {
+	if req.Method == http.MethodPost && slices.Contains(f.retryAsGet, path) {
 		f.forwardOrGet(ctx, c, req)
 		return
 	}
@@ -95,6 +100,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 // route answers the client and reports false.
 func (f forwarder) route(c *app.RequestContext, target string) (path string, ok bool) {
 	path, isAPI, err := apiPath(target)
+	isAPI = isAPI || c.GetString(patternKey) != ""
 	switch {
 	case err != nil:
 		failUnread(c, apierror.BadRequest.WithMsg(err.Error()))
@@ -112,7 +118,7 @@ func (f forwarder) route(c *app.RequestContext, target string) (path string, ok 
 // admitForwarded admits a request to the upstream until release is called. A rejected
 // request has been answered. A stream counts as a view.
 func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (release func(), ok bool) {
-	isStream := slices.Contains(streamPaths, path)
+	isStream := slices.Contains(f.unpaced, path)
 	if isStream && f.admit.rejectDraining(c) || !f.admit.allow(ctx, c) {
 		return nil, false
 	}
@@ -223,7 +229,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 		}
 	}
 	hertzio.NewResponseWriter(c, size).CopyFrom(reply.Body)
-	h.options.Logger.Debug("reply passed on", "route", routeOf(c), "logid", header.Get(headerLogID),
+	h.options.Logger.Debug("reply passed on", "route", routeOf(c), "logid", header.Get(formatOf(c).RequestIDHeader),
 		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(arrivedKey)))
 }
 

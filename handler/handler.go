@@ -22,8 +22,13 @@ import (
 // Options configure a [Handler]. All fields are required unless noted otherwise.
 type Options struct {
 	Upstream *upstream.Client
-	Streams  *streams.Registry
-	Metrics  *metrics.Metrics
+
+	// Formats are the wire formats that the server knows. In the first one it asks
+	// questions of its own.
+	Formats upstream.Formats
+
+	Streams *streams.Registry
+	Metrics *metrics.Metrics
 
 	// Logger receives a line for each stream, without content or credentials.
 	Logger *slog.Logger
@@ -34,9 +39,6 @@ type Options struct {
 
 	// Heartbeat is the longest silence in a stream before a heartbeat.
 	Heartbeat time.Duration
-
-	// BotID and UserID complete chat requests without these ids; both may be empty.
-	BotID, UserID string
 
 	// Keys, TrustedProxies and UpstreamToken are those of [access.Policy]; each may be
 	// empty.
@@ -90,11 +92,11 @@ func New(o Options) *Handler {
 	return &Handler{
 		options:   o,
 		policy:    policy,
-		cors:      access.CORS{Origins: o.Origins},
+		cors:      access.CORS{Origins: o.Origins, RequestHeaders: o.Formats.BrowserHeaders(), ResponseHeaders: o.Formats.RequestIDHeaders()},
 		admit:     admitter{policy, access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
-		requests:  requestBuilder{policy, o.BotID, o.UserID},
+		requests:  requestBuilder{policy, o.Formats},
 		paces:     paces{o.Paces, o.Mode},
-		recorder:  &recorder{o.Upstream, o.Streams, observer, lifecycle, o.SummarizeTimeout},
+		recorder:  &recorder{o.Upstream, o.Formats, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
 		errors:    errors,
 		markdown:  newMarkdownConverter(),
@@ -102,12 +104,12 @@ func New(o Options) *Handler {
 	}
 }
 
-// chatPath is the path of chats, of the server and of the upstream.
+// chatPath is the path of the server's own chats.
 const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
-	r.Use(hertzio.Track, h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
+	r.Use(hertzio.Track, detectFormat(h.options.Formats), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
 	r.GET("/healthz", healthz)
 	r.HEAD("/healthz", healthz)
 	r.GET("/readyz", h.readyz)
@@ -117,15 +119,20 @@ func (h *Handler) Register(r *route.Engine) {
 	r.HEAD("/metrics", scrape)
 	r.POST(chatPath, h.withKey(h.chat))
 	r.GET(chatPath, h.withKey(h.chatGet))
-	r.POST("/v3/chat/submit_tool_outputs", h.withKey(h.chat))
-	r.POST("/v1/workflows/chat", h.withKey(h.chat))
+	for _, format := range h.options.Formats {
+		for _, path := range format.Paths {
+			if path != chatPath {
+				r.POST(path, h.withKey(h.chat))
+			}
+		}
+	}
 	r.POST(summarizePath, h.withKey(h.summarize))
 	r.GET(summarizePath, h.withKey(h.summarizeGet))
 	r.POST("/typewriter/markdown", h.withKey(h.convertMarkdown))
 	r.GET(streamsPath+":id", h.withKey(h.attach))
 	r.DELETE(streamsPath+":id", h.withKey(h.cancel))
 	r.POST(streamsPath+":id/skip", h.withKey(h.skip))
-	f := forwarder{h, r.Routes}
+	f := newForwarder(h, r.Routes)
 	r.NoRoute(f.forward)
 	r.NoMethod(f.forward)
 }

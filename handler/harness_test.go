@@ -26,12 +26,16 @@ import (
 	"sse-typewriter/internal/testenv"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/coze"
 )
 
 // transportFunc is a transport made of a function.
 type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// testFormats are the formats of the handlers of these tests.
+var testFormats = upstream.Formats{coze.New(coze.Options{BotID: "bot", UserID: "user"})}
 
 // newTestHandler returns a handler whose upstream is a transport, and a server of it.
 // Pauses have one length each: 100 ms, 200 after a clause, 400 after a sentence.
@@ -60,8 +64,7 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 		Paces:             paces,
 		Mode:              typewriter.Typewriter,
 		Heartbeat:         15 * time.Second,
-		BotID:             "bot",
-		UserID:            "user",
+		Formats:           testFormats,
 		Limiter:           limits.NewLocal(limits.Bounds{}),
 		MaxStreams:        100,
 		MaxBodyBytes:      1 << 20,
@@ -71,7 +74,8 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 	}
 	streamOptions := streams.Options{
 		MaxBytes: 1 << 30, Grace: 30 * time.Second, Retention: 5 * time.Minute,
-		Full: upstream.ErrorEvent(apierror.TooLarge), Broken: upstream.ErrorEvent(apierror.Internal),
+		Full: ErrorEvents(testFormats, apierror.TooLarge), Broken: ErrorEvents(testFormats, apierror.Internal),
+		Knows: KnowsFormat(testFormats),
 	}
 	for _, change := range changes {
 		change(&options, &streamOptions)
@@ -79,7 +83,7 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 	streamOptions.Logger = options.Logger
 	options.Streams = streams.NewRegistry(streamOptions)
 	options.Metrics = metrics.New(metrics.Options{
-		EventTypes: append(upstream.EventTypes(), summary.NamedEvent), StoreBytes: options.Streams.Bytes, StoreMaxBytes: options.Streams.MaxBytes(),
+		EventTypes: append(testFormats.EventNames(), summary.NamedEvent), StoreBytes: options.Streams.Bytes, StoreMaxBytes: options.Streams.MaxBytes(),
 	})
 	h := New(options)
 	return h, newTestServer(t, h, testenv.NewMemListener())
@@ -98,7 +102,7 @@ type testServer struct {
 func newTestServer(t *testing.T, h *Handler, listener *testenv.MemListener) *testServer {
 	t.Helper()
 	server := hertzio.NewServer(&hertzio.Listener{
-		Listener: listener, Max: 1000, WriteTimeout: time.Minute, ErrorReply: ErrorReply, Logger: slog.New(slog.DiscardHandler),
+		Listener: listener, Max: 1000, WriteTimeout: time.Minute, ErrorReply: ErrorReply(testFormats.Default()), Logger: slog.New(slog.DiscardHandler),
 	}, time.Minute, time.Hour)
 	h.Register(server.Engine)
 	done := make(chan struct{})

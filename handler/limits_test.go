@@ -16,6 +16,7 @@ import (
 	"sse-typewriter/internal/limits"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 // keyedBy is a request with a key.
@@ -138,7 +139,7 @@ func checkRefused(t *testing.T, a *answer, status, code int) {
 func TestMaxStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
-		standIn := mock.New(3)
+		standIn := mock.New(3, cozemock.New())
 		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			asked++
 			return standIn.RoundTrip(r)
@@ -183,7 +184,7 @@ func TestMaxStreams(t *testing.T) {
 // on being recorded, and its view is free.
 func TestComingBackToAFullServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3), func(o *Options, _ *streams.Options) {
+		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) {
 			o.MaxStreams = 1
 			o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: 24 * time.Hour}})
 		})
@@ -251,7 +252,7 @@ func TestComingBackToATakenPlace(t *testing.T) {
 // What is refused because nobody more may read takes no place among the recordings.
 func TestFullOfViews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
+		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
 		c := crowd{t: t, engine: engine}
 		_, noted, leave := c.join(getChat("/hang", ""))
 		id, _, _ := strings.Cut(lastIDOf(noted.chunks[0].data), ":")
@@ -303,7 +304,7 @@ func TestForwardedStreamsCount(t *testing.T) {
 // A client has so many streams, however often it looks at each.
 func TestMaxStreamsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
+		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
 		c := crowd{t: t, engine: engine}
 		first, noted, leave := c.join(keyedBy(oneKey, getChat("/hang", "")))
 		if first.status != 0 {

@@ -11,11 +11,12 @@ import (
 
 	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/web/markdown"
 )
 
 func TestMarkdown(t *testing.T) {
-	_, engine := newTestHandler(t, mock.New(1))
+	_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 	for _, test := range []struct {
 		name, body string
 		status     int
@@ -46,7 +47,7 @@ func TestMarkdown(t *testing.T) {
 // does.
 func TestMarkdownAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(1))
+		h, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		for range cap(h.markdown.running) {
 			h.markdown.running <- struct{}{}
 		}

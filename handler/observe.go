@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -16,6 +17,7 @@ import (
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // observer records metrics and log lines of streams.
@@ -27,7 +29,7 @@ type observer struct {
 // routeOf returns the method and the pattern of a request's route, never the path of the
 // request.
 func routeOf(c *app.RequestContext) string {
-	pattern := c.FullPath()
+	pattern := cmp.Or(c.FullPath(), c.GetString(patternKey))
 	for _, prefix := range apiPrefixes {
 		if pattern == "" && strings.HasPrefix(string(c.Path()), prefix) {
 			pattern = prefix + "*"
@@ -150,11 +152,11 @@ func (o observer) timeCancel(source streams.Source) (timed streams.Source, relea
 }
 
 // timeFirstText measures the time from a request to the first text of the answer.
-func (o observer) timeFirstText(events iter.Seq[typewriter.Event], asked time.Time) iter.Seq[typewriter.Event] {
-	return func(yield func(typewriter.Event) bool) {
+func (o observer) timeFirstText(events iter.Seq[upstream.Event], asked time.Time) iter.Seq[upstream.Event] {
+	return func(yield func(upstream.Event) bool) {
 		pending := true
 		for e := range events {
-			if pending && e.Text != "" {
+			if pending && e.Meaning.Kind == upstream.KindText {
 				o.metrics.FirstText(time.Since(asked))
 				pending = false
 			}

@@ -20,8 +20,8 @@ import (
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
-	"sse-typewriter/upstream"
 )
 
 // series is a line of a scrape: what is counted, without our prefix, and its value.
@@ -288,7 +288,7 @@ func TestStreamIsLogged(t *testing.T) {
 		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			res, err := streaming(nil, part{2 * time.Second, deltaAB}).RoundTrip(r)
-			res.Header.Set(headerLogID, "log")
+			res.Header.Set("X-Tt-Logid", "log")
 			return res, err
 		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
 		a := engine.serve(t.Context(), t, question("x"))
@@ -345,7 +345,7 @@ func TestHealth(t *testing.T) {
 // Whoever scrapes meanwhile disturbs nothing.
 func TestScrapeInMidStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(1))
+		h, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		ended := make(chan answer)
 		go func() {
 			a := engine.serve(t.Context(), t, question("hello"))
@@ -369,7 +369,7 @@ func TestScrapeInMidStream(t *testing.T) {
 // What it costs to see an event of text.
 func BenchmarkSent(b *testing.B) {
 	log := typewriter.NewLog(typewriter.LogOptions{})
-	counts := metrics.New(metrics.Options{EventTypes: upstream.EventTypes()})
+	counts := metrics.New(metrics.Options{EventTypes: testFormats.EventNames()})
 	g := &viewObserver{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
 	o := typewriter.Output{Frame: unit.Frame, Clusters: 1, Lag: time.Second, Late: time.Millisecond}
 	b.ReportAllocs()
@@ -381,11 +381,14 @@ func BenchmarkSent(b *testing.B) {
 // What was another replica's can fail here, too.
 func TestFailureAfterATakeoverIsCounted(t *testing.T) {
 	progress := typewriter.Event{Frame: &typewriter.Frame{Head: `{"status":"processing","progress":1}`}}
-	for name, seen := range map[string][]typewriter.Event{"chat": nil, "summary": {progress}} {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		format string
+		seen   []typewriter.Event
+	}{{"coze", nil}, {"summary/coze", []typewriter.Event{progress}}} {
+		t.Run(test.format, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, _ := newTestHandler(t, nil)
-				events, source := h.recorder.proceed(t.Context(), nil, slices.Values(seen))
+				events, source := h.recorder.proceed(t.Context(), nil, test.format, slices.Values(test.seen))
 				for range events {
 					continue
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // recorder reads answers of the upstream into streams.
 type recorder struct {
 	upstream       *upstream.Client
+	formats        upstream.Formats
 	streams        *streams.Registry
 	observer       observer
 	lifecycle      *lifecycle
@@ -45,23 +47,31 @@ func (r *recorder) record(rec recording) *streams.Stream {
 	return s
 }
 
+// origin is the origin of a chat: its format, and the header of the upstream request that
+// opened it.
+type origin struct {
+	format *upstream.Format
+	header http.Header
+}
+
 // openedChat is a chat with the beginning of an answer.
 type openedChat struct {
 	ticket
 	reply  *upstream.Reply
-	header http.Header        // of the upstream request
+	origin origin
 	asked  time.Time          // when the request was sent
 	cancel context.CancelFunc // ends the context of the reply
 }
 
 // recordChat starts to record the answer of a chat.
 func (r *recorder) recordChat(chat openedChat) *streams.Stream {
+	format := chat.origin.format
 	events, failure := chat.reply.Events()
-	source, canceled := r.source(chat.header, chat.reply.Chat(), failure, chat.cancel)
-	source.LogID = chat.reply.Header.Get(headerLogID)
+	source, canceled := r.source(chat.origin, chat.reply.Chat(), failure, chat.cancel)
+	source.LogID, source.Format = chat.reply.Header.Get(format.RequestIDHeader), format.Name
 	return r.record(recording{
 		ticket: chat.ticket,
-		events: untilCanceled(r.observer.timeFirstText(events, chat.asked), canceled, upstream.DoneEvent),
+		events: untilCanceled(upstream.Typed(r.observer.timeFirstText(events, chat.asked)), canceled, doneEvents(format)),
 		source: source,
 		close: func(err error) {
 			defer chat.cancel()
@@ -74,12 +84,26 @@ func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 	})
 }
 
-// untilCanceled ends a canceled stream in order, with a last event.
-func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool, last func() typewriter.Event) iter.Seq[typewriter.Event] {
+// doneEvents returns a function that returns the events which end a stream in order.
+func doneEvents(format *upstream.Format) func() []typewriter.Event {
+	return func() []typewriter.Event {
+		if format.Done.Frame == nil {
+			return nil
+		}
+		return []typewriter.Event{format.Done}
+	}
+}
+
+// untilCanceled ends a canceled stream in order, with its last events.
+func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool, last func() []typewriter.Event) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		for e := range events {
 			if canceled.Load() {
-				yield(last())
+				for _, e := range last() {
+					if !yield(e) {
+						return
+					}
+				}
 				return
 			}
 			if !yield(e) {
@@ -92,7 +116,7 @@ func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool, las
 // source returns the source of a chat's events. canceled becomes true when the source is
 // canceled; a canceled source has not failed.
 func (r *recorder) source(
-	header http.Header, chat func() (id, conversationID string), failure func() *apierror.Error, stop context.CancelFunc,
+	o origin, chat func() upstream.Chat, failure func() *apierror.Error, stop context.CancelFunc,
 ) (source streams.Source, canceled *atomic.Bool) {
 	canceled = &atomic.Bool{}
 	return streams.Source{
@@ -100,8 +124,8 @@ func (r *recorder) source(
 		Cancel: func(ctx context.Context) {
 			canceled.Store(true)
 			stop()
-			if id, conversationID := chat(); id != "" {
-				r.cancelChat(header)(ctx, id, conversationID)
+			if chat := chat(); chat.IsKnown() {
+				r.cancelChat(o)(ctx, chat)
 			}
 		},
 		Failure: func() (reason string, cause error) {
@@ -113,23 +137,47 @@ func (r *recorder) source(
 	}, canceled
 }
 
-// cancelChat returns a function that cancels a chat with the credential of a request.
-func (r *recorder) cancelChat(header http.Header) func(ctx context.Context, chatID, conversationID string) {
-	return func(ctx context.Context, chatID, conversationID string) {
-		_ = r.upstream.Cancel(ctx, header, chatID, conversationID) // the chat may have ended
+// cancelChat returns a function that cancels a chat at its service, if the service can.
+func (r *recorder) cancelChat(o origin) func(context.Context, upstream.Chat) {
+	return func(ctx context.Context, chat upstream.Chat) {
+		if o.format.Cancel != nil {
+			_ = o.format.Cancel(ctx, r.upstream, o.header, chat) // the chat may have ended
+		}
 	}
+}
+
+// summaryPrefix precedes the name of the chat's format in the format of a stream that is
+// the progress of a summary.
+const summaryPrefix = "summary/"
+
+// streamFormat returns the format of a stream by name, or nil. The progress of a summary is
+// written as its chat would be.
+func streamFormat(formats upstream.Formats, name string) *upstream.Format {
+	return formats.Find(strings.TrimPrefix(name, summaryPrefix))
+}
+
+// KnowsFormat returns a function for [streams.Options].
+func KnowsFormat(formats upstream.Formats) func(format string) bool {
+	return func(name string) bool { return streamFormat(formats, name) != nil }
+}
+
+// ErrorEvents returns a function for [streams.Options] that returns the events of an error.
+func ErrorEvents(formats upstream.Formats, err *apierror.Error) func(format string) []typewriter.Event {
+	return func(name string) []typewriter.Event { return streamFormat(formats, name).ErrorEvents(err) }
 }
 
 // proceed continues a stream of a lost replica, with the credential in header. See
 // [streams.Continue].
-func (r *recorder) proceed(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-	if events, source, ok := r.proceedSummary(ctx, header, seen); ok {
-		return r.observer.countFailure(events, source), source
+func (r *recorder) proceed(ctx context.Context, header http.Header, name string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	o := origin{streamFormat(r.formats, name), header}
+	if strings.HasPrefix(name, summaryPrefix) {
+		if events, source, ok := r.proceedSummary(ctx, o, recorded); ok {
+			return r.observer.countFailure(events, source), source
+		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	events, failure := r.upstream.Continue(ctx, header, seen)
-	id, conversationID := upstream.ChatOf(seen)
-	chat := func() (string, string) { return id, conversationID }
-	source, canceled := r.source(header, chat, failure, cancel)
-	return r.observer.countFailure(untilCanceled(events, canceled, upstream.DoneEvent), source), source
+	events, failure := r.upstream.Continue(ctx, o.format, header, recorded)
+	known := o.format.ChatOf(recorded)
+	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
+	return r.observer.countFailure(untilCanceled(upstream.Typed(events), canceled, doneEvents(o.format)), source), source
 }

@@ -3,55 +3,52 @@ package handler
 import (
 	"context"
 	"iter"
-	"net/http"
 	"sync/atomic"
 	"time"
 
-	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
 
-// chatJob is a summary and the first chat of the summary.
+// chatJob is a summary and the request that opens its chat.
 type chatJob struct {
-	job    *summary.Job
-	header http.Header
-	body   chatBody
+	job     *summary.Job
+	request upstream.Request
 }
 
 // recordSummary starts a summary and records the progress.
 func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	ctx, cancel := context.WithCancel(r.lifecycle.shutdownCtx)
+	o := origin{j.request.Format, j.request.Header.Clone()}
 	var current atomic.Pointer[upstream.Reply] // nil: no reply yet
-	j.job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
+	j.job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
 		asked := time.Now()
-		reply, err := r.upstream.Do(ctx, upstream.Request{
-			Method: http.MethodPost, Path: chatPath, Header: j.header.Clone(), Body: jsonx.Marshal(j.body),
-		})
+		reply, err := r.upstream.Do(ctx, j.request)
 		if err != nil {
 			return nil, nil, err
 		}
 		if !reply.IsStream() {
 			defer reply.Close()
-			return nil, nil, reply.Refusal()
+			return nil, nil, reply.ReadError()
 		}
 		current.Store(reply)
 		events, _ := reply.Events() // the last event reports a failure
 		return r.observer.timeFirstText(events, asked), reply.Drain, nil
 	}
-	chat := func() (chatID, conversationID string) {
+	chat := func() upstream.Chat {
 		if reply := current.Load(); reply != nil {
 			return reply.Chat()()
 		}
-		return "", ""
+		return upstream.Chat{}
 	}
-	j.job.Cancel = r.cancelChat(j.header)
-	source, canceled := r.source(j.header, chat, j.job.Failure, cancel)
+	j.job.Cancel = r.cancelChat(o)
+	source, canceled := r.source(o, chat, j.job.Failure, cancel)
+	source.Format = summaryPrefix + o.format.Name
 	return r.record(recording{
 		ticket: t,
-		events: untilCanceled(j.job.Events(ctx), canceled, j.job.Stopped),
+		events: untilCanceled(j.job.Events(ctx), canceled, stoppedEvents(j.job)),
 		source: source,
 		close: func(error) {
 			defer cancel()
@@ -60,22 +57,26 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	})
 }
 
-// proceedSummary is proceed for the progress of a summary, and reports false for any other
-// stream.
-func (r *recorder) proceedSummary(ctx context.Context, header http.Header, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source, bool) {
-	job := &summary.Job{Timeout: r.summaryTimeout, Cancel: r.cancelChat(header)}
-	id, conversationID, ok := job.Resume(seen)
+// stoppedEvents returns a function that returns the last event of a canceled summary.
+func stoppedEvents(job *summary.Job) func() []typewriter.Event {
+	return func() []typewriter.Event { return []typewriter.Event{job.Stopped()} }
+}
+
+// proceedSummary is proceed for a stream of a summary's progress. It reports false if the
+// recorded events have no progress, or contain the end.
+func (r *recorder) proceedSummary(ctx context.Context, o origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source, bool) {
+	job := &summary.Job{Timeout: r.summaryTimeout, Cancel: r.cancelChat(o)}
+	known, ok := job.Resume(recorded)
 	if !ok {
 		return nil, streams.Source{}, false
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	job.Open = func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
-		events, _ := r.upstream.ContinueChat(ctx, header, id, conversationID)
+	job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
+		events, _ := r.upstream.ContinueChat(ctx, o.format, o.header, known)
 		return events, func() {}, nil
 	}
-	chat := func() (string, string) { return id, conversationID }
-	source, canceled := r.source(header, chat, job.Failure, cancel)
-	events := untilCanceled(job.Events(ctx), canceled, job.Stopped)
+	source, canceled := r.source(o, func() upstream.Chat { return known }, job.Failure, cancel)
+	events := untilCanceled(job.Events(ctx), canceled, stoppedEvents(job))
 	return func(yield func(typewriter.Event) bool) {
 		defer job.Close(ctx)
 		events(yield)

@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 // When the upstream's stream is cut, the client sees a pause and then the rest of the
@@ -17,7 +18,7 @@ func TestCutAnswersAreCompleted(t *testing.T) {
 	for _, scenario := range []string{"cut", "cut-early", "no-done"} {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(7))
+				_, engine := newTestHandler(t, mock.New(7, cozemock.New()))
 				a := engine.serve(t.Context(), t, question("/"+scenario))
 				var names []string
 				text, answer := "", ""
@@ -47,7 +48,7 @@ func TestCutAnswersAreCompleted(t *testing.T) {
 // When the rest cannot be had either, the client is told.
 func TestCutForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		standIn := mock.New(7)
+		standIn := mock.New(7, cozemock.New())
 		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v3/chat" {
 				return standIn.RoundTrip(r)

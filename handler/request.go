@@ -2,7 +2,6 @@ package handler
 
 import (
 	"cmp"
-	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,62 +12,40 @@ import (
 
 	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/hertzio"
-	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
 
-// defaultMessage is the message of a request without a message.
-const defaultMessage = "你好，请介绍一下 Coze SSE"
-
 // requestBuilder builds upstream requests from those of clients.
 type requestBuilder struct {
-	policy        *access.Policy
-	botID, userID string // defaults
+	policy  *access.Policy
+	formats upstream.Formats
 }
 
-// chatBody is the body of a chat request made by the server.
-type chatBody struct {
-	BotID              string        `json:"bot_id"`
-	UserID             string        `json:"user_id"`
-	Stream             bool          `json:"stream"`
-	AutoSaveHistory    bool          `json:"auto_save_history"`
-	AdditionalMessages []chatMessage `json:"additional_messages"`
-}
-
-type chatMessage struct {
-	Role        string `json:"role"`
-	Content     string `json:"content"`
-	ContentType string `json:"content_type"`
-}
-
-// chatBody returns the body of a chat with a single message. Empty ids are replaced by the
-// defaults.
-func (b requestBuilder) chatBody(botID, userID, message string) (chatBody, error) {
-	body := chatBody{
-		BotID:           cmp.Or(botID, b.botID),
-		UserID:          cmp.Or(userID, b.userID),
-		Stream:          true,
-		AutoSaveHistory: true, // for the next turn of the conversation
-		AdditionalMessages: []chatMessage{
-			{Role: "user", Content: message, ContentType: "text"},
-		},
-	}
-	if body.BotID == "" {
-		return body, errors.New("bot_id is missing: pass bot_id or start the server with --bot-id")
-	}
-	return body, nil
-}
-
-// defaultBody returns the body of a chat whose request has no JSON body. The message is
-// the plain text of the request or the query parameter message (or q); the query may
-// also have bot_id and user_id.
-func (b requestBuilder) defaultBody(c *app.RequestContext, plain []byte) ([]byte, error) {
-	message := cmp.Or(string(plain), c.Query("message"), c.Query("q"), defaultMessage)
-	body, err := b.chatBody(c.Query("bot_id"), c.Query("user_id"), message)
+// ask returns the upstream request that asks a question, with the header of a client's
+// request.
+func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question) (upstream.Request, error) {
+	format := b.formats.Default()
+	req, err := format.Ask(q)
 	if err != nil {
-		return nil, err
+		return upstream.Request{}, err
 	}
-	return jsonx.Marshal(body), nil
+	header := b.header(c)
+	for name, values := range req.Header {
+		header[name] = values
+	}
+	req.Format, req.Header = format, header
+	return req, nil
+}
+
+// readQuestion returns the question of a request without a JSON body. The message is the
+// plain text of the request or the query parameter message (or q); the query may also
+// have bot_id and user_id.
+func readQuestion(c *app.RequestContext, plain []byte) upstream.Question {
+	q := upstream.Question{Bot: c.Query("bot_id"), User: c.Query("user_id")}
+	if message := cmp.Or(string(plain), c.Query("message"), c.Query("q")); message != "" {
+		q.Messages = []upstream.Message{{Role: "user", Text: message}}
+	}
+	return q
 }
 
 // isPlainText reports whether the body of a request is plain text.
@@ -88,20 +65,20 @@ func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 	return body, true
 }
 
-// ownQuery are the query parameters of defaultBody. The upstream gets them in the body
+// ownQuery are the query parameters of readQuestion. The upstream gets them in the body
 // only.
 var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
-// upstreamQuery returns a query without some parameters, otherwise byte for byte. An empty
-// conversation_id is removed in any case: coze-py sends, and coze-studio rejects, the
-// empty parameter.
-func upstreamQuery(raw string, without ...string) string {
+// query returns a query without some parameters, and without the empty ones that a format
+// omits, otherwise byte for byte.
+func (b requestBuilder) query(raw string, without []string) string {
+	omitEmpty := b.formats.OmitEmpty()
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		return name == "conversation_id" && value == "" || slices.Contains(without, name)
+		return value == "" && slices.Contains(omitEmpty, name) || slices.Contains(without, name)
 	})
 	return strings.Join(pairs, "&")
 }
@@ -146,27 +123,32 @@ func dropHopByHop(header http.Header) {
 	}
 }
 
-// chat returns the upstream request of a chat. An empty or plain-text body is replaced by
-// a JSON body.
+// chat returns the upstream request of a chat. At the server's own path, an empty or
+// plain-text body is a question.
 func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Request, error) {
 	without := b.policy.KeyParameters()
 	for _, p := range paceParams {
 		without = append(without, p.query)
 	}
-	header := b.header(c)
+	query := string(c.Request.URI().QueryString())
 	if c.FullPath() == chatPath && (len(body) == 0 || isPlainText(c)) {
+		req, err := b.ask(c, readQuestion(c, body))
+		req.Query = b.query(query, append(without, ownQuery...))
+		return req, err
+	}
+	path := c.FullPath()
+	if path == "" { // no route, see forwarder
 		var err error
-		if body, err = b.defaultBody(c, body); err != nil {
+		if path, _, err = apiPath(string(c.Request.Header.RequestURI())); err != nil {
 			return upstream.Request{}, err
 		}
-		without = append(without, ownQuery...)
-		header.Set("Content-Type", "application/json")
 	}
 	return upstream.Request{
 		Method: http.MethodPost,
-		Path:   c.FullPath(),
-		Query:  upstreamQuery(string(c.Request.URI().QueryString()), without...),
-		Header: header,
+		Format: formatOf(c),
+		Path:   path,
+		Query:  b.query(query, without),
+		Header: b.header(c),
 		Body:   body,
 	}, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 // cutConn is a connection on which a reply comes once a request was sent, and then a
@@ -82,7 +83,7 @@ func TestResetAtEveryByte(t *testing.T) {
 	for _, recovers := range []bool{false, true} {
 		t.Run(fmt.Sprint("recovers ", recovers), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				standIn := mock.New(3)
+				standIn := mock.New(3, cozemock.New())
 				wire, header := recordExchange(t, standIn)
 				answer := texts(wire)
 				whole := 0 // how often

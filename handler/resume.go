@@ -94,7 +94,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
 		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
-		h.failUnavailable(c)
+		h.failUnavailable(c, err)
 		return
 	case err != nil:
 		h.respondNoContent(c, metrics.ResumeGone)
@@ -110,7 +110,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	case errors.Is(err, streams.ErrUnavailable):
 		s.Detach()
 		h.options.Metrics.Resumed(metrics.ResumeUnavailable)
-		h.failUnavailable(c)
+		h.failUnavailable(c, err)
 	case err != nil:
 		s.Detach()
 		fail(c, otherStream)
@@ -149,8 +149,8 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	header := h.requests.header(c)
 	return h.options.Streams.Find(ctx, streams.Lookup{
 		ID: id, Owner: h.policy.Owner(c), From: from,
-		Continue: func(ctx context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-			return h.recorder.proceed(ctx, header, seen)
+		Continue: func(ctx context.Context, format string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			return h.recorder.proceed(ctx, header, format, recorded)
 		},
 	})
 }
@@ -172,7 +172,7 @@ func (h *Handler) withStream(ctx context.Context, c *app.RequestContext, f func(
 	s, err := h.find(ctx, c, c.Param("id"), streams.Cursor{})
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
-		h.failUnavailable(c)
+		h.failUnavailable(c, err)
 	case err != nil:
 		fail(c, apierror.NotFound.WithMsg("no such stream"))
 	default:

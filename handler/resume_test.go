@@ -16,6 +16,7 @@ import (
 
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 // seen is an event with its id.
@@ -81,10 +82,10 @@ func resumed(last, query string) request {
 // A stream is resumed after each of its events, of every scenario: nothing comes
 // twice, nothing is lost.
 func TestResumeAfterEveryEvent(t *testing.T) {
-	for _, scenario := range mock.Scenarios() {
+	for _, scenario := range cozemock.Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(3), func(_ *Options, s *streams.Options) { s.Retention = 24 * time.Hour })
+				_, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.Retention = 24 * time.Hour })
 				whole := engine.serve(t.Context(), t, getChat("/"+scenario.Name, ""))
 				if !strings.HasPrefix(whole.header("Content-Type"), "text/event-stream") {
 					return
@@ -150,7 +151,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chats := 0
-				standIn := mock.New(3)
+				standIn := mock.New(3, cozemock.New())
 				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					chats++
 					return standIn.RoundTrip(r)
@@ -189,7 +190,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 // Each viewer has a tempo of its own and may come at any time.
 func TestSeveralViewers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3))
+		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
 		at := streamsPath + startAsync(t, engine, "/reasoning")
 		answers := make([][]string, 4)
 		done := make(chan struct{})
@@ -263,7 +264,7 @@ func startAsync(t *testing.T, engine *testServer, message string) string {
 // A stream is its opener's: for anybody else it is not there.
 func TestOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3))
+		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
 		mine := map[string]string{"Authorization": "Bearer mine"}
 		r := getChat("hello", "&mode=raw")
 		r.header = mine
@@ -289,7 +290,7 @@ func TestOwner(t *testing.T) {
 
 func TestMalformedIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3))
+		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
 		a := engine.serve(t.Context(), t, getChat("/escapes", "&mode=raw"))
 		id := a.header("Typewriter-Stream")
 		for last, want := range map[string]int{
@@ -314,7 +315,7 @@ func TestMalformedIDs(t *testing.T) {
 func TestResumeByPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chats := 0
-		standIn := mock.New(3)
+		standIn := mock.New(3, cozemock.New())
 		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			chats++
 			return standIn.RoundTrip(r)
@@ -340,7 +341,7 @@ func TestResumeByPost(t *testing.T) {
 // A stream for which there is no room ends with an error that says so.
 func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3), func(_ *Options, s *streams.Options) { s.MaxBytes = 100 << 10 })
+		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.MaxBytes = 100 << 10 })
 		a := engine.serve(t.Context(), t, getChat("/long-line", "&mode=raw"))
 		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
 		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {

@@ -15,6 +15,7 @@ import (
 	"github.com/tmaxmax/go-sse"
 
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
 )
 
@@ -25,7 +26,7 @@ const longest = 4 * time.Minute
 // Whatever the stand-in does, the proxy's stream has the same events with the same
 // texts, and the strictest SDKs can read it.
 func TestEveryScenario(t *testing.T) {
-	for _, scenario := range mock.Scenarios() {
+	for _, scenario := range cozemock.Scenarios() {
 		var want []string
 		t.Run(scenario.Name+"/direct", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { want = direct(t, scenario.Name) })
@@ -48,7 +49,7 @@ func direct(t *testing.T, scenario string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := mock.New(7).RoundTrip(req)
+	res, err := mock.New(7, cozemock.New()).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func direct(t *testing.T, scenario string) []string {
 }
 
 func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []string) {
-	_, engine := newTestHandler(t, mock.New(7))
+	_, engine := newTestHandler(t, mock.New(7, cozemock.New()))
 	r := question("/" + scenario)
 	r.header = map[string]string{"Typewriter-Mode": string(mode)}
 	ctx, cancel := context.WithTimeout(context.Background(), longest)

@@ -72,17 +72,17 @@ func (h *Handler) Shutdown(ctx context.Context) {
 	_ = l.inflight.Wait(ctx) // slower clients are cut off
 }
 
-// failUnavailable answers a request for a stream that cannot be reached now. An
-// EventSource gets an empty stream, and so does any GET during shutdown: a retry may
+// failUnavailable answers a request for a stream that cannot be reached now, for the
+// reason in err. An EventSource gets an empty stream, and so does any GET during shutdown: a retry may
 // reach another replica, while 204 or 503 would end the retries.
-func (h *Handler) failUnavailable(c *app.RequestContext) {
+func (h *Handler) failUnavailable(c *app.RequestContext, err error) {
 	c.Response.Header.Set(headerResume, metrics.ResumeUnavailable)
 	h.options.Metrics.Rejected(apierror.Unavailable.Reason)
 	if c.IsGet() && h.Draining() || isReconnect(c) || acceptsEvents(c) {
 		sendReconnect(c)
 		return
 	}
-	fail(c, apierror.Unavailable)
+	fail(c, apierror.Unavailable.WithMsg(err.Error()))
 }
 
 // acceptsEvents reports whether a client asks for an event stream, as an EventSource and

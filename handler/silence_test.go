@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	cozemock "sse-typewriter/mock/coze"
 )
 
 // slowBody is a reply's body that yields its parts when they are due, and nothing
@@ -225,8 +227,8 @@ func TestDefaultRequest(t *testing.T) {
 		request   request
 		url, body string
 	}{
-		{"GET nothing", request{method: "GET", url: "/v3/chat"}, "/v3/chat", made("bot", "user", defaultMessage)},
-		{"POST nothing", request{method: "POST", url: "/v3/chat"}, "/v3/chat", made("bot", "user", defaultMessage)},
+		{"GET nothing", request{method: "GET", url: "/v3/chat"}, "/v3/chat", made("bot", "user", cozemock.ArticleMessage)},
+		{"POST nothing", request{method: "POST", url: "/v3/chat"}, "/v3/chat", made("bot", "user", cozemock.ArticleMessage)},
 		{"GET all", request{method: "GET", url: all}, "/v3/chat?conversation_id=C", made("B", "U", "<a&b>")},
 		{"POST all", request{method: "POST", url: all}, "/v3/chat?conversation_id=C", made("B", "U", "<a&b>")},
 		{

@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
 )
 
@@ -112,7 +113,7 @@ func TestStop(t *testing.T) {
 func TestStopCancelsTheChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var canceled []string
-		standIn := mock.New(3)
+		standIn := mock.New(3, cozemock.New())
 		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v3/chat/cancel" {
 				body, _ := io.ReadAll(r.Body)
@@ -156,7 +157,7 @@ func TestStopAfterTakeOver(t *testing.T) {
 			Name: "conversation.chat.created", Head: `{"id":"1","conversation_id":"2","status":"created"}`,
 		}}
 		header := http.Header{"Authorization": {"Bearer mine"}}
-		_, source := h.recorder.proceed(t.Context(), header, slices.Values([]typewriter.Event{created}))
+		_, source := h.recorder.proceed(t.Context(), header, "coze", slices.Values([]typewriter.Event{created}))
 		source.Cancel(t.Context())
 		if want := `Bearer mine /v3/chat/cancel {"conversation_id":"2","chat_id":"1"}`; !slices.Equal(asked, []string{want}) {
 			t.Errorf("upstream was asked %q, want %q", asked, want)

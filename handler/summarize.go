@@ -13,6 +13,7 @@ import (
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // summarizePath is the path of summaries.
@@ -57,7 +58,12 @@ func (h *Handler) summarizeGet(ctx context.Context, c *app.RequestContext) {
 
 // serveSummary starts a summary and plays the progress, or answers with the stream's URL.
 func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req summaryRequest, withIDs bool) {
-	job, body, err := h.newJob(c, req)
+	job, q, err := h.newJob(c, req)
+	if err != nil {
+		failBadRequest(c, err)
+		return
+	}
+	chat, err := h.requests.ask(c, q)
 	if err != nil {
 		failBadRequest(c, err)
 		return
@@ -75,9 +81,7 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 		defer release()
 	}
 	defer hertzio.CancelOnDisconnect(c)()
-	header := h.requests.header(c)
-	header.Set("Content-Type", "application/json")
-	s := h.recorder.recordSummary(t, chatJob{job, header, body}) //nolint:contextcheck // the stream outlives the request
+	s := h.recorder.recordSummary(t, chatJob{job, chat}) //nolint:contextcheck // the stream outlives the request
 	if async {
 		sendStreamURL(c, s)
 		return
@@ -85,29 +89,29 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 	h.play(ctx, c, s, view{pace: h.paces.modes[typewriter.Raw], withIDs: withIDs})
 }
 
-// newJob returns the job of a request, and the first chat of the job. An error describes a
+// newJob returns the job of a request, and the question of the job. An error describes a
 // fault of the request.
-func (h *Handler) newJob(c *app.RequestContext, req summaryRequest) (*summary.Job, chatBody, error) {
+func (h *Handler) newJob(c *app.RequestContext, req summaryRequest) (*summary.Job, upstream.Question, error) {
 	job := &summary.Job{Timeout: h.options.SummarizeTimeout}
 	switch name := c.Query("event"); name {
 	case "", summary.NamedEvent:
 		job.EventName = name
 	default:
-		return nil, chatBody{}, fmt.Errorf("event %q is unknown: want %s, or none", name, summary.NamedEvent)
+		return nil, upstream.Question{}, fmt.Errorf("event %q is unknown: want %s, or none", name, summary.NamedEvent)
 	}
 	var err error
 	switch {
 	case strings.TrimSpace(req.Text) == "":
-		return nil, chatBody{}, errors.New("text is missing: pass the text to summarize")
+		return nil, upstream.Question{}, errors.New("text is missing: pass the text to summarize")
 	case len(req.Text) > h.options.MaxSummarizeBytes:
-		return nil, chatBody{}, fmt.Errorf("text is too long: want at most %d bytes", h.options.MaxSummarizeBytes)
+		return nil, upstream.Question{}, fmt.Errorf("text is too long: want at most %d bytes", h.options.MaxSummarizeBytes)
 	case req.Lang != "":
 		if job.Lang, err = summary.ParseLang(req.Lang); err != nil {
-			return nil, chatBody{}, err
+			return nil, upstream.Question{}, err
 		}
 	default:
 		job.Lang = summary.ChooseLang(c.Request.Header.Get("Accept-Language"), req.Text)
 	}
-	body, err := h.requests.chatBody(req.BotID, "", job.Lang.Prompt(req.Text))
-	return job, body, err
+	prompt := upstream.Message{Role: "user", Text: job.Lang.Prompt(req.Text)}
+	return job, upstream.Question{Messages: []upstream.Message{prompt}, Bot: req.BotID}, nil
 }

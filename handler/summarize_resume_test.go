@@ -14,13 +14,14 @@ import (
 
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
 )
 
 // A summary is resumed as a chat is; once it is finished and seen, there is nothing.
 func TestResumeSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
+		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		whole := engine.serve(t.Context(), t, getSummary("x", ""))
 		events := readIDs(t, whole.text())
 		for i, e := range events {
@@ -46,7 +47,7 @@ func TestResumeSummary(t *testing.T) {
 // Without ids there is nothing to come back to: it is another job.
 func TestNoResumeWithoutIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1))
+		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		first := engine.serve(t.Context(), t, getSummary("x", ""))
 		again := engine.serve(t.Context(), t, request{
 			method: "POST", url: "/ai/summarize", body: `{"text":"x"}`, header: map[string]string{"Last-Event-ID": lastIDOf(first.text())},
@@ -114,14 +115,14 @@ func TestLeavingASummary(t *testing.T) {
 // A job that another replica has lost goes on from where that one was.
 func TestSummaryIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		standIn := mock.New(1)
+		standIn := mock.New(1, cozemock.New())
 		h, engine := newTestHandler(t, standIn)
 		at := startSummary(t, engine)
 		time.Sleep(2 * time.Second)
 		id := strings.TrimPrefix(at, streamsPath)
 		s, _ := h.options.Streams.Attach(id, "")
 		n, _ := s.Log.Len()
-		events, source := h.recorder.proceed(t.Context(), http.Header{}, s.Log.Events(n))
+		events, source := h.recorder.proceed(t.Context(), http.Header{}, s.Format, s.Log.Events(n))
 		texts := progressOf(s.Log.Events(n))
 		texts = append(texts, progressOf(events)...)
 		for i := 1; i < len(texts); i++ {

@@ -15,6 +15,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 )
 
 func getSummary(text, query string) request {
@@ -230,7 +231,7 @@ func TestBadSummaries(t *testing.T) {
 func TestSummaryEventName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for query, want := range map[string]string{"": "", "&event=progress": "progress"} {
-			_, engine := newTestHandler(t, mock.New(1))
+			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 			a := engine.serve(t.Context(), t, getSummary("x", query))
 			for _, e := range readIDs(t, a.text()) {
 				if e.name != want {
@@ -245,7 +246,7 @@ func TestSummaryEventName(t *testing.T) {
 func TestStandInSummarizes(t *testing.T) {
 	for _, text := range []string{"秋天来了，树叶黄了。小明去公园散步，看见很多人。", "Go is a language. It is small. It is fast."} {
 		synctest.Test(t, func(t *testing.T) {
-			_, engine := newTestHandler(t, mock.New(1))
+			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 			a := engine.serve(t.Context(), t, getSummary(text, ""))
 			if took := a.chunks[len(a.chunks)-1].at; took < 3*time.Second || took > 6*time.Second {
 				t.Errorf("took %v", took)
@@ -288,7 +289,7 @@ func TestSummaryOfACutChat(t *testing.T) {
 	for _, scenario := range []string{"cut", "cut-early", "no-done", "reasoning", "messages", "studio", "slow"} {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				standIn := mock.New(7)
+				standIn := mock.New(7, cozemock.New())
 				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					r.Header.Set(mock.ScenarioHeader, scenario)
 					return standIn.RoundTrip(r)

@@ -10,17 +10,15 @@ import (
 	"time"
 )
 
-// mountPath is where a server mounts the stand-in, usually. RoundTrip takes it
-// off, so that one base URL does for both.
+// mountPath is the usual prefix of the stand-in on a server. RoundTrip ignores it, so that
+// one base URL serves both.
 const mountPath = "/upstream"
 
-// RoundTrip makes the stand-in an http.RoundTripper: it answers the request
-// without a network and starts no goroutine, so that it works in a synctest
-// bubble. The host does not matter; a path below /upstream is taken without it.
+// RoundTrip implements [http.RoundTripper] without a network and without goroutines, so
+// that it works in a synctest bubble. It ignores the host and the prefix /upstream.
 //
-// Reads of the body wait until the bytes are due. A connection that the stand-in
-// breaks is io.ErrUnexpectedEOF. The end of the request's context ends a read,
-// and so does Close.
+// Reads of the body wait until the bytes are due. A broken connection is
+// io.ErrUnexpectedEOF. The end of the request's context ends a read, as Close does.
 func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	p := req.URL.Path
 	if rest, ok := strings.CutPrefix(p, mountPath); ok && (rest == "" || rest[0] == '/') {
@@ -29,7 +27,7 @@ func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	request := Request{Method: req.Method, Path: p, RawQuery: req.URL.RawQuery, Header: req.Header}
 	if req.Body != nil {
 		defer func() { _ = req.Body.Close() }()
-		if err := request.receive(req.Body); err != nil {
+		if err := s.readBody(&request, req.Body); err != nil {
 			return nil, err
 		}
 	}
@@ -50,26 +48,26 @@ func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
 		Body:          &body{ctx: ctx, closed: make(chan struct{}), due: begun, steps: reply.Steps, ending: reply.Ending},
 		Request:       req,
 	}
-	if !reply.isStream() {
-		res.ContentLength = int64(len(reply.body()))
+	if !reply.Chunked {
+		res.ContentLength = int64(len(reply.Body()))
 	}
 	return res, nil
 }
 
-// body plays the steps of a reply as they are read. Bytes that were due before
-// are there at once, as if they had waited in the network.
+// body is the body of a reply. Bytes that were due before a read are returned at once, as
+// if the network had buffered them.
 type body struct {
-	ctx    context.Context // the request's, which rules its body too
+	ctx    context.Context // of the request, which also bounds the body
 	once   sync.Once
 	closed chan struct{}
 
-	due    time.Time // of the last step begun
-	steps  []Step    // not begun
-	rest   []byte    // of the step begun
+	due    time.Time // of the current step
+	steps  []Step    // after the current one
+	rest   []byte    // of the current step
 	ending Ending
 }
 
-// Read returns bytes of one step at most.
+// Read returns bytes of at most one step.
 func (b *body) Read(p []byte) (int, error) {
 	if err := b.err(); err != nil || len(p) == 0 {
 		return 0, err
@@ -92,7 +90,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// err tells why nothing can be read any more.
+// err returns the reason why the body cannot be read any more.
 func (b *body) err() error {
 	select {
 	case <-b.closed:
@@ -102,7 +100,7 @@ func (b *body) err() error {
 	}
 }
 
-// end is what a read gives after the last step.
+// end returns the error of a read after the last step.
 func (b *body) end() error {
 	switch b.ending {
 	case EndCut:
@@ -117,7 +115,7 @@ func (b *body) end() error {
 	}
 }
 
-// Close ends a read that waits. It may be called while one does.
+// Close ends the body. It may be called during a read.
 func (b *body) Close() error {
 	b.once.Do(func() { close(b.closed) })
 	return nil

@@ -1,21 +1,15 @@
-// Package mock is the stand-in AI service: a believable Coze that needs no network, no
-// account and no model. It answers the chat API and its neighbours (retrieve, message
-// list, cancel, tool outputs, conversations, files, a workflow's chat), and it can be
-// told to misbehave in all the ways the real service and the network have been seen to:
-// see Scenarios. A reply is decided in full when the request comes: it is a script of
-// timed writes, which is played on a Hertz server (Register), or as an http.RoundTripper
-// (RoundTrip) for tests without a network. It never asks anything of anybody, and knows
-// none of our other packages.
+// Package mock is a stand-in for AI services that needs no network, no account and no
+// model. The package has the engine: it decides a reply when the request arrives, as a
+// script of timed writes, and plays the script on a Hertz server (Register), or as an
+// http.RoundTripper for tests without a network (RoundTrip), with faults if asked to. The
+// API of each service is a [Dialect] in a package below this one.
 package mock
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"path"
-	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -23,22 +17,42 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Request is one request to the stand-in.
+// ScenarioHeader is the request header that selects a scenario of a dialect.
+const ScenarioHeader = "Stand-In-Scenario"
+
+// Dialect is the API of one service. It is safe for concurrent use.
+type Dialect interface {
+	// Matches reports whether the API has a path. The path is clean, without the prefix
+	// of the mount.
+	Matches(path string) bool
+
+	// IsUpload reports whether the bodies of a path are files of any size, which are
+	// measured but not kept.
+	IsUpload(path string) bool
+
+	// Answer returns the reply to a request. It does not wait.
+	Answer(*Call) Reply
+
+	// RefuseBody returns the reply to a request whose body cannot be read.
+	RefuseBody(error) Reply
+}
+
+// Request is a request to the stand-in.
 type Request struct {
 	Method string
 
-	// Path has the mount prefix removed: "" or "/" is the bare stream, "/v3/chat"
-	// the chat.
+	// Path has no mount prefix.
 	Path     string
 	RawQuery string
 	Header   http.Header
 	Body     []byte
 
-	upload *upload // what receive made of an upload's body
+	// Upload replaces the body on the paths of [Dialect.IsUpload].
+	Upload *Upload
 }
 
-// Step is one network write: Bytes leave After the step before, the first one
-// After the request.
+// Step is one network write. The time is relative to the previous step, or to the
+// request.
 type Step struct {
 	After time.Duration
 	Bytes []byte
@@ -48,31 +62,48 @@ type Step struct {
 type Ending int
 
 const (
-	// EndWell ends the response as HTTP has it.
+	// EndWell ends the response properly.
 	EndWell Ending = iota
-	// EndCut breaks the connection instead.
+	// EndCut breaks the connection.
 	EndCut
-	// EndHang leaves the connection open and silent until the client goes.
+	// EndHang keeps the connection open and silent until the client disconnects.
 	EndHang
 )
 
-// Reply is a whole answer, decided when its request comes.
+// Reply is a complete reply.
 type Reply struct {
 	Status int
 	Header http.Header
 	Steps  []Step
 	Ending Ending
+
+	// Chunked sends each step as it is due. Otherwise the steps are one body of known
+	// length.
+	Chunked bool
 }
 
-// isStream reports whether the steps leave one by one and not as one body, whose
-// length is known.
-func (r Reply) isStream() bool {
-	kind := r.Header.Get("Content-Type")
-	return kind == typeEvents || kind == typeFile
+// Plain returns a reply that consists of a body.
+func Plain(status int, contentType string, body []byte) Reply {
+	return Reply{
+		Status: status,
+		Header: http.Header{"Content-Type": {contentType}},
+		Steps:  []Step{{Bytes: body}},
+	}
 }
 
-// body is the reply's content as one piece.
-func (r Reply) body() []byte {
+// Stream returns a reply that consists of steps.
+func Stream(contentType string, steps []Step, ending Ending) Reply {
+	return Reply{
+		Status:  http.StatusOK,
+		Header:  http.Header{"Content-Type": {contentType}, "Cache-Control": {"no-cache"}},
+		Steps:   steps,
+		Ending:  ending,
+		Chunked: true,
+	}
+}
+
+// Body returns the bytes of all steps.
+func (r Reply) Body() []byte {
 	var all []byte
 	for _, step := range r.Steps {
 		all = append(all, step.Bytes...)
@@ -80,124 +111,68 @@ func (r Reply) body() []byte {
 	return all
 }
 
-// StandIn is the service. Make it with New; it is safe for concurrent use.
+// StandIn is a server of dialects. [New] returns one. It is safe for concurrent use.
 type StandIn struct {
-	// Watch has the context of a handler end when the client leaves, until stop is
-	// called; nil: the server does so by itself. It is called when the request has been
-	// read, and to be set before Register.
+	// Watch makes the context of a handler end when the client disconnects, until stop
+	// is called. It is nil if the server does so itself, and must be set before Register.
 	Watch func(*app.RequestContext) (stop func())
 
-	seed          uint64
-	calls         atomic.Uint64
-	chats         chatStore
-	conversations conversationStore
+	dialects []Dialect
+	seed     uint64
+	calls    atomic.Uint64
 }
 
-// New returns a stand-in with no chats. With the same seed, the same requests in
-// the same order get the same replies, but for the times written in them. Seed 0
-// picks a random one.
-func New(seed uint64) *StandIn {
+// New returns a stand-in. The first dialect that has a path serves its requests; the first
+// one of all serves unknown paths. With the same seed, the same requests in the same
+// order get the same replies, except for the times in them. Seed 0 is replaced by a
+// random one.
+func New(seed uint64, dialects ...Dialect) *StandIn {
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	return &StandIn{seed: seed}
+	return &StandIn{seed: seed, dialects: dialects}
 }
 
-// Answer decides the reply to a request. It waits for nothing. It reads the
-// clock, because chats run on in real time, and remembers the chats it opens.
+// dialect returns the dialect of a path.
+func (s *StandIn) dialect(clean string) Dialect {
+	for _, d := range s.dialects {
+		if d.Matches(clean) {
+			return d
+		}
+	}
+	return s.dialects[0]
+}
+
+// cleanPath returns a path without doubled slashes, which clients make when they join a
+// base URL and a path.
+func cleanPath(p string) string { return path.Clean("/" + p) }
+
+// Answer returns the reply to a request. It does not wait, but reads the clock: chats
+// that it opened continue in real time.
 func (s *StandIn) Answer(r Request) Reply {
-	c := &call{
-		Request:       r,
-		chats:         &s.chats,
-		conversations: &s.conversations,
-		rng:           rand.New(rand.NewPCG(s.seed, s.calls.Add(1))),
-		now:           time.Now(),
-	}
-	c.query, _ = url.ParseQuery(r.RawQuery) // what cannot be read counts as missing
-	c.logid = c.now.UTC().Format("20060102150405") + fmt.Sprintf("%020X", c.rng.Uint64())
-	reply := c.answer()
-	reply.Header.Set("X-Tt-Logid", c.logid)
-	return reply
+	query, _ := url.ParseQuery(r.RawQuery) // malformed parameters count as missing
+	r.Path = cleanPath(r.Path)
+	return s.dialect(r.Path).Answer(&Call{
+		Request: r,
+		Query:   query,
+		Rand:    rand.New(rand.NewPCG(s.seed, s.calls.Add(1))),
+		Now:     time.Now(),
+	})
 }
 
-// call is a request while it is being answered. Each has random numbers of its
-// own, so that requests which run at the same time do not disturb each other.
-type call struct {
+// Call is a request while it is answered. Each call has its own random numbers, so that
+// concurrent requests do not affect each other.
+type Call struct {
 	Request
-	query         url.Values
-	chats         *chatStore
-	conversations *conversationStore
-	rng           *rand.Rand
-	now           time.Time
-	logid         string
+	Query url.Values
+	Rand  *rand.Rand
+	Now   time.Time
 }
 
-// endpoint is one path of the API.
-type endpoint struct {
-	methods []string
-	serve   func(*call) Reply
-}
-
-var (
-	onGet  = []string{http.MethodGet}
-	onPost = []string{http.MethodPost}
-
-	// either holds for paths that the documentation calls with GET and some of the
-	// official clients with POST.
-	either = []string{http.MethodGet, http.MethodPost}
-)
-
-var endpoints = map[string]endpoint{
-	"/": {onGet, func(*call) Reply { return bareStream() }},
-
-	"/v3/chat":                     {onPost, (*call).chat},
-	"/v3/chat/retrieve":            {either, (*call).retrieve},
-	"/v3/chat/message/list":        {either, (*call).listMessages},
-	"/v3/chat/cancel":              {onPost, (*call).cancel},
-	"/v3/chat/submit_tool_outputs": {onPost, (*call).submitToolOutputs},
-	"/v1/workflows/chat":           {onPost, (*call).workflowChat},
-
-	"/v1/conversation/create":           {onPost, (*call).createConversation},
-	"/v1/conversation/retrieve":         {onGet, (*call).retrieveConversation},
-	"/v1/conversation/message/create":   {onPost, (*call).createMessage},
-	"/v1/conversation/message/list":     {onPost, (*call).listPosts},
-	"/v1/conversation/message/retrieve": {onGet, (*call).retrieveMessage},
-
-	"/v1/bot/get_online_info": {onGet, (*call).onlineInfo},
-	uploadPath:                {onPost, (*call).uploadFile},
-	"/v1/files/content":       {onGet, (*call).content},
-}
-
-func (c *call) answer() Reply {
-	// Clean, because clients join a base URL and a path as strings: //v3/chat.
-	p := path.Clean("/" + c.Path)
-	at, ok := endpoints[p]
-	switch {
-	case !ok:
-		return c.refuse(http.StatusNotFound, codeNotFound, "no such path: "+p)
-	case !slices.Contains(at.methods, c.Method):
-		reply := c.refuse(http.StatusMethodNotAllowed, codeBadRequest, c.Method+" is not allowed on "+p)
-		reply.Header.Set("Allow", strings.Join(at.methods, ", "))
-		return reply
-	case c.Header.Get("Authorization") == "Bearer bad":
-		return c.refuse(http.StatusOK, codeBadToken, "authentication is invalid")
-	}
-	return at.serve(c)
-}
-
-// param is a parameter of the query.
-func (c *call) param(name string) string { return c.query.Get(name) }
-
-// field is a field of the body; it does not exist when the body is not JSON.
-func (c *call) field(name string) gjson.Result {
+// Field returns a field of the body; it does not exist if the body is not JSON.
+func (c *Call) Field(name string) gjson.Result {
 	if !gjson.ValidBytes(c.Body) {
 		return gjson.Result{}
 	}
 	return gjson.GetBytes(c.Body, name)
-}
-
-// newID returns an id as Coze's are: 19 digits.
-func newID(rng *rand.Rand) string {
-	const first, span = 7_300_000_000_000_000_000, 300_000_000_000_000_000
-	return fmt.Sprint(first + rng.Int64N(span))
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// waitUntil waits for a time, and less when ctx ends or gone is closed; only ctx
-// makes it an error. A nil gone is never closed.
+// waitUntil waits until due, until ctx is done or until gone, which may be nil, is closed.
+// Only ctx causes an error.
 func waitUntil(ctx context.Context, gone <-chan struct{}, due time.Time) error {
 	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
@@ -18,7 +18,7 @@ func waitUntil(ctx context.Context, gone <-chan struct{}, due time.Time) error {
 	return context.Cause(ctx)
 }
 
-// waitDisconnect waits until ctx ends or gone is closed.
+// waitDisconnect waits until ctx is done or gone, which may be nil, is closed.
 func waitDisconnect(ctx context.Context, gone <-chan struct{}) error {
 	select {
 	case <-gone:

@@ -107,9 +107,9 @@ func NewLog(options LogOptions) *Log {
 func (l *Log) Started() time.Time { return l.start }
 
 // Record appends the events of a source as they arrive, without waiting for readers, and
-// ends the log. If the log is full, Record stops the source, ends the log with the event
-// full, and returns [ErrFull].
-func Record(events iter.Seq[Event], log *Log, full Event) error {
+// ends the log. If the log is full, Record stops the source, ends the log with the events
+// in full, and returns [ErrFull].
+func Record(events iter.Seq[Event], log *Log, full ...Event) error {
 	var err error
 	for e := range events {
 		if err = log.Append(e); err != nil {
@@ -118,7 +118,7 @@ func Record(events iter.Seq[Event], log *Log, full Event) error {
 	}
 	// Readers of the end of the log may rely on the source having finished.
 	if err != nil {
-		log.End(full)
+		log.End(full...)
 		return err
 	}
 	log.End()

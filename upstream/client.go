@@ -32,10 +32,6 @@ type Client struct {
 	// cut. Zero disables recovery.
 	RecoveryTimeout time.Duration
 
-	// KeepStudioDone passes coze-studio's final event on unchanged. Otherwise it is
-	// rewritten as Coze's, because @coze/api fails on it.
-	KeepStudioDone bool
-
 	resty *resty.Client
 }
 
@@ -109,6 +105,9 @@ func (c *Client) Close() error {
 type Request struct {
 	Method string
 
+	// Format is the format of the reply's stream; nil if the stream is not decoded.
+	Format *Format
+
 	// Path begins with a slash; Query has no question mark. Both are sent unchanged,
 	// except that characters that are not allowed in them are percent-encoded.
 	Path, Query string
@@ -130,8 +129,9 @@ type Reply struct {
 	Header http.Header
 	Body   io.ReadCloser
 
-	client      *Client
-	credentials http.Header
+	client   *Client
+	format   *Format
+	recovery Recovery
 
 	// life bounds the reply and the recovery of its answer; end ends it. conn is derived
 	// from life and bounds the connection alone; drop ends it.
@@ -141,7 +141,7 @@ type Reply struct {
 	drop context.CancelCauseFunc
 
 	// chat outlives the reply, without keeping it in memory.
-	chat *atomic.Pointer[chatRef] // to nil until an event names the chat
+	chat *atomic.Pointer[Chat] // nil until an event names the chat
 }
 
 // Do sends a request and returns the reply as soon as its header has arrived. The
@@ -153,7 +153,10 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	if header == nil {
 		header = http.Header{}
 	}
-	secrets := credentials(header)
+	var recovery Recovery
+	if req.Format != nil {
+		recovery = req.Format.newRecovery(c, header) // before header is changed
+	}
 	res, err := c.send(conn, req, header)
 	if err != nil {
 		defer end()
@@ -161,16 +164,17 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 		return nil, openError(conn, err)
 	}
 	reply := &Reply{
-		Status:      res.StatusCode(),
-		Header:      res.Header(),
-		Body:        &idleTimeoutBody{ReadCloser: res.Body, drop: drop, timeout: c.IdleTimeout},
-		client:      c,
-		credentials: secrets,
-		life:        life,
-		end:         end,
-		conn:        conn,
-		drop:        drop,
-		chat:        &atomic.Pointer[chatRef]{},
+		Status:   res.StatusCode(),
+		Header:   res.Header(),
+		Body:     &idleTimeoutBody{ReadCloser: res.Body, drop: drop, timeout: c.IdleTimeout},
+		client:   c,
+		format:   req.Format,
+		recovery: recovery,
+		life:     life,
+		end:      end,
+		conn:     conn,
+		drop:     drop,
+		chat:     &atomic.Pointer[Chat]{},
 	}
 	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
 		reply.Close()
@@ -205,21 +209,35 @@ func (c *Client) send(ctx context.Context, req Request, header http.Header) (*re
 // IsStream reports whether the reply is an event stream, judged by its Content-Type:
 // requests do not reliably have an Accept header.
 func (r *Reply) IsStream() bool {
+	framing := SSE
+	if r.format != nil {
+		framing = r.format.Framing
+	}
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && mediaType == "text/event-stream" && r.Status == http.StatusOK
+	return err == nil && mediaType == framing.ContentType() && r.Status == http.StatusOK
 }
 
-// Chat returns a function that returns the ids of the stream's chat. They are empty
-// until an event names the chat. The function is safe for concurrent use with the
-// reading of events, and does not keep the reply in memory.
-func (r *Reply) Chat() func() (chatID, conversationID string) {
+// Chat returns a function that returns the stream's chat, which is unknown until an event
+// names it. The function is safe for concurrent use with the reading of events, and does
+// not keep the reply in memory.
+func (r *Reply) Chat() func() Chat {
 	chat := r.chat
-	return func() (string, string) {
-		if name := chat.Load(); name != nil {
-			return name.id, name.conversation
+	return func() Chat {
+		if c := chat.Load(); c != nil {
+			return *c
 		}
-		return "", ""
+		return Chat{}
 	}
+}
+
+// maxErrorBody bounds the part of a reply that ReadError reads.
+const maxErrorBody = 64 << 10
+
+// ReadError returns the error that a reply reports instead of the stream that was asked
+// for. The request must have a format.
+func (r *Reply) ReadError() *Error {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, maxErrorBody)) // a part is enough
+	return r.format.ReadError(r.Status, body)
 }
 
 // Close ends the reply and releases its resources. It may be called while the reply is

@@ -248,7 +248,7 @@ func TestCompressedStreamIsRefused(t *testing.T) {
 				header := http.Header{"Content-Type": {"text/event-stream"}, "Content-Encoding": {test.encoding}}
 				return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body, Request: r}, nil
 			}))
-			reply, err := client.Do(t.Context(), Request{Method: "POST", Path: "/v3/chat", Body: []byte("{}")})
+			reply, err := client.Do(t.Context(), Request{Method: "POST", Format: plainFormat, Path: "/v3/chat", Body: []byte("{}")})
 			if test.want == "" {
 				if err != nil {
 					t.Fatal(err)
@@ -303,7 +303,7 @@ func TestStreamOfAConnectionIsGivenUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start, gone := time.Now(), time.Duration(0)
 				s := &server{serve: func(conn net.Conn, _ *http.Request) bool {
-					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+aDelta)
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"+"data:{}\n\n")
 					_, _ = conn.Read(make([]byte, 1)) // until the client leaves
 					gone = time.Since(start)
 					return false
@@ -312,7 +312,7 @@ func TestStreamOfAConnectionIsGivenUp(t *testing.T) {
 				defer client.Close()
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				reply, err := client.Do(ctx, Request{Method: "POST", Path: "/v3/chat", Body: []byte("{}")})
+				reply, err := client.Do(ctx, Request{Method: "POST", Format: plainFormat, Path: "/v3/chat", Body: []byte("{}")})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -71,6 +71,19 @@ func redactQuotes(err error) error {
 	return err
 }
 
+// ReasonOf returns the reason of an error that the service reports with a code: that of
+// the code if the service is a server of this kind itself, and "refused" otherwise.
+func ReasonOf(code int) string {
+	for _, e := range []*Error{
+		apierror.Canceled, apierror.EventTooLarge, apierror.Cut, apierror.TooLarge, apierror.IdleTimeout, apierror.MaxTime,
+	} {
+		if e.Code == code {
+			return e.Reason
+		}
+	}
+	return "refused"
+}
+
 // isRecoverable reports whether only the stream failed, not the chat.
 func isRecoverable(e *Error) bool {
 	return e != nil && (e.Reason == apierror.Cut.Reason || e.Reason == apierror.IdleTimeout.Reason)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/typewriter"
 )
 
 // transportFunc is a transport made of a function.
@@ -62,6 +64,24 @@ func live(ctx context.Context) (io.ReadCloser, *io.PipeWriter) {
 	return r, w
 }
 
+// plainFormat is a format whose streams end with the data "[DONE]".
+var plainFormat = &Format{
+	Name:       "plain",
+	NewDecoder: func() Decoder { return plainDecoder{} },
+	ErrorEvents: func(err *Error) []typewriter.Event {
+		return []typewriter.Event{Pass("error", err.Msg, nil).Event}
+	},
+}
+
+type plainDecoder struct{}
+
+func (plainDecoder) Decode(name, data string) Event {
+	if data == "[DONE]" {
+		return Pass(name, data, &Meaning{Kind: KindDone, Phase: Done})
+	}
+	return Pass(name, data, nil)
+}
+
 // openStream opens a stream whose body is made for its request.
 func openStream(ctx context.Context, t *testing.T, body func(context.Context) io.ReadCloser, set func(*Client)) *Reply {
 	t.Helper()
@@ -72,7 +92,7 @@ func openStream(ctx context.Context, t *testing.T, body func(context.Context) io
 	if set != nil {
 		set(client)
 	}
-	reply, err := client.Do(ctx, Request{Method: http.MethodPost, Path: "/v3/chat", Body: []byte("{}")})
+	reply, err := client.Do(ctx, Request{Method: http.MethodPost, Format: plainFormat, Path: "/v3/chat", Body: []byte("{}")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,23 +108,9 @@ func readAll(reply *Reply) ([]event, *Error) {
 	var got []event
 	events, failure := reply.Events()
 	for e := range events {
-		got = append(got, event{e.Frame.Name, payload(e)})
+		got = append(got, event{e.Frame.Name, e.Payload()})
 	}
 	return got, failure()
-}
-
-// decode reads a stream that comes as a reader says.
-func decode(t *testing.T, body *parts, set func(*Client)) ([]event, *Error) {
-	t.Helper()
-	return readAll(openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, set))
-}
-
-// reason is an error's reason; empty for none.
-func reason(err *Error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Reason
 }
 
 // server is an upstream at the other end of pipes: it gives each request to serve,
@@ -159,4 +165,12 @@ func asError(t *testing.T, err error) *Error {
 		t.Fatalf("got error %v, want an *Error", err)
 	}
 	return failure
+}
+
+// reason is an error's reason; empty for none.
+func reason(err *Error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Reason
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 )
 
 // trackedContext is a context that counts the contexts derived from it which have not
@@ -69,5 +71,27 @@ func TestMaxTimeTimerEnds(t *testing.T) {
 				t.Errorf("got %d contexts that have not ended, want none", ctx.live)
 			}
 		})
+	}
+}
+
+// The function of Chat is kept as long as the stream, the reply is not.
+func TestChatKeepsNoReply(t *testing.T) {
+	client := NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: inPieces("", 1), Request: r}, nil
+	}))
+	reply, err := client.Do(t.Context(), Request{Method: http.MethodGet, Path: "/"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	chat, kept := reply.Chat(), weak.Make(reply)
+	reply.chat.Store(&Chat{"id", "conversation"})
+	reply.Close()
+	reply = nil
+	runtime.GC()
+	if kept.Value() != nil {
+		t.Error("the reply is still in memory")
+	}
+	if got := chat(); got != (Chat{"id", "conversation"}) {
+		t.Errorf("got chat %+v", got)
 	}
 }

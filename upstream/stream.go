@@ -8,26 +8,28 @@ import (
 	"slices"
 	"time"
 
+	"sse-typewriter/internal/apierror"
+
 	"github.com/tidwall/gjson"
 	"github.com/tmaxmax/go-sse"
-
-	"sse-typewriter/internal/apierror"
-	"sse-typewriter/typewriter"
 )
 
 // Events returns the events of a stream. The last one is the stream's final event. If
 // the stream is cut before it, the rest of the answer is fetched and yielded as if it
-// had been streamed; if that fails, the last event is an error event. failure returns the
-// cause of such an error event, or nil; call it after the sequence has ended.
+// had been streamed; if that fails, the last events report the error. failure returns
+// that error, or nil; call it after the sequence has ended.
 //
-// The sequence can be read once. It stops when the reply is closed.
-func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Error) {
-	return withFailure(func(yield func(typewriter.Event) bool) *Error {
-		seen := &progress{}
-		err := r.read(func(e typewriter.Event) bool {
-			if seen.add(e) {
-				name := seen.chat
-				r.chat.Store(&name)
+// The request must have a format. The sequence can be read once. It stops when the reply
+// is closed.
+func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
+	return withFailure(r.format, func(yield func(Event) bool) *Error {
+		named := false
+		err := r.read(func(e Event) bool {
+			r.recovery.Add(e)
+			if !named && e.Meaning.Chat.IsKnown() {
+				named = true
+				chat := e.Meaning.Chat
+				r.chat.Store(&chat)
 			}
 			return yield(e)
 		})
@@ -35,28 +37,32 @@ func (r *Reply) Events() (events iter.Seq[typewriter.Event], failure func() *Err
 			return err
 		}
 		_ = r.Body.Close() // the connection is not used any more
-		rec := recovery{client: r.client, header: r.credentials, progress: seen}
-		return rec.run(r.life, err, yield)
+		return r.client.recover(r.life, r.recovery, err, yield)
 	})
 }
 
-// withFailure returns the events that run yields, followed by an error event if run
-// fails, and a function that returns run's error.
-func withFailure(run func(yield func(typewriter.Event) bool) *Error) (events iter.Seq[typewriter.Event], failure func() *Error) {
+// withFailure returns the events that run yields, followed by the events of an error if
+// run fails, and a function that returns run's error.
+func withFailure(format *Format, run func(yield func(Event) bool) *Error) (events iter.Seq[Event], failure func() *Error) {
 	var failed *Error
-	return func(yield func(typewriter.Event) bool) {
-		if failed = run(yield); failed != nil && failed != apierror.TooLarge {
-			yield(ErrorEvent(failed))
+	return func(yield func(Event) bool) {
+		if failed = run(yield); failed == nil || failed == apierror.TooLarge {
+			return
+		}
+		for _, e := range format.failureEvents(failed) {
+			if !yield(e) {
+				return
+			}
 		}
 	}, func() *Error { return failed }
 }
 
 // read yields the events of the stream. It returns an error if the stream did not end
 // properly.
-func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
-	decoder := cozeDecoder{keepStudioDone: r.client.KeepStudioDone}
+func (r *Reply) read(yield func(Event) bool) *Error {
+	decoder := r.format.NewDecoder()
 	body := &endReader{r: r.Body}
-	reached := running
+	reached := Running
 	config := sse.ReadConfig{MaxEventSize: r.client.MaxEventBytes}
 	for e, err := range sse.Read(body, &config) {
 		if err != nil {
@@ -65,19 +71,19 @@ func (r *Reply) read(yield func(typewriter.Event) bool) *Error {
 		if body.unfinished && e.Data != "[DONE]" && !gjson.Valid(e.Data) {
 			break // the stream was cut within a line
 		}
-		if e.Data == "" && (e.Type == "" || body.ended && e.Type != eventStudioDone) {
+		if e.Data == "" && (e.Type == "" || body.ended && !slices.Contains(r.format.Dataless, e.Type)) {
 			continue // a lone id or retry is not an event, nor is an event cut before its data
 		}
-		event, phase := decoder.event(e.Type, e.Data)
+		event := decoder.Decode(e.Type, e.Data)
 		if !yield(event) {
 			return apierror.TooLarge
 		}
-		if phase == done {
+		if event.Meaning.Phase == Done {
 			return nil
 		}
-		reached = max(reached, phase)
+		reached = max(reached, event.Meaning.Phase)
 	}
-	if reached == mayClose {
+	if reached == MayClose {
 		return nil
 	}
 	return readError(r.conn, nil, r.client.MaxEventBytes)

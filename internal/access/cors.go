@@ -11,11 +11,11 @@ import (
 
 // The headers and methods open to pages of other origins (Fetch, section 3.2).
 const (
-	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	corsHeaders = "authorization, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
-		"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-event-ids"
-	corsExposed = "x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after"
-	corsMaxAge  = "7200" // seconds; browsers cap it there
+	corsMethods     = "GET, HEAD, POST, PUT, PATCH, DELETE"
+	corsCredentials = "authorization, content-type"
+	corsOwn         = "last-event-id, prefer, x-request-id, typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-event-ids"
+	corsExposed     = "x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after"
+	corsMaxAge      = "7200" // seconds; browsers cap it there
 )
 
 const corsPrefix = "Access-Control-"
@@ -25,7 +25,14 @@ const corsPrefix = "Access-Control-"
 type CORS struct {
 	// Origins are the allowed origins, or * alone for all.
 	Origins []string
+
+	// RequestHeaders are headers that pages may send in addition to the server's own, and
+	// ResponseHeaders those that they may read.
+	RequestHeaders, ResponseHeaders []string
 }
+
+// list joins lists of headers.
+func list(headers ...[]string) string { return strings.Join(slices.Concat(headers...), ", ") }
 
 // Middleware adds CORS headers to responses and answers preflight requests. These have no
 // credential and never go upstream.
@@ -43,7 +50,7 @@ func (cors CORS) Middleware(ctx context.Context, c *app.RequestContext) {
 	header.Add("Vary", "Origin")
 	if isAllowed {
 		header.Set(corsPrefix+"Allow-Origin", origin)
-		header.Set(corsPrefix+"Expose-Headers", corsExposed)
+		header.Set(corsPrefix+"Expose-Headers", list(cors.ResponseHeaders, []string{corsExposed}))
 	}
 	isPreflight := string(c.Method()) == http.MethodOptions && c.Request.Header.Get(corsPrefix+"Request-Method") != ""
 	if !isPreflight {
@@ -52,7 +59,7 @@ func (cors CORS) Middleware(ctx context.Context, c *app.RequestContext) {
 	}
 	if isAllowed {
 		header.Set(corsPrefix+"Allow-Methods", corsMethods)
-		header.Set(corsPrefix+"Allow-Headers", corsHeaders)
+		header.Set(corsPrefix+"Allow-Headers", list([]string{corsCredentials}, cors.RequestHeaders, []string{corsOwn}))
 		header.Set(corsPrefix+"Max-Age", corsMaxAge)
 	}
 	c.AbortWithStatus(http.StatusNoContent)

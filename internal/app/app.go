@@ -16,6 +16,7 @@ import (
 	"sse-typewriter/internal/config"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/web"
 )
 
@@ -83,7 +84,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	web.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {
-		standIn := mock.New(conf.Seed)
+		standIn := mock.New(conf.Seed, cozemock.New())
 		standIn.Watch = hertzio.CancelOnDisconnect
 		standIn.Register(engine.Engine, standInPath)
 		source = "built-in mock at " + address + standInPath

@@ -25,6 +25,7 @@ import (
 	"sse-typewriter/internal/streams/redisstore"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/coze"
 )
 
 // standInPath is the path of the built-in mock.
@@ -55,7 +56,7 @@ func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*her
 		Listener:     listener,
 		Max:          conf.MaxConnections,
 		WriteTimeout: conf.WriteTimeout,
-		ErrorReply:   handler.ErrorReply,
+		ErrorReply:   handler.ErrorReply(newFormats(conf).Default()),
 		Logger:       logger,
 	}, nil
 }
@@ -107,14 +108,24 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	c.MaxTime = conf.UpstreamMaxTime
 	c.MaxEventBytes = int(conf.MaxEventBytes)
 	c.RecoveryTimeout = conf.RecoveryTimeout
-	c.KeepStudioDone = conf.StudioDone == "keep"
 	return c
 }
 
-// newMetrics returns the metrics of a server with these streams.
-func newMetrics(registry *streams.Registry) *metrics.Metrics {
+// newFormats returns the wire formats of the server. This is the place to add one.
+func newFormats(conf *config.Config) upstream.Formats {
+	botID := conf.BotID
+	if botID == "" && conf.Upstream == "" {
+		botID = "stand-in"
+	}
+	return upstream.Formats{
+		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
+	}
+}
+
+// newMetrics returns the metrics of a server with these formats and streams.
+func newMetrics(formats upstream.Formats, registry *streams.Registry) *metrics.Metrics {
 	return metrics.New(metrics.Options{
-		EventTypes:       append(upstream.EventTypes(), summary.NamedEvent),
+		EventTypes:       append(formats.EventNames(), summary.NamedEvent),
 		Rejections:       apierror.Rejections(),
 		UpstreamFailures: apierror.UpstreamFailures(),
 		StoreBytes:       registry.Bytes,
@@ -127,20 +138,15 @@ func newHandler(conf *config.Config, client *upstream.Client, state state, logge
 	if err != nil {
 		return nil, err
 	}
-	botID := conf.BotID
-	if botID == "" && conf.Upstream == "" {
-		botID = "stand-in"
-	}
 	return handler.New(handler.Options{
 		Upstream:          client,
+		Formats:           state.formats,
 		Streams:           state.streams,
 		Metrics:           state.metrics,
 		Logger:            logger,
 		Paces:             paces,
 		Mode:              conf.Mode,
 		Heartbeat:         conf.Heartbeat,
-		BotID:             botID,
-		UserID:            conf.UserID,
 		Keys:              conf.APIKeys,
 		TrustedProxies:    conf.TrustedProxies,
 		UpstreamToken:     conf.UpstreamToken,
@@ -155,8 +161,9 @@ func newHandler(conf *config.Config, client *upstream.Client, state state, logge
 }
 
 // state holds the streams and limits of this process, or of all replicas together, and
-// the metrics of this process.
+// the formats and metrics of this process.
 type state struct {
+	formats upstream.Formats
 	streams *streams.Registry
 	metrics *metrics.Metrics
 	limits  access.Limiter
@@ -165,13 +172,15 @@ type state struct {
 
 // openState opens the streams and limits that the configuration describes.
 func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (state, error) {
+	formats := newFormats(conf)
 	options := streams.Options{
 		MaxBytes: int64(conf.StoreMaxBytes), Grace: conf.ResumeGrace, Retention: conf.ResumeRetention,
-		Full: upstream.ErrorEvent(apierror.TooLarge), Broken: upstream.ErrorEvent(apierror.Internal), Logger: logger,
+		Full: handler.ErrorEvents(formats, apierror.TooLarge), Broken: handler.ErrorEvents(formats, apierror.Internal),
+		Knows: handler.KnowsFormat(formats), Logger: logger,
 	}
 	if conf.InMemory() {
 		registry := streams.NewRegistry(options)
-		return state{registry, newMetrics(registry), limits.NewLocal(conf.Bounds()), registry.Close}, nil
+		return state{formats, registry, newMetrics(formats, registry), limits.NewLocal(conf.Bounds()), registry.Close}, nil
 	}
 	client, err := redisconn.Open(ctx, conf.Store, logger)
 	if err != nil {
@@ -183,7 +192,7 @@ func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (s
 	options.Store = store
 	registry := streams.NewRegistry(options)
 	limiter := redislimits.New(ctx, redislimits.Options{Client: client, Prefix: conf.StorePrefix, Bounds: conf.Bounds()})
-	return state{registry, newMetrics(registry), limiter, func() {
+	return state{formats, registry, newMetrics(formats, registry), limiter, func() {
 		limiter.Close()
 		registry.Close()
 		_ = store.Close() // the process exits

@@ -139,7 +139,7 @@ func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Str
 	if source.Stop == nil {
 		source.Stop = func() {}
 	}
-	source.LogID = "log"
+	source.LogID, source.Format = "log", "plain"
 	s := r.Open(streams.NewID(), "owner", true, source)
 	if s.LocalOnly {
 		t.Fatal("not shared")
@@ -215,8 +215,8 @@ func testSameEvents(t *testing.T, r replicas) {
 	if n, _ := other.Log.Len(); n != 700 {
 		t.Errorf("%d entries when it is found", n)
 	}
-	if other.LogID != "log" {
-		t.Errorf("log id is %q", other.LogID)
+	if other.LogID != "log" || other.Format != "plain" {
+		t.Errorf("got log id %q and format %q, want log and plain", other.LogID, other.Format)
 	}
 	fill(t, s, 700, 1500)
 	end(s)
@@ -308,6 +308,21 @@ func testManyViewers(t *testing.T, r replicas) {
 	}
 }
 
+// A replica that does not know the format of a stream says so, to its owner alone.
+func TestUnknownFormat(t *testing.T) {
+	server := testenv.StartRedis(t)
+	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
+		o.Knows = func(format string) bool { return format != "plain" }
+	})}
+	s := open(t, r.here, streams.Source{})
+	defer end(s)
+	for owner, want := range map[string]error{"owner": streams.ErrIncompatible, "other": streams.ErrGone} {
+		if _, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: owner}); !errors.Is(err, want) {
+			t.Errorf("%s: got %v, want %v", owner, err, want)
+		}
+	}
+}
+
 // Another replica takes over the stream of a lost process, with all events that a viewer
 // can have seen.
 func TestTakeOver(t *testing.T) {
@@ -316,7 +331,7 @@ func TestTakeOver(t *testing.T) {
 	fill(t, s, 0, 10)
 	await(t, s.Log, 10, false)
 	r.here.Close() // ends its writes
-	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(_ context.Context, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(_ context.Context, _ string, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		n := 0
 		for range seen {
 			n++
@@ -341,13 +356,13 @@ func TestTakeOver(t *testing.T) {
 func TestTakeOverPanics(t *testing.T) {
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
-		o.Broken = typewriter.Event{Frame: otherFrame}
+		o.Broken = func(string) []typewriter.Event { return []typewriter.Event{{Frame: otherFrame}} }
 	})}
 	s := open(t, r.here, streams.Source{})
 	fill(t, s, 0, 3)
 	await(t, s.Log, 3, false)
 	r.here.Close()
-	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(context.Context, string, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		panic("boom")
 	}})
 	if err != nil {
@@ -419,7 +434,7 @@ func TestTakeOverDuringShutdown(t *testing.T) {
 	fill(t, theirs, 0, 1)
 	await(t, theirs.Log, 1, false)
 	own := open(t, r.here, streams.Source{})
-	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(context.Context, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(context.Context, string, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		t.Error("the stream is completed here")
 		return func(func(typewriter.Event) bool) {}, streams.Source{}
 	}})
@@ -466,7 +481,7 @@ func TestTakeOverAndLost(t *testing.T) {
 	theirs := open(t, r.there, streams.Source{})
 	fill(t, theirs, 0, 3)
 	r.there.Stop()
-	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(ctx context.Context, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(ctx context.Context, _ string, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		return func(func(typewriter.Event) bool) { <-ctx.Done() }, streams.Source{}
 	}})
 	if err != nil {

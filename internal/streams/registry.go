@@ -33,9 +33,14 @@ type Options struct {
 	// are found in this process only. The caller closes the store after the registry.
 	Store Store
 
-	// Full ends a stream that exceeds the memory bound, and Broken a stream whose source
-	// panicked.
-	Full, Broken typewriter.Event
+	// Full returns the events that end a stream that exceeds the memory bound, and Broken
+	// those of a stream whose source panicked. The argument is the stream's format. A nil
+	// function returns none.
+	Full, Broken func(format string) []typewriter.Event
+
+	// Knows reports whether this program can continue streams of a format; nil: it knows
+	// all formats.
+	Knows func(format string) bool
 
 	// Logger receives panics. It is required.
 	Logger *slog.Logger
@@ -62,6 +67,15 @@ type Registry struct {
 
 // NewRegistry returns an empty registry. [Registry.Close] ends its work.
 func NewRegistry(options Options) *Registry {
+	if options.Full == nil {
+		options.Full = func(string) []typewriter.Event { return nil }
+	}
+	if options.Broken == nil {
+		options.Broken = func(string) []typewriter.Event { return nil }
+	}
+	if options.Knows == nil {
+		options.Knows = func(string) bool { return true }
+	}
 	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
 	r.sharing, r.endSharing = context.WithCancel(context.Background())
@@ -103,6 +117,7 @@ func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream
 		ID:        id,
 		Log:       typewriter.NewLog(typewriter.LogOptions{Budget: r.budget, Overhead: streamOverhead}),
 		LogID:     source.LogID,
+		Format:    source.Format,
 		registry:  r,
 		owner:     hashOwner(id, owner),
 		resumable: resumable,

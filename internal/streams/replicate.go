@@ -10,9 +10,10 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Continue completes a stream whose writer is lost. Given the recorded events, it returns
-// the events that follow, up to an end, and their source. The events end when ctx is done.
-type Continue func(ctx context.Context, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
+// Continue completes a stream whose writer is lost. Given the format and the recorded
+// events, it returns the events that follow, up to an end, and their source. The events
+// end when ctx is done.
+type Continue func(ctx context.Context, format string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
 
 // catchUp bounds the wait of a viewer for a stream of another replica to reach the
 // viewer's position.
@@ -46,7 +47,7 @@ func (r *Registry) share(s *Stream, owner string) {
 }
 
 func (s *Stream) metadata() Metadata {
-	return Metadata{OwnerHash: s.owner, LogID: s.LogID, Started: s.Log.Started()}
+	return Metadata{OwnerHash: s.owner, LogID: s.LogID, Format: s.Format, Started: s.Log.Started()}
 }
 
 // outbound returns the stream for [Store.Write]. The entries that the log already holds
@@ -147,7 +148,8 @@ func (s *Stream) onCommand(command Command) {
 }
 
 // Find adds a viewer to a stream of any replica. The error is [ErrGone] or
-// [ErrUnavailable]. If the stream's writer is lost, this replica may become the writer.
+// [ErrUnavailable], possibly as [ErrIncompatible]. If the stream's writer is lost, this
+// replica may become the writer.
 func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if s, ok := r.attach(l.ID, l.Owner, l.From); ok {
 		return s, s.awaitLoad(ctx)
@@ -156,7 +158,10 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 		return nil, ErrGone
 	}
 	metadata, err := r.options.Store.Find(ctx, l.ID)
-	if err != nil && !errors.Is(err, ErrGone) {
+	switch {
+	case errors.Is(err, ErrIncompatible):
+		return nil, ErrIncompatible
+	case err != nil && !errors.Is(err, ErrGone):
 		return nil, ErrUnavailable
 	}
 	if opened, local := localSince(l.ID); err != nil && local && time.Since(opened) < localLifetime {
@@ -168,6 +173,9 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	}
 	if subtle.ConstantTimeCompare(metadata.OwnerHash, hash) != 1 {
 		return nil, ErrGone
+	}
+	if !r.options.Knows(metadata.Format) {
+		return nil, ErrIncompatible
 	}
 	s, err := r.addRemote(l.ID, metadata, l.Continue) //nolint:contextcheck // the stream outlives its first viewer
 	if err != nil {
@@ -191,7 +199,7 @@ func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*S
 	}
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
-		ID: id, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
+		ID: id, LogID: metadata.LogID, Format: metadata.Format, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
 		registry: r, owner: metadata.OwnerHash, resumable: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
@@ -247,7 +255,7 @@ func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.unlist()
-		s.Log.End(r.options.Full)
+		s.Log.End(r.options.Full(s.Format)...)
 	default:
 		s.handOff() // the last viewer has left, or the registry stops
 		return
@@ -279,7 +287,7 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	}
 	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log holds the error
-		events, source := proceed(ctx, s.Log.Events(n))
+		events, source := proceed(ctx, s.Format, s.Log.Events(n))
 		r.mu.Lock()
 		s.taken = source
 		stopping := s.stopping

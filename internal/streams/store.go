@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"sse-typewriter/typewriter"
@@ -18,7 +19,8 @@ type Store interface {
 	Create(ctx context.Context, id string, metadata Metadata) error
 
 	// Find returns the metadata of a stream that is running, or that ended within the
-	// retention, and [ErrGone] for any other id. An id that the store does not hold is
+	// retention, [ErrIncompatible] if another version of the program has stored the
+	// stream, and [ErrGone] for any other id. An id that the store does not hold is
 	// unavailable for as long as the store may have lost data, or may miss streams that
 	// it refused to take.
 	Find(ctx context.Context, id string) (Metadata, error)
@@ -68,6 +70,10 @@ var (
 	ErrUnavailable = errors.New("streams of other replicas cannot be reached")
 	ErrOrphaned    = errors.New("the writer of the stream is lost")
 	ErrFenced      = errors.New("another replica has become the writer of the stream")
+
+	// ErrIncompatible is an [ErrUnavailable] for a stream that was stored by another
+	// version of the program, or in a format that this replica does not know.
+	ErrIncompatible = fmt.Errorf("%w: the stream is of a replica with another version or configuration", ErrUnavailable)
 )
 
 // Metadata describes a stream in a store, besides its entries.
@@ -75,8 +81,8 @@ type Metadata struct {
 	// OwnerHash identifies the owner's credential. Its salt is the stream's id.
 	OwnerHash []byte
 
-	// LogID is [Source.LogID].
-	LogID string
+	// LogID is [Source.LogID], and Format is [Source.Format].
+	LogID, Format string
 
 	// Started is the start time of the log.
 	Started time.Time

@@ -26,6 +26,9 @@ type Stream struct {
 	// LogID is the upstream's id of the request, for its support; it may be empty.
 	LogID string
 
+	// Format is the name of the wire format of the events.
+	Format string
+
 	// LocalOnly reports that the store was unavailable when the stream was opened.
 	LocalOnly bool
 
@@ -54,8 +57,8 @@ type Stream struct {
 // Source is the origin of a stream's events. Its functions are safe for concurrent use;
 // nil functions are not called.
 type Source struct {
-	// LogID is [Stream.LogID].
-	LogID string
+	// LogID is [Stream.LogID], and Format is [Stream.Format].
+	LogID, Format string
 
 	// Stop abandons a running source. It must not block.
 	Stop func()
@@ -94,13 +97,13 @@ func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.registry.options.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
-			s.Log.End(s.registry.options.Broken)
+			s.Log.End(s.registry.options.Broken(s.Format)...)
 			failed, err = failure{"internal", errPanic}, errPanic
 		}
 		s.release(failed)
 		s.Ended()
 	}()
-	return typewriter.Record(events, s.Log, s.registry.options.Full)
+	return typewriter.Record(events, s.Log, s.registry.options.Full(s.Format)...)
 }
 
 var errPanic = errors.New("the source of the stream panicked")

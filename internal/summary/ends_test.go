@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,27 +12,28 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
 
 // However a job ends, its last event says so, in words of its language, and once.
 func TestEnds(t *testing.T) {
-	created, completed := chatEvent("conversation.chat.created"), chatEvent("conversation.chat.completed")
+	created, completed := chatEvent(upstream.KindCreated), chatEvent(upstream.KindCompleted)
+	failed := chatEvent(upstream.KindFailed)
+	failed.Meaning.Failure = &upstream.Error{Reason: "refused", Code: 7, Msg: "no"}
 	unreachable := &upstream.Error{Reason: "unreachable"}
 	tests := []struct {
 		name   string
-		said   []typewriter.Event
+		said   []upstream.Event
 		opened error
 		lang   Lang
 		want   string // the status, and the message or the result
 		reason string
 	}{
-		{"done", []typewriter.Event{created, text("It is <short>."), completed}, nil, English, "done It is <short>.", ""},
-		{"done, without a chat", []typewriter.Event{text("短")}, nil, Chinese, "done 短", ""},
-		{"empty", []typewriter.Event{created, completed}, nil, Chinese, "error AI 没有给出内容，请重试。", "empty"},
-		{"stopped at the service", []typewriter.Event{created, text("It")}, nil, English, "error The AI service stopped the chat.", "stopped"},
-		{"failed", []typewriter.Event{created, {Frame: &typewriter.Frame{Name: "error", Head: `{"code":7,"msg":"no"}`}}}, nil, English, "error The AI service says: no (code 7)", "refused"},
+		{"done", []upstream.Event{created, text("It is <short>."), completed}, nil, English, "done It is <short>.", ""},
+		{"done, without a chat", []upstream.Event{text("短")}, nil, Chinese, "done 短", ""},
+		{"empty", []upstream.Event{created, completed}, nil, Chinese, "error AI 没有给出内容，请重试。", "empty"},
+		{"stopped at the service", []upstream.Event{created, text("It")}, nil, English, "error The AI service stopped the chat.", "stopped"},
+		{"failed", []upstream.Event{created, failed}, nil, English, "error The AI service says: no (code 7)", "refused"},
 		{"not opened", nil, unreachable, English, "error The AI service cannot be reached. Please try again later.", "unreachable"},
 		{"not opened, who knows why", nil, errors.New("secret"), English, "error Something went wrong. Please try again.", "internal"},
 	}
@@ -39,8 +41,8 @@ func TestEnds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j := &Job{Timeout: time.Minute, Lang: test.lang, EventName: NamedEvent}
-				j.Open = func(context.Context) (iter.Seq[typewriter.Event], func(), error) {
-					return seq(test.said), func() {}, test.opened
+				j.Open = func(context.Context) (iter.Seq[upstream.Event], func(), error) {
+					return slices.Values(test.said), func() {}, test.opened
 				}
 				var last gjson.Result
 				for e := range j.Events(t.Context()) {
@@ -82,8 +84,8 @@ func TestCancels(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cancelled := ""
 				j := &Job{
-					Open: silent(chatEvent("conversation.chat.created")), Timeout: time.Minute,
-					Cancel: func(_ context.Context, chatID, conversationID string) { cancelled = chatID + " " + conversationID },
+					Open: silent(chatEvent(upstream.KindCreated)), Timeout: time.Minute,
+					Cancel: func(_ context.Context, chat upstream.Chat) { cancelled = chat.ID + " " + chat.Conversation },
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()

@@ -11,7 +11,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// Lang is a language that a job can speak.
+// Lang is a language of a job's messages.
 type Lang int
 
 // The languages.
@@ -20,7 +20,7 @@ const (
 	Chinese
 )
 
-// languages are the languages that readers ask for, as they ask for them.
+// languages are the tags by which clients request the languages.
 var languages = []struct {
 	tag  language.Tag
 	lang Lang
@@ -28,13 +28,13 @@ var languages = []struct {
 
 var matcher = language.NewMatcher([]language.Tag{languages[0].tag, languages[1].tag, languages[2].tag})
 
-// match finds the language for who asks for one of these; the first is preferred.
+// match returns the best language for tags in the order of preference.
 func match(tags ...language.Tag) (Lang, bool) {
 	_, i, confidence := matcher.Match(tags...)
 	return languages[i].lang, confidence != language.No
 }
 
-// ParseLang reads the name of a language, as "zh" or "en-GB".
+// ParseLang parses a language tag such as "zh" or "en-GB".
 func ParseLang(name string) (Lang, error) {
 	tag, err := language.Parse(name)
 	if err == nil {
@@ -45,8 +45,8 @@ func ParseLang(name string) (Lang, error) {
 	return 0, fmt.Errorf("lang %q is not known: want zh or en", name)
 }
 
-// ChooseLang chooses the language that an Accept-Language header asks for (RFC 9110,
-// section 12.5.4); if it asks for none that we speak, the one of a text.
+// ChooseLang returns the language that an Accept-Language header prefers (RFC 9110, section
+// 12.5.4), or else the language of a text.
 func ChooseLang(accept, text string) Lang {
 	if tags, _, err := language.ParseAcceptLanguage(accept); err == nil && len(tags) > 0 {
 		if lang, ok := match(tags...); ok {
@@ -65,7 +65,7 @@ func langOf(text string) Lang {
 	return English
 }
 
-// Prompt is what the model is asked for a text's summary.
+// Prompt returns the question that asks for the summary of a text.
 func (l Lang) Prompt(text string) string {
 	return l.choose(
 		"Summarize the following text: one sentence first, then the main points as a list. Answer in English.",
@@ -80,7 +80,7 @@ func (l Lang) choose(english, chinese string) string {
 	return english
 }
 
-// stage says how far the job is.
+// stage returns the message for a stage.
 func (l Lang) stage(s upstream.Stage, length int) string {
 	switch s {
 	case upstream.Created:
@@ -102,7 +102,7 @@ func (l Lang) done() string { return l.choose("Done", "完成") }
 
 func (l Lang) stopped() string { return l.choose("Stopped", "已停止") }
 
-// failure says what went wrong, and what to do where something can be done.
+// failure returns the message for a failure, with advice where there is any.
 func (l Lang) failure(err *upstream.Error, timeout time.Duration) string {
 	switch err.Reason {
 	case reasonTimeout:

@@ -1,6 +1,6 @@
-// Package summary is a long job whose progress can be seen: it follows a chat that
-// sums up a text and tells, from what happens there, how far it has come. It never
-// paces, knows no HTTP routes, and knows the service only through package upstream.
+// Package summary runs a long job with visible progress: it follows a chat that summarizes
+// a text, and derives the progress from the events of the chat. It neither paces nor knows
+// HTTP routes, and knows the AI service only through package upstream.
 package summary
 
 import (
@@ -19,56 +19,54 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// MaxTimeout is the longest time that a job may take: the smallest span of a stage (see
-// spans) is enough for a hundredth of a percent each time that progress would stand still.
+// MaxTimeout bounds [Job.Timeout]: up to it, the smallest span of a stage (see spans) is
+// large enough for the progress to grow by a hundredth of a percent every maxSilence.
 const MaxTimeout = 10 * time.Minute
 
-// maxSilence is how long progress may stand still. Users are promised 2 s.
+// maxSilence is the longest time without an update. The documentation promises 2 s.
 const maxSilence = 1500 * time.Millisecond
 
 // maxLength bounds an answer, in characters.
 const maxLength = 1 << 20
 
-// Job is one summary in the making. Set the exported fields, read Events once, then
-// call Close.
+// Job is one summary. Set the exported fields, read Events once, then call Close.
 type Job struct {
-	// Open begins the chat, or goes on with it. It returns the chat's events, which end
-	// when ctx does, and what is to be called after them. An error is an
-	// [*upstream.Error].
-	Open func(ctx context.Context) (events iter.Seq[typewriter.Event], closeChat func(), err error)
+	// Open starts or continues the chat. It returns the events of the chat, which end when
+	// ctx is done, and a function to call after them. An error is an [*upstream.Error].
+	Open func(ctx context.Context) (events iter.Seq[upstream.Event], closeChat func(), err error)
 
-	// Cancel has the upstream stop a chat.
-	Cancel func(ctx context.Context, chatID, conversationID string)
+	// Cancel stops the chat at the upstream.
+	Cancel func(ctx context.Context, chat upstream.Chat)
 
 	// Lang is the language of the messages.
 	Lang Lang
 
-	// EventName is the type of the events; empty: they have none.
+	// EventName is the type of the events; it may be empty.
 	EventName string
 
-	// Timeout is how long the job may take; more than [MaxTimeout] is not allowed.
+	// Timeout bounds the job's time. It must not exceed [MaxTimeout].
 	Timeout time.Duration
 
 	answer   upstream.Answer
 	failure  *upstream.Error
-	value    float64 // the progress, in percent
+	value    float64 // the progress in percent
 	reported float64 // what was last told of it
 	stage    upstream.Stage
 	timedOut bool
 
 	reading sync.WaitGroup
-	readErr error // how opening or reading the chat failed; of the reading goroutine until it ends
+	readErr error // of opening or reading the chat; owned by the reading goroutine until it ends
 }
 
-// update is what a client is told.
+// update is the payload of an event.
 type update struct {
 	Status   string  `json:"status"`
 	Progress float64 `json:"progress"`
 	Message  string  `json:"message"`
 	Result   *string `json:"result,omitempty"`
 
-	// They are in the event that says that the chat was created, so that another
-	// replica can go on with the job.
+	// The event of a created chat has its ids, so that another replica can continue the
+	// job.
 	ChatID         string `json:"chat_id,omitempty"`
 	ConversationID string `json:"conversation_id,omitempty"`
 }
@@ -80,8 +78,8 @@ const (
 	statusError      = "error"
 )
 
-// Events yields the job's progress; the last event says that it is done, or how it
-// failed. It ends when ctx does.
+// Events returns the job's progress. The last event is the result or a failure. The events
+// end when ctx is done.
 func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
 		deadline := time.Now().Add(j.Timeout)
@@ -90,8 +88,8 @@ func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 		if !yield(j.begin()) {
 			return
 		}
-		chat := make(chan typewriter.Event)
-		j.reading.Go(func() { j.read(ctx, chat) }) // until the chat has ended, or ctx has
+		chat := make(chan upstream.Event)
+		j.reading.Go(func() { j.read(ctx, chat) }) // ends with the chat, or when ctx is done
 		idle := time.NewTimer(maxSilence)
 		defer idle.Stop()
 		for {
@@ -125,8 +123,8 @@ func (j *Job) Events(ctx context.Context) iter.Seq[typewriter.Event] {
 	}
 }
 
-// read hands on the chat's events. A panic there is a failure of the job.
-func (j *Job) read(ctx context.Context, chat chan<- typewriter.Event) {
+// read forwards the chat's events. A panic becomes a failure of the job.
+func (j *Job) read(ctx context.Context, chat chan<- upstream.Event) {
 	closeChat := func() {}
 	defer func() { closeChat() }()
 	defer close(chat)
@@ -150,25 +148,24 @@ func (j *Job) read(ctx context.Context, chat chan<- typewriter.Event) {
 	}
 }
 
-// cancelTimeout is how long the upstream may take to stop a chat.
+// cancelTimeout bounds the request that cancels a chat.
 const cancelTimeout = 5 * time.Second
 
-// Close waits until nothing is read any more. A chat that took too long is cancelled.
+// Close waits for the end of reading. It cancels the chat of a job that timed out.
 func (j *Job) Close(ctx context.Context) {
 	j.reading.Wait()
-	if j.timedOut && j.answer.ChatID != "" {
+	if j.timedOut && j.answer.Chat.IsKnown() {
 		ctx, cancel := context.WithTimeout(ctx, cancelTimeout)
 		defer cancel()
-		j.Cancel(ctx, j.answer.ChatID, j.answer.ConversationID)
+		j.Cancel(ctx, j.answer.Chat)
 	}
 }
 
-// Failure returns how the job failed, or nil. It is to be called when the events are
-// over.
+// Failure returns the error of a failed job, or nil. Call it after the end of Events.
 func (j *Job) Failure() *upstream.Error { return j.failure }
 
-// span is the part of the progress that belongs to a stage, in percent: it begins at
-// from, and without news it creeps towards to, which it does not pass.
+// span is the share of the progress that belongs to a stage, in percent. Without events
+// the progress grows from its beginning towards its end, without reaching the next span.
 type span struct{ from, to float64 }
 
 var spans = [...]span{
@@ -180,21 +177,21 @@ var spans = [...]span{
 	upstream.Completed: {95, 99},
 }
 
-// How the answer's growth becomes progress, its length being unknown: towards mostText
-// it comes nearer by the same factor with each typicalLength characters.
+// The final length of the answer is unknown: each typicalLength characters reduce the
+// distance of the progress to mostText by the same factor.
 const (
 	mostText      = 90
 	typicalLength = 150
 )
 
-// begin tells that the job has begun, or goes on.
+// begin returns the first event of the job.
 func (j *Job) begin() typewriter.Event {
 	j.value = max(j.value, spans[j.stage].from)
 	return j.report()
 }
 
-// advance brings the progress to where the chat is, and reports whether that is worth
-// telling.
+// advance updates the progress to the state of the chat. It reports whether the change is
+// large enough for an event.
 func (j *Job) advance() bool {
 	isNew := j.answer.Stage > j.stage
 	if isNew {
@@ -209,8 +206,8 @@ func (j *Job) advance() bool {
 	return isNew || j.value >= j.reported+1
 }
 
-// extrapolate moves the progress on without news: so that, if there are none until the time
-// is over, it comes to the end of its stage's span then.
+// extrapolate advances the progress without an event of the chat. If none arrives until
+// the timeout, the progress reaches the end of its stage's span at that time.
 func (j *Job) extrapolate(left time.Duration) {
 	to := spans[j.stage].to
 	steps := math.Ceil(float64(left)/float64(maxSilence)) + 1
@@ -219,25 +216,25 @@ func (j *Job) extrapolate(left time.Duration) {
 	j.value = max(j.value, min(next, to))
 }
 
-// report tells how far the job is.
+// report returns an event with the current progress.
 func (j *Job) report() typewriter.Event {
 	u := update{Status: statusProcessing, Progress: j.value, Message: j.Lang.stage(j.stage, j.answer.Length)}
 	if j.stage == upstream.Created {
-		u.ChatID, u.ConversationID = j.answer.ChatID, j.answer.ConversationID
+		u.ChatID, u.ConversationID = j.answer.Chat.ID, j.answer.Chat.Conversation
 	}
 	j.reported = j.value
 	return j.event(u)
 }
 
-// Reasons of failures that are the job's own; others are those of package upstream.
+// Reasons of the job's own failures, in addition to those of package upstream.
 const (
 	reasonCanceled = "canceled"
-	reasonEmpty    = "empty"   // there is no text in the answer
-	reasonStopped  = "stopped" // the chat was, at the service
+	reasonEmpty    = "empty"   // the answer has no text
+	reasonStopped  = "stopped" // the service stopped the chat
 	reasonTimeout  = "summarize_timeout"
 )
 
-// end tells how the job has ended.
+// end returns the last event of the job.
 func (j *Job) end(ctx context.Context) typewriter.Event {
 	result := j.answer.Text()
 	switch {
@@ -253,7 +250,7 @@ func (j *Job) end(ctx context.Context) typewriter.Event {
 	case j.readErr != nil:
 		j.failure = &upstream.Error{Reason: "internal", Err: j.readErr}
 		_ = errors.As(j.readErr, &j.failure)
-	case j.answer.ChatID != "" && j.answer.Stage < upstream.Completed:
+	case j.answer.Chat.IsKnown() && j.answer.Stage < upstream.Completed:
 		j.failure = &upstream.Error{Reason: reasonStopped}
 	case result == "":
 		j.failure = &upstream.Error{Reason: reasonEmpty}
@@ -263,7 +260,7 @@ func (j *Job) end(ctx context.Context) typewriter.Event {
 	return j.event(update{Status: statusError, Progress: j.value, Message: j.Lang.failure(j.failure, j.Timeout)})
 }
 
-// Stopped is the last event of a job that its client has stopped.
+// Stopped returns the last event of a job that the client stopped.
 func (j *Job) Stopped() typewriter.Event {
 	return j.event(update{Status: statusError, Progress: j.value, Message: j.Lang.stopped()})
 }

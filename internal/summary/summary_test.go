@@ -3,6 +3,7 @@ package summary
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,12 +13,13 @@ import (
 
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // silent is a chat that says so much and then nothing.
-func silent(said ...typewriter.Event) func(context.Context) (iter.Seq[typewriter.Event], func(), error) {
-	return func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
-		return func(yield func(typewriter.Event) bool) {
+func silent(said ...upstream.Event) func(context.Context) (iter.Seq[upstream.Event], func(), error) {
+	return func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
+		return func(yield func(upstream.Event) bool) {
 			for _, e := range said {
 				if !yield(e) {
 					return
@@ -28,19 +30,22 @@ func silent(said ...typewriter.Event) func(context.Context) (iter.Seq[typewriter
 	}
 }
 
-func chatEvent(name string) typewriter.Event {
-	return typewriter.Event{Frame: &typewriter.Frame{Name: name, Head: `{"id":"1","conversation_id":"2"}`}}
+func chatEvent(kind upstream.Kind) upstream.Event {
+	return upstream.Pass("chat", "{}", &upstream.Meaning{Kind: kind, Chat: upstream.Chat{ID: "1", Conversation: "2"}})
 }
 
-func text(s string) typewriter.Event {
-	return typewriter.Event{Frame: &typewriter.Frame{Channel: "content 1"}, Text: s}
+func text(s string) upstream.Event {
+	return upstream.Event{
+		Event:   typewriter.Event{Frame: &typewriter.Frame{Channel: "content 1"}, Text: s},
+		Meaning: &upstream.Meaning{Kind: upstream.KindText},
+	}
 }
 
 // Whatever the stage and however long the job may take, it never stands still for 2 s
 // and never comes to its end by waiting.
 func TestProgressNeverStandsStill(t *testing.T) {
-	created, working := chatEvent("conversation.chat.created"), chatEvent("conversation.chat.in_progress")
-	for name, said := range map[string][]typewriter.Event{
+	created, working := chatEvent(upstream.KindCreated), chatEvent(upstream.KindWorking)
+	for name, said := range map[string][]upstream.Event{
 		"waiting":   nil,
 		"created":   {created},
 		"working":   {created, working},
@@ -50,7 +55,7 @@ func TestProgressNeverStandsStill(t *testing.T) {
 		for _, timeout := range []time.Duration{3 * time.Second, time.Minute, MaxTimeout} {
 			t.Run(name+" "+timeout.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					j := &Job{Open: silent(said...), Cancel: func(context.Context, string, string) {}, Timeout: timeout}
+					j := &Job{Open: silent(said...), Cancel: func(context.Context, upstream.Chat) {}, Timeout: timeout}
 					began, last, lastAt := time.Now(), 0.0, time.Now()
 					for e := range j.Events(t.Context()) {
 						u := gjson.Parse(e.Frame.Head)
@@ -75,8 +80,8 @@ func TestProgressNeverStandsStill(t *testing.T) {
 // An answer without an end is cut off.
 func TestEndlessAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		endless := func(ctx context.Context) (iter.Seq[typewriter.Event], func(), error) {
-			return func(yield func(typewriter.Event) bool) {
+		endless := func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
+			return func(yield func(upstream.Event) bool) {
 				for ctx.Err() == nil && yield(text(strings.Repeat("a", 1000))) { //nolint:revive // it yields
 				}
 			}, func() {}, nil
@@ -108,8 +113,8 @@ func TestResume(t *testing.T) {
 		chatID string
 		next   string // what is told next
 	}{
-		{"a chat", []typewriter.Event{chatEvent("conversation.chat.created")}, false, "", ""},
-		{"its text", []typewriter.Event{text("x")}, false, "", ""},
+		{"a chat", []typewriter.Event{unnamed(`{"id":"1","conversation_id":"2"}`)}, false, "", ""},
+		{"its text", []typewriter.Event{text("x").Event}, false, "", ""},
 		{"nothing", nil, false, "", ""},
 		{"the end", []typewriter.Event{created, unnamed(`{"status":"done","progress":100}`)}, false, "", ""},
 		{"the beginning", []typewriter.Event{named}, true, "", `{"status":"processing","progress":1,"message":"已收到，正在等待 AI"}`},
@@ -124,9 +129,9 @@ func TestResume(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j := &Job{Open: silent(), Timeout: time.Minute}
-				chatID, conversationID, ok := j.Resume(seq(test.seen))
-				if ok != test.ok || chatID != test.chatID || (conversationID == "2") != (test.chatID != "") {
-					t.Fatalf("got %q %q %v", chatID, conversationID, ok)
+				chat, ok := j.Resume(slices.Values(test.seen))
+				if ok != test.ok || chat.ID != test.chatID || (chat.Conversation == "2") != (test.chatID != "") {
+					t.Fatalf("got %+v, %v", chat, ok)
 				}
 				if !ok {
 					return
@@ -146,8 +151,8 @@ func TestResume(t *testing.T) {
 // A bug in what reads the chat fails the job, and no more than that.
 func TestPanic(t *testing.T) {
 	closed := 0
-	j := &Job{Timeout: time.Minute, Open: func(context.Context) (iter.Seq[typewriter.Event], func(), error) {
-		return func(yield func(typewriter.Event) bool) {
+	j := &Job{Timeout: time.Minute, Open: func(context.Context) (iter.Seq[upstream.Event], func(), error) {
+		return func(yield func(upstream.Event) bool) {
 			yield(text("x"))
 			panic("boom")
 		}, func() { closed++ }, nil
@@ -165,16 +170,6 @@ func TestPanic(t *testing.T) {
 	}
 	if closed != 1 {
 		t.Errorf("closed %d times", closed)
-	}
-}
-
-func seq(events []typewriter.Event) iter.Seq[typewriter.Event] {
-	return func(yield func(typewriter.Event) bool) {
-		for _, e := range events {
-			if !yield(e) {
-				return
-			}
-		}
 	}
 }
 

@@ -16,8 +16,10 @@ import (
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/internal/testenv"
 	"sse-typewriter/mock"
+	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/coze"
 )
 
 // Hertz starts a goroutine that never ends before the first response. It must not belong
@@ -34,23 +36,23 @@ func serveMock(seed uint64) (transport *http.Transport, stop func()) {
 		paces[mode] = pace
 	}
 	logger := slog.New(slog.DiscardHandler)
+	formats := upstream.Formats{coze.New(coze.Options{BotID: "stand-in", UserID: "user"})}
 	h := handler.New(handler.Options{
-		Upstream:     upstream.NewClient("http://upstream.invalid", mock.New(seed)),
+		Upstream:     upstream.NewClient("http://upstream.invalid", mock.New(seed, cozemock.New())),
 		Streams:      streams.NewRegistry(streams.Options{MaxBytes: 1 << 20, Logger: logger}),
 		Metrics:      metrics.New(metrics.Options{}),
 		Logger:       logger,
 		Paces:        paces,
 		Mode:         typewriter.Typewriter,
 		Heartbeat:    15 * time.Second,
-		BotID:        "stand-in",
-		UserID:       "user",
+		Formats:      formats,
 		Limiter:      limits.NewLocal(limits.Bounds{}),
 		MaxStreams:   10,
 		MaxBodyBytes: 1 << 20,
 	})
 	listener := testenv.NewMemListener()
 	server := hertzio.NewServer(&hertzio.Listener{
-		Listener: listener, Max: 10, WriteTimeout: time.Minute, ErrorReply: handler.ErrorReply, Logger: logger,
+		Listener: listener, Max: 10, WriteTimeout: time.Minute, ErrorReply: handler.ErrorReply(formats.Default()), Logger: logger,
 	}, time.Minute, time.Minute)
 	h.Register(server.Engine)
 	done := make(chan struct{})

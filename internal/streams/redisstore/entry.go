@@ -35,18 +35,19 @@ const (
 	fieldOwner   = "owner"
 	fieldStarted = "started" // Unix time in milliseconds
 	fieldLogID   = "logid"
+	fieldFormat  = "format"
 	fieldEnded   = "ended" // set at the end of the log
 )
 
-// schemaVersion identifies the fields above. Replicas treat a stream of another version
-// as unavailable.
+// schemaVersion identifies the fields above. Replicas report a stream of another
+// version as incompatible.
 const schemaVersion = "1"
 
 // encodeMetadata returns fields and values, without the writer.
 func encodeMetadata(m streams.Metadata) []any {
 	return []any{
 		fieldSchema, schemaVersion, fieldOwner, m.OwnerHash,
-		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID,
+		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldFormat, m.Format,
 	}
 }
 
@@ -57,14 +58,14 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 	case !ok:
 		return streams.Metadata{}, streams.ErrGone
 	case schema != schemaVersion:
-		return streams.Metadata{}, streams.ErrUnavailable
+		return streams.Metadata{}, streams.ErrIncompatible
 	}
 	started, err := strconv.ParseInt(fields[fieldStarted], 10, 64)
 	if err != nil {
 		return streams.Metadata{}, streams.ErrGone // written by another program
 	}
 	return streams.Metadata{
-		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
+		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Format: fields[fieldFormat], Started: time.UnixMilli(started),
 	}, nil
 }
 

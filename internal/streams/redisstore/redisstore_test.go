@@ -38,7 +38,7 @@ func open(t testing.TB, server *testenv.Redis) *Store {
 
 var frame = &typewriter.Frame{Name: "conversation.message.delta", Head: `{"id":"1","content":"`, Tail: `"}`, Channel: "1"}
 
-var metadata = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LogID: "log", Started: time.UnixMilli(1)}
+var metadata = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LogID: "log", Format: "plain", Started: time.UnixMilli(1)}
 
 // texts returns fields of entries.
 func texts(n int, text string) (entries [][]any) {
@@ -249,6 +249,25 @@ func TestNothingToHandOff(t *testing.T) {
 	}
 	if n := s.client.Exists(t.Context(), s.keys("id").all()...).Val(); n != 0 {
 		t.Errorf("%d keys are left", n)
+	}
+}
+
+// A stream that another version of the program has stored is neither read nor taken for
+// one that is gone.
+func TestOtherVersion(t *testing.T) {
+	t.Parallel()
+	s := open(t, testenv.StartRedis(t))
+	if err := s.Create(t.Context(), "id", metadata); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Find(t.Context(), "id"); err != nil || !reflect.DeepEqual(got, metadata) {
+		t.Errorf("got %+v, %v; want %+v", got, err, metadata)
+	}
+	if err := s.client.HSet(t.Context(), s.keys("id").metadata, fieldSchema, "0").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrIncompatible) {
+		t.Errorf("got %v, want %v", err, streams.ErrIncompatible)
 	}
 }
 

@@ -1,0 +1,98 @@
+package coze
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/jsonx"
+	"sse-typewriter/upstream"
+)
+
+// maxReplyBytes bounds the size of a reply.
+const maxReplyBytes = 16 << 20
+
+// cancel implements [upstream.Format.Cancel]. It does not cut the chat's stream.
+func cancel(ctx context.Context, c *upstream.Client, header http.Header, chat upstream.Chat) error {
+	req := upstream.Request{
+		Method: http.MethodPost,
+		Path:   pathCancel,
+		Header: credentials(header),
+		Body: jsonx.Marshal(struct {
+			Conversation string `json:"conversation_id"`
+			Chat         string `json:"chat_id"`
+		}{chat.Conversation, chat.ID}),
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if _, err := callAPI(ctx, c, req); err != nil {
+		return fmt.Errorf("cannot cancel chat: %w", err)
+	}
+	return nil
+}
+
+// chatQuery returns the query of a request about a chat.
+func chatQuery(chat upstream.Chat) string {
+	return "conversation_id=" + url.QueryEscape(chat.Conversation) + "&chat_id=" + url.QueryEscape(chat.ID)
+}
+
+// credentials returns a copy of the headers that authenticate a request, or that tell the
+// service how to treat it. Other requests about the same chat need them.
+func credentials(header http.Header) http.Header {
+	kept := http.Header{}
+	for name, values := range header {
+		if name := http.CanonicalHeaderKey(name); name == "Authorization" || strings.HasPrefix(name, "X-Coze-") {
+			kept[name] = append(kept[name], values...)
+		}
+	}
+	return kept
+}
+
+// replyError is a reply without the data that was asked for.
+type replyError struct {
+	status int
+	detail string
+}
+
+func (e *replyError) Error() string {
+	return fmt.Sprintf("upstream answered with status %d%s", e.status, e.detail)
+}
+
+// isRetryable reports whether the same request may succeed later.
+func isRetryable(err error) bool {
+	var failed *replyError
+	return !errors.As(err, &failed) ||
+		failed.status >= http.StatusInternalServerError || failed.status == http.StatusTooManyRequests
+}
+
+// callAPI sends a request and returns the data of its reply.
+func callAPI(ctx context.Context, c *upstream.Client, req upstream.Request) (gjson.Result, error) {
+	reply, err := c.Do(ctx, req)
+	if err != nil {
+		return gjson.Result{}, err
+	}
+	defer reply.Close()
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxReplyBytes+1))
+	if err != nil {
+		return gjson.Result{}, fmt.Errorf("cannot read the reply: %w", err)
+	}
+	failed := &replyError{status: reply.Status}
+	parsed := gjson.ParseBytes(body)
+	switch code := parsed.Get("code").Int(); {
+	case reply.Status != http.StatusOK:
+	case len(body) > maxReplyBytes:
+		failed.detail = fmt.Sprintf(" and more than %d bytes", maxReplyBytes)
+	case !gjson.ValidBytes(body):
+		failed.detail = " and no JSON"
+	case code != 0:
+		failed.detail = fmt.Sprintf(" and code %d", code)
+	default:
+		return parsed.Get("data"), nil
+	}
+	return gjson.Result{}, failed
+}

@@ -1,0 +1,114 @@
+package coze
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+
+	"sse-typewriter/upstream"
+)
+
+// format is the format with its default options.
+var format = New(Options{})
+
+// transportFunc is a transport made of a function.
+type transportFunc func(*http.Request) (*http.Response, error)
+
+func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// parts is a reader that returns one part at each Read, and then an error or io.EOF.
+type parts struct {
+	parts []string
+	err   error
+}
+
+func (p *parts) Read(b []byte) (int, error) {
+	if len(p.parts) == 0 {
+		if p.err == nil {
+			return 0, io.EOF
+		}
+		return 0, p.err
+	}
+	n := copy(b, p.parts[0])
+	if p.parts[0] = p.parts[0][n:]; p.parts[0] == "" {
+		p.parts = p.parts[1:]
+	}
+	return n, nil
+}
+
+func (p *parts) Close() error { return nil }
+
+// inPieces cuts a string into pieces of a size; 0 leaves it whole.
+func inPieces(s string, size int) *parts {
+	p := &parts{}
+	for size > 0 && len(s) > size {
+		p.parts = append(p.parts, s[:size])
+		s = s[size:]
+	}
+	if s != "" {
+		p.parts = append(p.parts, s)
+	}
+	return p
+}
+
+// live is a body that a test writes to as time passes. Like the body of a connection it
+// fails when its request is canceled.
+func live(ctx context.Context) (io.ReadCloser, *io.PipeWriter) {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	return r, w
+}
+
+// open opens a stream whose body is made for its request.
+func open(ctx context.Context, t testing.TB, format *upstream.Format, body func(context.Context) io.ReadCloser, set func(*upstream.Client)) *upstream.Reply {
+	t.Helper()
+	client := upstream.NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
+		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body(r.Context()), Request: r}, nil
+	}))
+	if set != nil {
+		set(client)
+	}
+	reply, err := client.Do(ctx, upstream.Request{Method: http.MethodPost, Format: format, Path: "/v3/chat", Body: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reply.Close)
+	return reply
+}
+
+func openStream(ctx context.Context, t testing.TB, body func(context.Context) io.ReadCloser, set func(*upstream.Client)) *upstream.Reply {
+	t.Helper()
+	return open(ctx, t, format, body, set)
+}
+
+// event is an event as a test compares it.
+type event struct{ name, data string }
+
+// payload is an event's data, as a client would get it.
+func payload(e upstream.Event) string { return e.Frame.Head + e.Text + e.Frame.Tail }
+
+// readAll reads a reply to its end.
+func readAll(reply *upstream.Reply) ([]event, *upstream.Error) {
+	var got []event
+	events, failure := reply.Events()
+	for e := range events {
+		got = append(got, event{e.Frame.Name, payload(e)})
+	}
+	return got, failure()
+}
+
+// decode reads a stream that comes as a reader says.
+func decode(t *testing.T, body *parts, set func(*upstream.Client)) ([]event, *upstream.Error) {
+	t.Helper()
+	return readAll(openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, set))
+}
+
+// reason is an error's reason; empty for none.
+func reason(err *upstream.Error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Reason
+}

@@ -1,0 +1,134 @@
+package coze
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/upstream"
+)
+
+// The pauses between requests for the state of a chat: the first and the longest. Each is
+// half as long again as the one before.
+const (
+	firstPause   = 500 * time.Millisecond
+	longestPause = 2 * time.Second
+)
+
+// maxFailures bounds the consecutive requests that fail and may succeed later: the cause
+// of the cut may last for a moment.
+const maxFailures = 3
+
+// recovery implements [upstream.Recovery]. A chat keeps running when its stream is cut,
+// so its messages can be fetched once it has ended.
+type recovery struct {
+	client   *upstream.Client
+	header   http.Header // credentials
+	progress progress
+	post     bool // the service expects POST
+}
+
+func newRecovery(c *upstream.Client, header http.Header) upstream.Recovery {
+	return &recovery{client: c, header: credentials(header)}
+}
+
+// Add implements [upstream.Recovery].
+func (r *recovery) Add(e upstream.Event) { r.progress.add(e) }
+
+// IsFinished implements [upstream.Recovery].
+func (r *recovery) IsFinished() bool { return r.progress.finished }
+
+// Rest implements [upstream.Recovery].
+func (r *recovery) Rest(ctx context.Context) (iter.Seq[upstream.Event], error) {
+	switch {
+	case r.progress.ended:
+		// Only audio can be missing, which cannot be fetched.
+		return func(yield func(upstream.Event) bool) { yield(doneEvent()) }, nil
+	case !r.progress.canRecover():
+		return nil, upstream.ErrNoRest
+	}
+	chat, messages, err := r.awaitEnd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return remainder(&r.progress, chat, messages), nil
+}
+
+// awaitEnd waits until the chat has ended, and returns it and its messages.
+func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, err error) {
+	failures := 0
+	for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
+		if err := sleep(ctx, pause); err != nil {
+			return chat, messages, err
+		}
+		if !hasEnded(chat) {
+			chat, err = r.get(ctx, pathRetrieve, gjson.Result.IsObject)
+		}
+		if hasEnded(chat) {
+			messages, err = r.get(ctx, pathMessages, gjson.Result.IsArray)
+			if err == nil && chat.Get("status").Str == statusCompleted && hasUnlisted(&r.progress, messages) {
+				err = errUnlisted
+			}
+			if err == nil {
+				return chat, messages, nil
+			}
+		}
+		if err == nil {
+			failures = 0
+			continue
+		}
+		if failures++; failures == maxFailures || !isRetryable(err) {
+			return chat, messages, err
+		}
+	}
+}
+
+// errUnlisted reports that the list lacks a message that has begun. A later list may have
+// it.
+var errUnlisted = errors.New("a message that has begun is not listed")
+
+// hasEnded reports whether the state of a chat is final.
+func hasEnded(chat gjson.Result) bool {
+	_, ok := chatEndings[chat.Get("status").String()]
+	return ok
+}
+
+// sleep waits for d, or returns an error when ctx is done.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// get requests data about the chat, which isValid must accept. The documentation says
+// GET, SDKs use POST: a method that the service lacks is not used again.
+func (r *recovery) get(ctx context.Context, path string, isValid func(gjson.Result) bool) (gjson.Result, error) {
+	data, err := r.request(ctx, path)
+	var failed *replyError
+	if errors.As(err, &failed) && (failed.status == http.StatusNotFound || failed.status == http.StatusMethodNotAllowed) {
+		r.post = !r.post
+		data, err = r.request(ctx, path)
+	}
+	if err == nil && !isValid(data) {
+		err = &replyError{status: http.StatusOK, detail: " and no data"}
+	}
+	return data, err
+}
+
+func (r *recovery) request(ctx context.Context, path string) (gjson.Result, error) {
+	method := http.MethodGet
+	if r.post {
+		method = http.MethodPost
+	}
+	req := upstream.Request{Method: method, Path: path, Query: chatQuery(r.progress.chat), Header: r.header.Clone()}
+	return callAPI(ctx, r.client, req)
+}
