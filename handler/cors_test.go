@@ -92,7 +92,7 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// What browsers ask before is answered everywhere, without a key, and not upstream.
+// Preflight requests are answered on all paths, without a key and without the upstream.
 func TestPreflight(t *testing.T) {
 	for _, path := range []string{"/v3/chat", "/v1/files/upload", "/typewriter/streams/x", "/nothing", "/v1/../x", "/"} {
 		for _, test := range []struct {
@@ -142,7 +142,7 @@ func TestPreflight(t *testing.T) {
 	})
 }
 
-// A path that is not served by a method names those by which it is.
+// The Allow header of a 405 names the methods of the path.
 func TestAllow(t *testing.T) {
 	_, engine := newTestHandler(t, &asked{})
 	engine.engine.Any("/stand-in/*path", func(context.Context, *app.RequestContext) {})

@@ -43,9 +43,8 @@ func TestMarkdown(t *testing.T) {
 	}
 }
 
-// So many texts become HTML at a time and no more: others wait, as long as their client
-// does.
-func TestMarkdownAtOnce(t *testing.T) {
+// Excess conversions wait, until their client disconnects.
+func TestConcurrentConversions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(1, cozemock.New()))
 		for range cap(h.markdown.running) {

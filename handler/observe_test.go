@@ -97,8 +97,8 @@ func TestStreamIsMeasured(t *testing.T) {
 	})
 }
 
-// What a client that comes later is shown of the past is no latency.
-func TestThePastIsNoLatency(t *testing.T) {
+// Text from before the request has no latency.
+func TestEarlierTextHasNoLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}), func(_ *Options, s *streams.Options) { s.Grace = 2 * time.Hour })
 		h.options.Upstream.IdleTimeout, h.options.Upstream.MaxTime = 2*time.Hour, 2*time.Hour
@@ -184,7 +184,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}
 }
 
-// panickingConn panics at the first event that is written.
+// panickingConn panics when an event is written.
 type panickingConn struct{ net.Conn }
 
 func (c panickingConn) Write(p []byte) (int, error) {
@@ -194,7 +194,7 @@ func (c panickingConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// A panic while a stream is played ends it for all that count and keep it.
+// A panic while playing ends the view and the recording, and frees both.
 func TestPanicWhilePlaying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
@@ -216,8 +216,8 @@ func TestPanicWhilePlaying(t *testing.T) {
 	})
 }
 
-// A stream that was stopped has not failed.
-func TestStoppedIsNoFailure(t *testing.T) {
+// A canceled stream has not failed.
+func TestCancellationIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
 		id := startAsync(t, engine, "x")
@@ -281,7 +281,7 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// One line tells how a stream went.
+// Each view writes one log line.
 func TestStreamIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -303,7 +303,7 @@ func TestStreamIsLogged(t *testing.T) {
 // created is an event that names a chat.
 const created = "event:conversation.chat.created\ndata:{\"id\":\"1\",\"conversation_id\":\"2\"}\n\n"
 
-// Why a stream failed is logged, without what the client asked for.
+// The log contains the cause of a failure, without the client's question.
 func TestCauseIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -323,7 +323,7 @@ func TestCauseIsLogged(t *testing.T) {
 	})
 }
 
-// Health is told in plain words, and readiness ends when the server begins to.
+// healthz and readyz report the states of the server.
 func TestHealth(t *testing.T) {
 	h, engine := newTestHandler(t, nil)
 	check := func(path string, status int, body string) {
@@ -342,7 +342,7 @@ func TestHealth(t *testing.T) {
 	checkMetrics(t, h, map[string]float64{"draining": 1})
 }
 
-// Whoever scrapes meanwhile disturbs nothing.
+// Scraping does not disturb a stream.
 func TestScrapeInMidStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(1, cozemock.New()))
@@ -366,7 +366,7 @@ func TestScrapeInMidStream(t *testing.T) {
 	})
 }
 
-// What it costs to see an event of text.
+// The cost of observing an event of text.
 func BenchmarkSent(b *testing.B) {
 	log := typewriter.NewLog(typewriter.LogOptions{})
 	counts := metrics.New(metrics.Options{EventTypes: testFormats.EventNames()})
@@ -378,7 +378,7 @@ func BenchmarkSent(b *testing.B) {
 	}
 }
 
-// What was another replica's can fail here, too.
+// A failure after a takeover is counted.
 func TestFailureAfterATakeoverIsCounted(t *testing.T) {
 	progress := typewriter.Event{Frame: &typewriter.Frame{Head: `{"status":"processing","progress":1}`}}
 	for _, test := range []struct {

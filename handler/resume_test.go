@@ -187,7 +187,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 	}
 }
 
-// Each viewer has a tempo of its own and may come at any time.
+// Each viewer has its own pace and may attach at any time.
 func TestSeveralViewers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
@@ -338,7 +338,7 @@ func TestResumeByPost(t *testing.T) {
 	})
 }
 
-// A stream for which there is no room ends with an error that says so.
+// A stream beyond the memory bound ends with an error.
 func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.MaxBytes = 100 << 10 })

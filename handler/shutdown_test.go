@@ -88,7 +88,7 @@ func TestDrainIsOver(t *testing.T) {
 	}
 }
 
-// A panic in the reading of a stream ends that alone: with an error.
+// A panic while recording ends the stream with an error.
 func TestPanicOfARecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -115,7 +115,7 @@ type panicBody struct{}
 func (panicBody) Read([]byte) (int, error) { panic("boom") }
 func (panicBody) Close() error             { return nil }
 
-// A stream that is kept takes no more memory than counts against the bound.
+// The memory of a kept stream is within its count against the bound.
 func TestKeptStreamsAreCounted(t *testing.T) {
 	h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(_ *Options, s *streams.Options) { s.Retention = time.Hour })
 	// All requests share a connection, whose memory is not the streams'.

@@ -63,8 +63,8 @@ const (
 	done    = "event:done\ndata:\"[DONE]\"\n\n"
 )
 
-// The header leaves when the upstream has answered, and blank lines follow until
-// it says something, and when it falls silent again.
+// The response header is sent when the upstream has answered, and heartbeats during
+// silences.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, streaming(nil, part{40 * time.Second, deltaAB}, part{20 * time.Second, done}))
@@ -86,7 +86,7 @@ func TestSilence(t *testing.T) {
 	})
 }
 
-// What arrived before an upstream fell silent is typed; then the client is told.
+// After the idle timeout of the upstream the backlog is sent, then an error.
 func TestIdleUpstreamEndsInAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
@@ -102,8 +102,8 @@ func TestIdleUpstreamEndsInAnError(t *testing.T) {
 	})
 }
 
-// A client that leaves frees its upstream at once, whatever is going on.
-func TestLeavingFreesTheUpstream(t *testing.T) {
+// A disconnect releases the upstream at once, in each phase of a stream.
+func TestDisconnectReleasesUpstream(t *testing.T) {
 	tests := []struct {
 		name  string
 		parts []part

@@ -83,7 +83,7 @@ func TestSkipAndStopWithoutIDs(t *testing.T) {
 	}
 }
 
-// Stop cancels the chat at the upstream and ends every viewer's stream in order.
+// Stop cancels the chat at the upstream and ends every view in order.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))

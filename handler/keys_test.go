@@ -21,12 +21,12 @@ const (
 	otherKey = "KEYKEYKEYKEYKEY2"
 )
 
-// withKeys puts two keys in force.
+// withKeys configures two keys.
 func withKeys(o *Options, _ *streams.Options) {
 	o.Keys = [][sha256.Size]byte{sha256.Sum256([]byte(oneKey)), sha256.Sum256([]byte(otherKey))}
 }
 
-// asked notes what the upstream is asked, and answers that all is well.
+// asked records the requests to the upstream, and answers them with 200.
 type asked []*http.Request
 
 func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -58,8 +58,8 @@ var guarded = []struct {
 	{"GET", "/metrics", 200},
 }
 
-// Without a key nothing is served, asked or read; with one the upstream gets the server's
-// token, and never the key.
+// A request without a key never reaches the upstream. For one with a key the upstream gets
+// the server's token, never the key.
 func TestKeys(t *testing.T) {
 	for _, test := range guarded {
 		for _, authorization := range []string{"", "Bearer " + oneKey[1:], "Bearer " + oneKey + "1", "Bearer server's"} {
@@ -110,7 +110,7 @@ func TestBodyWithoutKey(t *testing.T) {
 	})
 }
 
-// The ways to bring a key, and what the upstream sees of the query.
+// Keys in the header and in the query, and the query that goes upstream.
 func TestKeyForms(t *testing.T) {
 	const q = "?api_key=" + oneKey
 	for _, test := range []struct {
@@ -163,7 +163,7 @@ func TestKeyForms(t *testing.T) {
 	}
 }
 
-// Without keys in force a parameter of that name is the upstream's business.
+// Without configured keys the parameter api_key goes upstream.
 func TestNoKeys(t *testing.T) {
 	var up asked
 	_, engine := newTestHandler(t, &up)
@@ -173,7 +173,7 @@ func TestNoKeys(t *testing.T) {
 	}
 }
 
-// A stream belongs to the key that opened it, in whichever way the key comes.
+// A stream belongs to the key of its opener, in the header or in the query.
 func TestStreamsBelongToKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys)
@@ -206,8 +206,8 @@ func TestStreamsBelongToKeys(t *testing.T) {
 	})
 }
 
-// What is asked after a stream was cut, or is stopped, is asked with the server's token.
-func TestLaterRequestsHaveTheToken(t *testing.T) {
+// Recovery and cancellation use the server's token.
+func TestFollowingRequestsHaveToken(t *testing.T) {
 	for _, scenario := range []string{"/cut", "/slow"} {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestLaterRequestsHaveTheToken(t *testing.T) {
 	}
 }
 
-// The upstream is told what a proxy tells that is trusted, and of others what is true.
+// X-Forwarded headers go upstream from trusted proxies; others are replaced.
 func TestForwardedHeaders(t *testing.T) {
 	told := map[string]string{
 		"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Host": "h", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "1",

@@ -15,7 +15,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
-// A panic ends its request with an error that says no more than that.
+// A panic ends its request with an error without details.
 func TestPanic(t *testing.T) {
 	var log strings.Builder
 	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
@@ -28,8 +28,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// A panic in the middle of a reply ends it with the connection.
-func TestPanicInMidReply(t *testing.T) {
+// A panic within a response breaks the connection.
+func TestPanicWithinResponse(t *testing.T) {
 	for _, size := range []int{hertzio.UnknownSize, 10} {
 		_, engine := newTestHandler(t, transportFunc(nil))
 		engine.engine.GET("/panic", func(_ context.Context, c *app.RequestContext) {
@@ -45,8 +45,8 @@ func TestPanicInMidReply(t *testing.T) {
 	}
 }
 
-// A client that leaves in the middle of a reply that is no stream frees its upstream.
-func TestLeavingAReply(t *testing.T) {
+// A disconnect during a forwarded reply releases the upstream.
+func TestDisconnectDuringReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed atomic.Bool
 		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
@@ -66,7 +66,7 @@ func TestLeavingAReply(t *testing.T) {
 	})
 }
 
-// Why there is no reply is logged.
+// The log contains the reason of a failed upstream request.
 func TestFailureIsLogged(t *testing.T) {
 	var log strings.Builder
 	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
@@ -77,8 +77,8 @@ func TestFailureIsLogged(t *testing.T) {
 	}
 }
 
-// A drain that is over leaves nothing to be typed.
-func TestShutdownTypesTheRest(t *testing.T) {
+// At the end of the drain timeout the backlog is sent at once.
+func TestShutdownSendsBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil,
 			part{0, "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"" + strings.Repeat("x", 1000) + "\"}\n\n" + done}))

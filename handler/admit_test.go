@@ -27,8 +27,7 @@ func keyedBy(k string, r request) request {
 	return r
 }
 
-// A client's requests that go upstream are bounded, exactly; another's are not its
-// business, and what does not go upstream is free.
+// The rate limit counts the upstream requests of each client, exactly.
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up asked
@@ -66,7 +65,7 @@ func TestRateLimit(t *testing.T) {
 	})
 }
 
-// Who has no key is known by the address.
+// Without keys, the rate limit counts by address.
 func TestRateLimitByAddress(t *testing.T) {
 	var up asked
 	_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
@@ -83,7 +82,7 @@ func TestRateLimitByAddress(t *testing.T) {
 	}
 }
 
-// crowd are requests that are served at the same time.
+// crowd runs requests concurrently.
 type crowd struct {
 	t      *testing.T
 	engine *testServer
@@ -135,7 +134,8 @@ func checkRefused(t *testing.T, a *answer, status, code int) {
 	}
 }
 
-// There are so many streams and no more; none that has ended, failed or been left counts.
+// MaxStreams bounds recordings and views. Finished, failed and abandoned streams do not
+// count.
 func TestMaxStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
@@ -180,9 +180,9 @@ func TestMaxStreams(t *testing.T) {
 	})
 }
 
-// A page that loses its connection comes back to a server that is full: its stream goes
-// on being recorded, and its view is free.
-func TestComingBackToAFullServer(t *testing.T) {
+// A reconnecting EventSource resumes at a full server: the recording has gone on, and the
+// view is free.
+func TestReconnectToFullServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) {
 			o.MaxStreams = 1
@@ -219,9 +219,9 @@ func TestComingBackToAFullServer(t *testing.T) {
 	})
 }
 
-// A page that loses its connection while the end is being typed comes back when another
-// stream has the client's place, and waits for it.
-func TestComingBackToATakenPlace(t *testing.T) {
+// An EventSource that reconnects at the stream limit of the client retries until a stream
+// ends.
+func TestReconnectAtStreamLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
 		c := crowd{t: t, engine: engine}
@@ -249,8 +249,8 @@ func TestComingBackToATakenPlace(t *testing.T) {
 	})
 }
 
-// What is refused because nobody more may read takes no place among the recordings.
-func TestFullOfViews(t *testing.T) {
+// A rejected view releases the ticket of its recording.
+func TestRejectedViewReleasesTicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
 		c := crowd{t: t, engine: engine}
@@ -272,7 +272,7 @@ func TestFullOfViews(t *testing.T) {
 // changingLimiter is a limiter whose bounds a test changes.
 type changingLimiter struct{ access.Limiter }
 
-// A stream that is only forwarded counts like one that is read here.
+// A forwarded stream counts as a view.
 func TestForwardedStreamsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := &changingLimiter{limits.NewLocal(limits.Bounds{Streams: 1})}
@@ -301,7 +301,7 @@ func TestForwardedStreamsCount(t *testing.T) {
 	})
 }
 
-// A client has so many streams, however often it looks at each.
+// The limit of streams per client counts a stream once, with up to MaxViews views.
 func TestMaxStreamsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
