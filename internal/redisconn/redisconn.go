@@ -116,12 +116,12 @@ func (c *Client) Do(ctx context.Context, call func(context.Context) error) error
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err() // the caller gave up
 	}
-	var reply redis.Error
+	_, isReply := errors.AsType[redis.Error](err)
 	switch {
 	case err == nil:
 		c.record(began, nil)
 		return nil
-	case errors.As(err, &reply):
+	case isReply:
 		c.record(began, nil)
 		return fmt.Errorf("%w: %w", ErrRefused, err)
 	case errors.Is(err, redis.ErrClosed), errors.Is(err, redis.ErrPoolTimeout): // a request during shutdown, or load

@@ -40,7 +40,7 @@ func redisCommand(t *testing.T, server *testenv.Redis, command string) {
 	}
 	defer client.Close()
 	var args []any
-	for _, word := range strings.Fields(command) {
+	for word := range strings.FieldsSeq(command) {
 		args = append(args, word)
 	}
 	if err := client.Redis.Do(t.Context(), args...).Err(); err != nil {

@@ -18,7 +18,10 @@ func continueTo(n int) streams.Continue {
 	return func(_ context.Context, _ string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		from := len(slices.Collect(recorded))
 		return func(yield func(typewriter.Event) bool) {
-			for i := from; i < n && yield(event(i)); i++ {
+			for i := from; i < n; i++ {
+				if !yield(event(i)) {
+					return
+				}
 			}
 		}, streams.Source{}
 	}

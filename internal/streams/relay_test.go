@@ -37,7 +37,7 @@ func newRelay(t *testing.T, server *testenv.Redis) *relay {
 			if err != nil {
 				return
 			}
-			upstream, err := net.Dial("tcp", server.Addr) //nolint:noctx // the relay closes it
+			upstream, err := net.Dial("tcp", server.Addr)
 			if err != nil {
 				conn.Close()
 				continue

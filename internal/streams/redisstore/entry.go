@@ -31,12 +31,13 @@ const (
 // Fields of a stream's metadata. The scripts add writer, the replica that may write, epoch,
 // the number of takeovers, and one field for each command that was sent.
 const (
-	fieldSchema  = "schema"
-	fieldOwner   = "owner"
-	fieldStarted = "started" // Unix time in milliseconds
-	fieldLogID   = "logid"
-	fieldFormat  = "format"
-	fieldEnded   = "ended" // set at the end of the log
+	fieldSchema   = "schema"
+	fieldOwner    = "owner"
+	fieldStarted  = "started" // Unix time in milliseconds
+	fieldLogID    = "logid"
+	fieldFormat   = "format"
+	fieldUnshared = "unshared" // set when only the writer has the entries
+	fieldEnded    = "ended"    // set at the end of the log
 )
 
 // schemaVersion identifies the fields above. Replicas report a stream of another

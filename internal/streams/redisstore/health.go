@@ -121,8 +121,7 @@ func (s *Store) queueProbe(ctx context.Context, pipe redis.Pipeliner) (p probe) 
 // recordProbe updates the health after the commands were executed.
 func (s *Store) recordProbe(p probe) error {
 	if err := cmp.Or(p.created.Err(), p.renewed.Err(), p.generation.Err()); err != nil {
-		var reply redis.Error
-		if errors.As(err, &reply) {
+		if _, ok := errors.AsType[redis.Error](err); ok {
 			err = fmt.Errorf("%w: %w", errProbeRefused, err)
 		}
 		s.health.fail(err)
@@ -140,11 +139,11 @@ func (s *Store) test(ctx context.Context) error {
 			p = s.queueProbe(ctx, pipe)
 			return nil
 		})
-		var reply redis.Error
-		if err := p.created.Err(); !errors.As(err, &reply) {
-			return err // Redis was not reached
+		err := p.created.Err()
+		if _, ok := errors.AsType[redis.Error](err); ok {
+			return nil // Redis was reached
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err

@@ -164,8 +164,14 @@ func TestTooLarge(t *testing.T) {
 	if n, _ := log.Len(); n != 3 {
 		t.Errorf("readers see %d entries", n)
 	}
-	if n := s.client.Exists(t.Context(), s.keys("id").all()...).Val(); n != 0 {
+	if n := s.client.Exists(t.Context(), s.keys("id").entries, s.keys("id").lease).Val(); n != 0 {
 		t.Errorf("%d keys are left", n)
+	}
+	if _, err := s.Find(t.Context(), "id"); !errors.Is(err, streams.ErrUnavailable) {
+		t.Errorf("other replicas find it: %v", err)
+	}
+	if _, err := s.acquire(t.Context(), "id"); !errors.Is(err, streams.ErrGone) {
+		t.Errorf("it can be continued: %v", err)
 	}
 }
 

@@ -68,8 +68,8 @@ return {last, sent[1] or '', sent[2] or ''}
 var acquireScript = redis.NewScript(`
 local metadata, lease = KEYS[2], KEYS[3]
 if redis.call('EXISTS', lease) == 1 then return 0 end
-local stored = redis.call('HMGET', metadata, 'writer', 'ended')
-if not stored[1] or stored[2] then return -1 end
+local stored = redis.call('HMGET', metadata, 'writer', 'ended', 'unshared')
+if not stored[1] or stored[2] or stored[3] then return -1 end
 redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
 redis.call('HSET', metadata, 'writer', ARGV[1])
 redis.call('PEXPIRE', metadata, ARGV[3])
@@ -150,6 +150,21 @@ func (s *Store) acquire(ctx context.Context, id string) (epoch int, err error) {
 		return 0, streams.ErrGone
 	}
 	return epoch, err
+}
+
+// unshare deletes the entries of a stream that continues at this replica only. The metadata
+// tell other replicas so.
+func (s *Store) unshare(ctx context.Context, id string) {
+	k := s.keys(id)
+	_ = s.do(ctx, func(ctx context.Context) error { // after an error the stream expires
+		_, err := s.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Del(ctx, k.entries, k.lease)
+			p.HSet(ctx, k.metadata, fieldUnshared, 1)
+			p.PExpire(ctx, k.metadata, unsharedTTL)
+			return nil
+		})
+		return err
+	})
 }
 
 // remove deletes a stream. After an error it expires.

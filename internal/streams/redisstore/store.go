@@ -30,6 +30,8 @@ const (
 	maxStreamBytes = 16 << 20  // a larger stream is removed from Redis
 	maxBatchBytes  = 256 << 10 // of one write, unless a single event is larger
 	maxBatch       = 500       // entries of one write or read
+
+	unsharedTTL = time.Hour // of the metadata of a removed stream
 )
 
 // Options configure a [Store].
@@ -157,6 +159,8 @@ func (s *Store) Find(ctx context.Context, id string) (streams.Metadata, error) {
 	metadata, err := decodeMetadata(fields.Val())
 	switch {
 	case errors.Is(err, streams.ErrGone) && !s.health.settled():
+		return metadata, streams.ErrUnavailable
+	case err == nil && fields.Val()[fieldUnshared] != "":
 		return metadata, streams.ErrUnavailable
 	case err == nil && entries.Val() == 0 && fields.Val()[fieldEnded] != "":
 		return metadata, streams.ErrGone // Redis has evicted the entries of a finished stream

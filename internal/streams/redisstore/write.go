@@ -86,7 +86,7 @@ func (w *writer) failed(idle, began time.Time) {
 func (w *writer) giveUp(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errTooLarge):
-		w.store.remove(ctx, w.id)
+		w.store.unshare(ctx, w.id)
 	case errors.Is(err, streams.ErrFenced) && w.out.Barrier.Committed() <= w.next:
 		w.out.Barrier.HandOff() // the other replica continues from there
 	}
