@@ -16,7 +16,7 @@ import (
 var ErrFull = errors.New("stream log is full")
 
 // entry is the log's record of an event, apart from the text and the frame. Entries take
-// only 8 bytes, because an event has only 2.7 characters on average (measured on Coze).
+// only 8 bytes, because an event has only 2.7 characters on average (measured).
 type entry struct {
 	at  uint32 // the arrival, in ticks since the start of the log
 	end uint32 // the end of the text in Log.text

@@ -6,8 +6,6 @@ package apierror
 import (
 	"fmt"
 	"time"
-
-	"sse-typewriter/internal/jsonx"
 )
 
 // Error is an error for clients, before or within a stream.
@@ -18,8 +16,8 @@ type Error struct {
 	// Status is the HTTP status of an error before the stream.
 	Status int
 
-	// Code is the number in the error's JSON: Coze's code for the error if there is any,
-	// else the status and another digit.
+	// Code is the number of the error in formats that have one: the status and another
+	// digit, unless clients of these formats know another code for the error.
 	Code int
 
 	// Msg describes the error to the client, without addresses and without parts of other
@@ -64,20 +62,4 @@ func (e *Error) WithRetryAfter(wait time.Duration) *Error {
 	changed := *e
 	changed.RetryAfter = wait
 	return &changed
-}
-
-// Body encodes an error in the format of an API. Clients quote requestID to support.
-type Body func(e *Error, requestID string) []byte
-
-// CozeBody is the [Body] of Coze's API, without a final newline: @coze/api takes a body
-// with a newline for an empty stream.
-func CozeBody(e *Error, requestID string) []byte {
-	type detail struct {
-		LogID string `json:"logid"`
-	}
-	return jsonx.Marshal(struct {
-		Code   int    `json:"code"`
-		Msg    string `json:"msg"`
-		Detail detail `json:"detail"`
-	}{e.Code, e.Msg, detail{requestID}})
 }

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 )
@@ -59,12 +58,5 @@ func TestCopies(t *testing.T) {
 	}
 	if Cut.Err != nil || Cut.Msg == "why" || Cut.RetryAfter != 0 || Cut.Error() != Cut.Msg {
 		t.Errorf("the table has %+v", Cut)
-	}
-}
-
-func TestCozeBody(t *testing.T) {
-	got := string(CozeBody(NotFound.WithMsg(`no <"x">`), "id"))
-	if want := `{"code":4200,"msg":"no <\"x\">","detail":{"logid":"id"}}`; got != want || strings.HasSuffix(got, "\n") {
-		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -79,7 +79,7 @@ func (c *client) received(id string) {
 }
 
 // start sends the message and returns the event stream. With a bot id, the request has a
-// JSON body in Coze's format. Otherwise the message is in the query, and the server adds
+// JSON body. Otherwise the message is in the query, and the server adds
 // its own bot.
 func (c *client) start(ctx context.Context, message string) (io.ReadCloser, error) {
 	query := url.Values{}

@@ -28,7 +28,7 @@ func (e *serverError) Error() string {
 	return text + ")"
 }
 
-// newServerError decodes Coze's error object. logID is the default for a missing log id.
+// newServerError decodes the server's error object. logID is the default for a missing log id.
 func newServerError(object gjson.Result, logID string) *serverError {
 	return &serverError{
 		code:  object.Get("code").Int(),
@@ -37,7 +37,7 @@ func newServerError(object gjson.Result, logID string) *serverError {
 	}
 }
 
-// headerLogID is Coze's response header with the log id of a request.
+// headerLogID is the response header with the upstream's log id of a request.
 const headerLogID = "X-Tt-Logid"
 
 // replyError returns the error for a reply without a stream.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/upstream"
 )
 
@@ -192,5 +193,12 @@ func TestErrorEvent(t *testing.T) {
 	const want = `{"code":5023,"msg":"it \"broke\""}`
 	if e.Frame.Name != "error" || payload(e) != want || e.Frame.IsText() {
 		t.Errorf("got %q %s, want error %s", e.Frame.Name, payload(e), want)
+	}
+}
+
+func TestErrorBody(t *testing.T) {
+	got := string(format.ErrorBody(apierror.NotFound.WithMsg(`no <"x">`), "id"))
+	if want := `{"code":4200,"msg":"no <\"x\">","detail":{"logid":"id"}}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -1,0 +1,152 @@
+package handler
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// lineFormat is the format of a service that streams lines of text at any path that ends
+// with /lines, and whose streams just end.
+var lineFormat = &upstream.Format{
+	Name: "lines",
+	Route: func(method, path string) string {
+		if method == http.MethodPost && strings.HasSuffix(path, "/lines") {
+			return "*/lines"
+		}
+		return ""
+	},
+	NewDecoder: func() upstream.Decoder { return lineDecoder{} },
+	ErrorEvents: func(err *upstream.Error) []typewriter.Event {
+		return []typewriter.Event{upstream.Pass("", `{"failed":"`+err.Reason+`"}`, nil).Event}
+	},
+	ErrorBody: func(err *upstream.Error, requestID string) []byte {
+		return []byte(`{"problem":"` + err.Reason + `","id":"` + requestID + `"}`)
+	},
+	RequestIDHeader: "X-Line-Id",
+	Heartbeat:       ": alive\n\n",
+}
+
+// lineDecoder decodes data as text, and "." as the end.
+type lineDecoder struct{}
+
+var lineFrame = &typewriter.Frame{Head: `"`, Tail: `"`, Channel: "line"}
+
+func (lineDecoder) Decode(name, data string) upstream.Event {
+	if data == "." {
+		return upstream.Pass(name, data, &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done})
+	}
+	return upstream.Event{
+		Event:   typewriter.Event{Frame: lineFrame, Text: strings.Trim(data, `"`)},
+		Meaning: &upstream.Meaning{Kind: upstream.KindText},
+	}
+}
+
+// lineUpstream replies to each request with a stream, and keeps the last request.
+type lineUpstream struct {
+	stream string
+	target string
+	body   string
+}
+
+func (u *lineUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	u.target, u.body = r.URL.RequestURI(), string(body)
+	return &http.Response{
+		StatusCode: http.StatusOK,
+		Header:     http.Header{"Content-Type": {"text/event-stream"}, "X-Line-Id": {"id-7"}},
+		Body:       io.NopCloser(strings.NewReader(u.stream)),
+		Request:    r,
+	}, nil
+}
+
+// withLines adds the format to those of a handler.
+func withLines(o *Options, s *streams.Options) {
+	o.Formats = append(slices.Clone(o.Formats), lineFormat)
+	s.Full, s.Broken = ErrorEvents(o.Formats, apierror.TooLarge), ErrorEvents(o.Formats, apierror.Internal)
+	s.Knows = KnowsFormat(o.Formats)
+}
+
+// A request at a path of another format is paced in that format.
+func TestOtherFormat(t *testing.T) {
+	for _, test := range []struct {
+		name, stream, want string
+	}{
+		{"complete", "data: \"ab\"\n\ndata: .\n\n", "data: \"a\"\n\ndata: \"b\"\n\ndata: .\n\n"},
+		{"cut", "data: \"ab\"\n\n", "data: \"a\"\n\ndata: \"b\"\n\ndata: {\"failed\":\"cut\"}\n\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				service := &lineUpstream{stream: test.stream}
+				var log bytes.Buffer
+				_, engine := newTestHandler(t, service, withLines, func(o *Options, _ *streams.Options) {
+					o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				})
+				a := engine.serve(context.Background(), t, request{method: "POST", url: "/a%20b//v1/lines?x=1&x=%2F", body: "as it is"})
+				if got := a.text(); got != test.want {
+					t.Errorf("got %q, want %q", got, test.want)
+				}
+				if service.target != "/a%20b/v1/lines?x=1&x=%2F" || service.body != "as it is" {
+					t.Errorf("got %s with %q upstream", service.target, service.body)
+				}
+				if id := a.header("X-Line-Id"); id != "id-7" {
+					t.Errorf("got request id %q, want id-7", id)
+				}
+				if want := `route="POST */lines"`; !strings.Contains(log.String(), want) {
+					t.Errorf("got log %s, want %s", &log, want)
+				}
+			})
+		})
+	}
+}
+
+// Errors are reported in the format of the request.
+func TestErrorsOfOtherFormat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, engine := newTestHandler(t, &lineUpstream{}, withLines)
+		for _, test := range []struct{ url, want string }{
+			{"/v9/lines?mode=x", `{"problem":"bad_request","id":"`},
+			{"/v9/../lines", `{"problem":"bad_request","id":"`},
+			{"/v9/others", `{"code":4200,`},
+		} {
+			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url})
+			if got := a.text(); !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s: got %s, want %s", test.url, got, test.want)
+			}
+		}
+	})
+}
+
+// The registry ends a stream with the events of the stream's format.
+func TestErrorEventsOfFormats(t *testing.T) {
+	formats := append(upstream.Formats{lineFormat}, testFormats...)
+	for name, want := range map[string]string{
+		"lines":         `{"failed":"internal"}`,
+		"summary/lines": `{"failed":"internal"}`,
+		"coze":          `{"code":5000,"msg":"internal error"}`,
+	} {
+		events := ErrorEvents(formats, apierror.Internal)(name)
+		if len(events) != 1 || events[0].Frame.Head != want {
+			t.Errorf("%s: got %v, want %s", name, events, want)
+		}
+	}
+	for name, want := range map[string]bool{"lines": true, "summary/coze": true, "other": false, "": false} {
+		if got := KnowsFormat(formats)(name); got != want {
+			t.Errorf("%q: got %t, want %t", name, got, want)
+		}
+	}
+}
