@@ -52,6 +52,8 @@ func TestForStatus(t *testing.T) {
 
 // A copy with a change leaves the table as it is.
 func TestCopies(t *testing.T) {
+	Cut.WithMsg("why")
+	Cut.WithRetryAfter(time.Second)
 	e := Cut.WithCause(io.EOF).WithMsg("why").WithRetryAfter(time.Second)
 	if e.Error() != "why: EOF" || !errors.Is(e, io.EOF) || e.RetryAfter != time.Second || e.Code != Cut.Code {
 		t.Errorf("got %+v", e)
