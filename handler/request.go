@@ -2,6 +2,7 @@ package handler
 
 import (
 	"cmp"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -30,9 +31,7 @@ func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question) (upstrea
 		return upstream.Request{}, err
 	}
 	header := b.header(c)
-	for name, values := range req.Header {
-		header[name] = values
-	}
+	maps.Copy(header, req.Header)
 	req.Format, req.Header = format, header
 	return req, nil
 }

@@ -105,10 +105,11 @@ func endsWithOddBackslashes(s string) bool {
 // 0 means none. AppendSurrogate ends the last text.
 func Unescape(dst []byte, s string, high rune) ([]byte, rune) {
 	for s != "" {
-		r, size := rune(-1), 1
-		if s[0] == '\\' {
+		r, size := rune(-1), strings.IndexByte(s, '\\')
+		switch {
+		case size == 0:
 			r, size = scanEscape(s)
-		} else if size = strings.IndexByte(s, '\\'); size < 0 {
+		case size < 0:
 			size = len(s)
 		}
 		if pair := utf16.DecodeRune(high, r); pair != utf8.RuneError {
