@@ -22,24 +22,24 @@ const (
 	Completed              // the answer is complete
 )
 
-// Answer collects the events of a chat into its answer, without the reasoning. The zero
-// value is ready to use. It is not safe for concurrent use.
+// Answer collects the answer of a chat from the chat's events, without the reasoning. The
+// zero value is ready to use. An Answer is not safe for concurrent use.
 type Answer struct {
 	Stage Stage
 
-	// Failure is the error of a chat that has failed.
+	// Failure is the error of a failed chat.
 	Failure *Error
 
-	// Chat is the chat, once an event has named it.
+	// Chat is the chat; unknown until an event names the chat.
 	Chat Chat
 
-	// Length is the length of the answer so far, in characters.
+	// Length is the current length of the answer in characters.
 	Length int
 
 	messages []*answerMessage
 }
 
-// answerMessage is one message of an answer.
+// answerMessage is a message of an answer.
 type answerMessage struct {
 	channel string
 	text    []byte
@@ -112,8 +112,8 @@ func (a *Answer) complete(texts []Text) {
 	}
 }
 
-// Text returns the answer. Its messages are separated by blank lines, and invalid
-// characters are replaced by U+FFFD.
+// Text returns the answer. Blank lines separate the messages, and U+FFFD replaces invalid
+// characters.
 func (a *Answer) Text() string {
 	texts := make([]string, 0, len(a.messages))
 	for _, m := range a.messages {

@@ -16,10 +16,10 @@ import (
 	"resty.dev/v3"
 )
 
-// Client sends requests to an AI service. Set its fields before the first use. It is
+// Client sends requests to an AI service. Set the fields before the first use. A Client is
 // safe for concurrent use.
 type Client struct {
-	// BaseURL precedes the paths of requests. It has no trailing slash.
+	// BaseURL precedes the paths of requests, without a trailing slash.
 	BaseURL string
 
 	// IdleTimeout bounds the pauses within a reply, and MaxTime a request in total.
@@ -58,8 +58,8 @@ func NewTransport(connect, header time.Duration) *http.Transport {
 	}
 }
 
-// NewClient returns a client for the service at a base URL. It stores no cookies,
-// follows no redirects and retries nothing. Close ends its idle connections.
+// NewClient returns a client for the service at a base URL. The client stores no cookies,
+// follows no redirects and retries nothing. Close ends idle connections.
 func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	rc := resty.NewWithClient(&http.Client{Transport: transport})
 	rc.SetRedirectPolicy(resty.RedirectNoPolicy())
@@ -79,8 +79,7 @@ func NewClient(baseURL string, transport http.RoundTripper) *Client {
 	}
 }
 
-// discardLogger silences resty, which otherwise logs to standard error. Do returns every
-// error.
+// discardLogger keeps resty from logging to standard error. Do returns every error.
 type discardLogger struct{}
 
 func (discardLogger) Errorf(string, ...any) {}
@@ -108,8 +107,8 @@ type Request struct {
 	// Format is the format of the reply's stream; nil if the stream is not decoded.
 	Format *Format
 
-	// Path begins with a slash; Query has no question mark. Both are sent unchanged,
-	// except that characters that are not allowed in them are percent-encoded.
+	// Path begins with a slash; Query has no question mark. Both are sent unchanged, but
+	// for percent-encoding of invalid characters.
 	Path, Query string
 
 	// Header is modified by Do.
@@ -117,13 +116,13 @@ type Request struct {
 
 	Body []byte
 
-	// Upload, if not nil, replaces Body and is streamed to the upstream. Length is its
-	// size in bytes, or -1 if unknown.
+	// Upload, if not nil, replaces Body and is streamed to the upstream. Length is the
+	// size of Upload in bytes, or -1 if unknown.
 	Upload io.Reader
 	Length int64
 }
 
-// Reply is an upstream's reply. It must be closed.
+// Reply is an upstream's reply. The caller must close the reply.
 type Reply struct {
 	Status int
 	Header http.Header
@@ -133,19 +132,19 @@ type Reply struct {
 	format   *Format
 	recovery Recovery
 
-	// life bounds the reply and the recovery of its answer; end ends it. conn is derived
-	// from life and bounds the connection alone; drop ends it.
+	// life bounds the reply and the recovery of the answer, until end is called. conn is
+	// derived from life and bounds the connection alone, until drop is called.
 	life context.Context
 	end  context.CancelFunc
 	conn context.Context
 	drop context.CancelCauseFunc
 
-	// chat outlives the reply, without keeping it in memory.
+	// chat outlives the reply.
 	chat *atomic.Pointer[Chat] // nil until an event names the chat
 }
 
-// Do sends a request and returns the reply as soon as its header has arrived. The
-// error is an [*Error]. The reply's body fails when ctx is done.
+// Do sends a request and returns the reply as soon as the header has arrived. The error is
+// an [*Error]. The reply's body fails when ctx is done.
 func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	life, end := context.WithTimeoutCause(ctx, c.MaxTime, errMaxTime)
 	conn, drop := context.WithCancelCause(life)
@@ -183,7 +182,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	return reply, nil
 }
 
-// send sends a request with a header, which it changes.
+// send sends a request with a header, and changes the header.
 func (c *Client) send(ctx context.Context, req Request, header http.Header) (*resty.Response, error) {
 	url := c.BaseURL + req.Path
 	if req.Query != "" {
@@ -217,9 +216,9 @@ func (r *Reply) IsStream() bool {
 	return err == nil && mediaType == framing.ContentType() && r.Status == http.StatusOK
 }
 
-// Chat returns a function that returns the stream's chat, which is unknown until an event
-// names it. The function is safe for concurrent use with the reading of events, and does
-// not keep the reply in memory.
+// Chat returns a function for the stream's chat, which is unknown until an event names the
+// chat. The function may be called while events are read, and does not keep the reply in
+// memory.
 func (r *Reply) Chat() func() Chat {
 	chat := r.chat
 	return func() Chat {
@@ -230,18 +229,17 @@ func (r *Reply) Chat() func() Chat {
 	}
 }
 
-// maxErrorBody bounds the part of a reply that ReadError reads.
+// maxErrorBody bounds the input of ReadError.
 const maxErrorBody = 64 << 10
 
-// ReadError returns the error that a reply reports instead of the stream that was asked
-// for. The request must have a format.
+// ReadError returns the error in a reply without a stream. The request must have a format.
 func (r *Reply) ReadError() *Error {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, maxErrorBody)) // a part is enough
 	return r.format.ReadError(r.Status, body)
 }
 
-// Close ends the reply and releases its resources. It may be called while the reply is
-// being read, and more than once.
+// Close ends the reply and releases all resources, also during a read. Close may be called
+// more than once.
 func (r *Reply) Close() {
 	r.end()
 	_ = r.Body.Close() // there is nothing to do about an error, and nothing is lost

@@ -1,17 +1,17 @@
-// Package upstream sends requests to an AI service and reads the streams that it replies
-// with. A [Client] sends a [Request] and returns a [Reply]; the events of a reply have
-// the form that package typewriter plays, and carry their decoded [Meaning]. If a stream
-// is cut, the client fetches the rest of its answer where the service allows that. The
-// package neither writes to clients nor paces.
+// Package upstream sends requests to an AI service and reads the streams of the replies. A
+// [Client] sends a [Request] and returns a [Reply]; the events of a reply are ready for
+// package typewriter, and carry their decoded [Meaning]. If a stream is cut, the client
+// fetches the rest of the answer where the service allows. The package neither writes to
+// clients nor paces.
 //
-// Everything specific to one service is in a [Format], of which each sub-package provides
-// one. To add a format:
+// A [Format] contains everything specific to a service. Each sub-package provides a format.
+// To add a format:
 //
 //  1. Write a package upstream/NAME whose New returns a [Format]. Name, Paths
 //     or Route, Framing, NewDecoder, ErrorEvents, ErrorBody and ReadError are required.
 //  2. Let the decoder return typed events: for text an event whose frame has a channel
-//     and whose Meaning is of KindText, for everything else Pass with its Meaning. Share
+//     and whose Meaning is of KindText, for everything else Pass with a Meaning. Share
 //     the frame and the Meaning between the events of a run.
-//  3. Set the functions for what the service can do besides: Ask, Cancel, NewRecovery.
+//  3. Set the functions for other features of the service: Ask, Cancel, NewRecovery.
 //  4. Add the format to the list in internal/app.
 package upstream

@@ -22,7 +22,7 @@ var (
 	errMaxTime = errors.New("upstream did not finish within the maximum time")
 )
 
-// openError returns the failure of a request that got no reply.
+// openError returns the failure of a request without a reply.
 func openError(ctx context.Context, err error) *Error {
 	var op *net.OpError
 	var timeout net.Error
@@ -45,7 +45,7 @@ func openError(ctx context.Context, err error) *Error {
 	}
 }
 
-// canceledError returns the failure of a request or stream that was abandoned.
+// canceledError returns the failure of an abandoned request or stream.
 func canceledError(cause error) *Error {
 	if errors.Is(cause, errMaxTime) {
 		return apierror.MaxTime
@@ -53,14 +53,14 @@ func canceledError(cause error) *Error {
 	return apierror.Canceled.WithCause(cause)
 }
 
-// cutError returns the failure of a stream without a final event. Its chat goes on at
-// the service.
+// cutError returns the failure of a stream without a final event. The chat goes on at the
+// service.
 func cutError(cause error) *Error {
 	return apierror.Cut.WithCause(redactQuotes(cause))
 }
 
-// redactQuotes returns err without the text that its message quotes. net/http quotes
-// malformed input, which may be part of an answer.
+// redactQuotes returns err without quoted text. net/http quotes malformed input, possibly
+// part of an answer.
 func redactQuotes(err error) error {
 	if err == nil {
 		return nil
@@ -71,8 +71,9 @@ func redactQuotes(err error) error {
 	return err
 }
 
-// ReasonOf returns the reason of an error that the service reports with a code: that of
-// the code if the service is a server of this kind itself, and "refused" otherwise.
+// ReasonOf returns the reason of an error with a code from the service. Codes of this
+// server have their own reasons, because the service may be another sse-typewriter. The
+// reason of any other code is "refused".
 func ReasonOf(code int) string {
 	for _, e := range []*Error{
 		apierror.Canceled, apierror.EventTooLarge, apierror.Cut, apierror.TooLarge, apierror.IdleTimeout, apierror.MaxTime,

@@ -6,40 +6,36 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Event is an event of a stream: its bytes, as package typewriter plays them, and what
-// they mean.
+// Event is an event of a stream: the bytes for package typewriter, and their meaning.
 type Event struct {
 	typewriter.Event
 
-	// Meaning is never nil. It is shared by the events of a run and must not be changed.
+	// Meaning is never nil. Events of a run share a meaning, so do not change it.
 	Meaning *Meaning
 }
 
-// Meaning is the decoded content of an event, except for the text that is typed.
+// Meaning is the decoded content of an event, except for typed text.
 type Meaning struct {
 	Kind  Kind
 	Phase Phase
 
-	// Chat is the chat that the event belongs to. Its fields are empty if the event does
-	// not name one.
+	// Chat is the chat of the event. The fields are empty if the event names no chat.
 	Chat Chat
 
-	// Message is the id of the message, block or choice that the event belongs to; empty
-	// if it is unknown.
+	// Message is the id of the event's message, block or choice; empty if unknown.
 	Message string
 
-	// Texts are the texts within an event that is not typed: those of a complete
-	// message, or of a piece that cannot be split.
+	// Texts are the texts within an event of KindMessageDone or KindPiece.
 	Texts []Text
 
-	// Ambiguous reports that clients may disagree about the texts of the event, because
-	// a field is repeated.
+	// Ambiguous reports that clients may disagree about the texts of the event, for
+	// example because of a repeated field.
 	Ambiguous bool
 
 	// Failure is the error of an event of KindFailed or KindNeedsTool.
 	Failure *Error
 
-	// Usage is the token count that the event reports; nil if it reports none.
+	// Usage is the token count in the event, or nil.
 	Usage *Usage
 }
 
@@ -49,8 +45,8 @@ type Kind int
 // The kinds of events.
 const (
 	KindOther       Kind = iota
-	KindText             // text that is typed: a piece of an answer, a reasoning or a refusal
-	KindPiece            // text that is not typed, because the event cannot be split
+	KindText             // typed text: a piece of an answer, a reasoning or a refusal
+	KindPiece            // text in an event that cannot be split
 	KindCreated          // the service has created the chat
 	KindWorking          // the model has started
 	KindMessageDone      // a message is complete
@@ -70,24 +66,23 @@ const (
 	Done           // no event follows
 )
 
-// Chat identifies a chat at its service.
+// Chat identifies a chat at a service.
 type Chat struct{ ID, Conversation string }
 
 // IsKnown reports whether the chat can be identified.
 func (c Chat) IsKnown() bool { return c.ID != "" }
 
-// Text is a text of one channel.
+// Text is a text of a channel.
 type Text struct {
 	Kind    typewriter.TextKind
-	Channel string // that of the frames of the text's events
+	Channel string // as in the frames of the text's pieces
 	Text    string // the inside of a JSON string
 }
 
 // Usage is a count of tokens.
 type Usage struct{ Input, Output, Total int }
 
-// Pass returns an event that is written in one piece. It may be called with a nil meaning
-// if the event is of KindOther.
+// Pass returns an undivided event. A nil meaning stands for KindOther.
 func Pass(name, data string, meaning *Meaning) Event {
 	if meaning == nil {
 		meaning = other

@@ -10,95 +10,90 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Format is the wire format of one AI service: how to recognize its requests, read its
-// streams, write them to clients, and report errors in a way that its SDKs understand.
-// Functions are nil where the service lacks the feature, unless noted otherwise. A Format
-// must not be changed after its first use.
+// Format is the wire format of an AI service: how to recognize requests, read streams, write
+// streams to clients, and report errors to the service's SDKs. Functions are nil where the
+// service lacks the feature, unless noted otherwise. Do not change a Format after the first
+// use.
 type Format struct {
-	// Name identifies the format. It is stored with each stream, so that another replica
-	// can continue the stream.
+	// Name identifies the format. Each stream is stored with the name, for the replica
+	// that continues the stream.
 	Name string
 
-	// Paths are the paths of POST requests to which the service may reply with a stream of
-	// this format.
+	// Paths are the paths of POST requests with replies of this format.
 	Paths []string
 
-	// Route recognizes such requests by more than a fixed path. It returns the pattern
-	// that the decoded path matches, for metrics and logs, or "". A pattern contains
-	// nothing that a client can choose. Nil if Paths are all.
+	// Route recognizes such requests by more than a fixed path, and returns the pattern of
+	// the decoded path, or "". Patterns appear in metrics and logs, and contain nothing
+	// of a client's choice. Nil if Paths are all.
 	Route func(method, path string) (pattern string)
 
 	// Framing is how events are delimited, from the service and to the client.
 	Framing Framing
 
-	// NewDecoder returns a decoder for the events of one stream. Required.
+	// NewDecoder returns a decoder for the events of a stream. Required.
 	NewDecoder func() Decoder
 
-	// EventNames are the names of the events that the service is known to send, for
-	// metrics.
+	// EventNames are the known names of the service's events, for metrics.
 	EventNames []string
 
-	// Dataless are the names of events that are complete without data.
+	// Dataless are the names of events without data.
 	Dataless []string
 
-	// Done is the event that ends a stream in order; the zero value if streams of this
-	// format just end.
+	// Done is the final event of a stream; the zero value if streams of this format just
+	// end.
 	Done typewriter.Event
 
-	// ErrorEvents returns the events that report a failure within a stream. Required.
+	// ErrorEvents returns the events for a failure within a stream. Required.
 	ErrorEvents func(*Error) []typewriter.Event
 
-	// ErrorBody returns the JSON body of a response that consists of an error. requestID
-	// is for the client to quote to support. Required.
+	// ErrorBody returns the JSON body of an error before the stream. Clients quote
+	// requestID to support. Required.
 	ErrorBody func(err *Error, requestID string) []byte
 
-	// ReadError decodes the body of a reply that is not the stream that was asked for.
-	// Required.
+	// ReadError decodes the body of a reply without a stream. Required.
 	ReadError func(status int, body []byte) *Error
 
 	// RequestIDHeader is the response header with the service's id of a request.
 	RequestIDHeader string
 
-	// Heartbeat is written when a stream is silent. All SDKs of the format must ignore
-	// it.
+	// Heartbeat is written during silence. All SDKs of the format must ignore the
+	// heartbeat.
 	Heartbeat string
 
-	// Credentials are the places in which clients may send their credential. The first
-	// is used for a token of the server's.
+	// Credentials are the places for a client's credential. The server's own token goes
+	// into the first place.
 	Credentials []Credential
 
-	// BrowserHeaders are headers that the service's SDKs send from browsers, in lower
-	// case, in addition to the common ones.
+	// BrowserHeaders are additional request headers of the service's SDKs in browsers, in
+	// lower case.
 	BrowserHeaders []string
 
-	// RetryAsGet are the paths of POST requests that are repeated as GET if the service
-	// rejects the POST with 404 or 405.
+	// RetryAsGet are the paths of POST requests to repeat as GET after a 404 or 405.
 	RetryAsGet []string
 
-	// Unpaced are the paths of streams that are forwarded unchanged.
+	// Unpaced are the paths of streams without pacing.
 	Unpaced []string
 
-	// OmitEmpty are query parameters that are not forwarded if they are empty.
+	// OmitEmpty are query parameters to remove if empty.
 	OmitEmpty []string
 
-	// Ask returns the request that asks a question. The request has a path, a body, and
-	// a header with a Content-Type.
+	// Ask returns the request for a question, with a path, a body, and a header with a
+	// Content-Type.
 	Ask func(Question) (Request, error)
 
-	// Cancel stops a chat at the service. header is that of the request that opened the
-	// chat.
+	// Cancel stops a chat at the service, given the header of the chat's request.
 	Cancel func(ctx context.Context, c *Client, header http.Header, chat Chat) error
 
-	// NewRecovery returns the recovery of one stream. header is that of the request that
-	// opened the chat, and is not changed.
+	// NewRecovery returns the recovery of a stream, given the header of the chat's
+	// request. NewRecovery must not change the header.
 	NewRecovery func(c *Client, header http.Header) Recovery
 }
 
-// Decoder decodes the events of one stream in their order. It is not safe for concurrent
+// Decoder decodes the events of a stream in order. A Decoder is not safe for concurrent
 // use.
 type Decoder interface {
-	// Decode returns the event with a name, which may be empty, and data. It never fails:
-	// an event that it does not understand passes unchanged, as an event of KindOther.
+	// Decode returns the event with a name, possibly empty, and data. Decode never fails:
+	// an unknown event passes unchanged, as an event of KindOther.
 	Decode(name, data string) Event
 }
 
@@ -122,23 +117,23 @@ type Credential struct{ Header, Prefix, Query string }
 
 // Question is a question in terms of this server's own API.
 type Question struct {
-	// Messages are the conversation so far; the last one is the question. Without any,
-	// the format asks a question of its own.
+	// Messages are the conversation; the last message is the question. Without messages,
+	// the format asks a default question.
 	Messages []Message
 
-	// Bot and User are ids that the service may need. If they are empty, the format uses
-	// its defaults.
+	// Bot and User are ids for services with such ids. The format has defaults for empty
+	// ids.
 	Bot, User string
 }
 
-// Message is one message of a conversation. Role is "user", "assistant" or "system".
+// Message is a message of a conversation. Role is "user", "assistant" or "system".
 type Message struct{ Role, Text string }
 
-// Formats are the formats that a server knows. The first one is the default.
+// Formats are the formats of a server. The first format is the default.
 type Formats []*Format
 
-// Route returns the format of a request and the pattern of its path, or nil if the request
-// opens no stream of a known format.
+// Route returns the format of a request and the pattern of the path, or nil if no format
+// recognizes the request.
 func (f Formats) Route(method, path string) (format *Format, pattern string) {
 	for _, format := range f {
 		if method == http.MethodPost && slices.Contains(format.Paths, path) {
@@ -163,16 +158,16 @@ func (f Formats) Find(name string) *Format {
 	return f[i]
 }
 
-// Default returns the format in which the server asks questions of its own, and in which
-// it answers requests that match no format.
+// Default returns the format for the server's own questions, and for errors of requests
+// without a format.
 func (f Formats) Default() *Format { return f[0] }
 
-// EventNames returns the names of all events that services are known to send.
+// EventNames returns the known names of all services' events.
 func (f Formats) EventNames() []string {
 	return f.collect(func(format *Format) []string { return format.EventNames })
 }
 
-// BrowserHeaders returns the headers that SDKs send from browsers.
+// BrowserHeaders returns the additional request headers of SDKs in browsers.
 func (f Formats) BrowserHeaders() []string {
 	return f.collect(func(format *Format) []string { return format.BrowserHeaders })
 }
@@ -183,17 +178,17 @@ func (f Formats) RequestIDHeaders() []string {
 	return f.collect(func(format *Format) []string { return []string{strings.ToLower(format.RequestIDHeader)} })
 }
 
-// RetryAsGet returns the paths of POST requests that may have to be repeated as GET.
+// RetryAsGet returns the paths of POST requests to repeat as GET.
 func (f Formats) RetryAsGet() []string {
 	return f.collect(func(format *Format) []string { return format.RetryAsGet })
 }
 
-// Unpaced returns the paths of streams that are forwarded unchanged.
+// Unpaced returns the paths of streams without pacing.
 func (f Formats) Unpaced() []string {
 	return f.collect(func(format *Format) []string { return format.Unpaced })
 }
 
-// OmitEmpty returns the query parameters that are not forwarded if they are empty.
+// OmitEmpty returns the query parameters to remove if empty.
 func (f Formats) OmitEmpty() []string {
 	return f.collect(func(format *Format) []string { return format.OmitEmpty })
 }
@@ -208,7 +203,7 @@ func (f Formats) collect(values func(*Format) []string) []string {
 	return slices.Compact(all)
 }
 
-// failureEvents returns the events that report a failure.
+// failureEvents returns the events for a failure.
 func (f *Format) failureEvents(failure *Error) []Event {
 	var events []Event
 	for _, e := range f.ErrorEvents(failure) {
@@ -217,7 +212,7 @@ func (f *Format) failureEvents(failure *Error) []Event {
 	return events
 }
 
-// replay decodes events that were recorded elsewhere, of a stream of this format.
+// replay decodes the recorded events of a stream.
 func (f *Format) replay(recorded iter.Seq[typewriter.Event]) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		decoder := f.NewDecoder()

@@ -11,27 +11,27 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Recovery finds the rest of an answer whose stream was cut. Some services keep working
-// on a chat without its stream, and can be asked for the result. A Recovery is not safe
-// for concurrent use.
+// Recovery finds the rest of an answer after the stream was cut. Some services finish a chat
+// without the stream, and return the result on request. A Recovery is not safe for
+// concurrent use.
 type Recovery interface {
-	// Add is called with each event of the stream. An event without a frame only names
-	// the chat.
+	// Add adds the next event of the stream. An event without a frame only names the
+	// chat.
 	Add(Event)
 
 	// IsFinished reports whether the events contain the end of the stream.
 	IsFinished() bool
 
-	// Rest returns the events that follow those that were added, up to the stream's last
-	// one, as soon as the service has all of them. The error is [ErrNoRest] if the
-	// stream cannot be recovered.
+	// Rest returns the events after those added, up to the stream's last event, as soon as
+	// the service has all of them. The error is [ErrNoRest] if there is no way to recover
+	// the stream.
 	Rest(ctx context.Context) (iter.Seq[Event], error)
 }
 
-// ErrNoRest reports that a stream cannot be recovered.
+// ErrNoRest is the error of [Recovery.Rest] for a stream without recovery.
 var ErrNoRest = errors.New("the stream cannot be recovered")
 
-// noRecovery is the [Recovery] of formats that have none.
+// noRecovery is the [Recovery] of formats without one.
 type noRecovery struct{ finished bool }
 
 func (r *noRecovery) Add(e Event) { r.finished = e.Meaning.Phase != Running }
@@ -40,7 +40,7 @@ func (r *noRecovery) IsFinished() bool { return r.finished }
 
 func (r *noRecovery) Rest(context.Context) (iter.Seq[Event], error) { return nil, ErrNoRest }
 
-// newRecovery returns the recovery of one stream.
+// newRecovery returns the recovery of a stream.
 func (f *Format) newRecovery(c *Client, header http.Header) Recovery {
 	if f.NewRecovery == nil {
 		return &noRecovery{}
@@ -48,12 +48,12 @@ func (f *Format) newRecovery(c *Client, header http.Header) Recovery {
 	return f.NewRecovery(c, header)
 }
 
-// Continue continues a stream that was cut elsewhere, given its events so far and the
-// header of a request with the credential of its owner. It returns the events that
-// follow, up to the stream's last event or an error event; none follow if the stream has
-// ended. failure is as for [Reply.Events].
+// Continue continues a stream of another replica, given the recorded events and the header
+// of a request with the owner's credential. Continue returns the remaining events, up to
+// the stream's last event or an error event; a finished stream has none. failure is as for
+// [Reply.Events].
 //
-// The events can be read once. They end when ctx is done.
+// The events can be read once. The events end when ctx is done.
 func (c *Client) Continue(ctx context.Context, format *Format, header http.Header, recorded iter.Seq[typewriter.Event]) (events iter.Seq[Event], failure func() *Error) {
 	recovery := format.newRecovery(c, header)
 	return withFailure(format, func(yield func(Event) bool) *Error {
@@ -67,8 +67,8 @@ func (c *Client) Continue(ctx context.Context, format *Format, header http.Heade
 	})
 }
 
-// ContinueChat is [Client.Continue] for a chat without events. It returns all events of
-// the chat that still follow, except for its beginning.
+// ContinueChat is [Client.Continue] for a chat without recorded events. ContinueChat returns
+// all events of the chat after the beginning.
 func (c *Client) ContinueChat(ctx context.Context, format *Format, header http.Header, chat Chat) (events iter.Seq[Event], failure func() *Error) {
 	recovery := format.newRecovery(c, header)
 	recovery.Add(Event{Meaning: &Meaning{Chat: chat}})
@@ -85,8 +85,7 @@ func (f *Format) ChatOf(recorded iter.Seq[typewriter.Event]) Chat {
 	return Chat{}
 }
 
-// recover yields the rest of a stream that failed with an error. If there is no rest it
-// returns the failure.
+// recover yields the rest of a failed stream. Without a rest, recover returns the failure.
 func (c *Client) recover(ctx context.Context, recovery Recovery, failure *Error, yield func(Event) bool) *Error {
 	if c.RecoveryTimeout <= 0 || recovery.IsFinished() {
 		return failure

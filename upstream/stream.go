@@ -14,12 +14,11 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// Events returns the events of a stream. The last one is the stream's final event. If
-// the stream is cut before it, the rest of the answer is fetched and yielded as if it
-// had been streamed; if that fails, the last events report the error. failure returns
-// that error, or nil; call it after the sequence has ended.
+// Events returns the events of a stream, up to the stream's final event. If the stream is
+// cut, Events fetches and yields the rest of the answer; after a failure, the last events
+// report the error. failure returns the error, or nil, after the end of the sequence.
 //
-// The request must have a format. The sequence can be read once. It stops when the reply
+// The request must have a format. The sequence can be read once, and stops when the reply
 // is closed.
 func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
 	return withFailure(r.format, func(yield func(Event) bool) *Error {
@@ -41,8 +40,8 @@ func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
 	})
 }
 
-// withFailure returns the events that run yields, followed by the events of an error if
-// run fails, and a function that returns run's error.
+// withFailure returns the events of run, followed by error events if run fails, and a
+// function for the error of run.
 func withFailure(format *Format, run func(yield func(Event) bool) *Error) (events iter.Seq[Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(Event) bool) {
@@ -57,7 +56,7 @@ func withFailure(format *Format, run func(yield func(Event) bool) *Error) (event
 	}, func() *Error { return failed }
 }
 
-// read yields the events of the stream. It returns an error if the stream did not end
+// read yields the events of the stream, and returns an error unless the stream ends
 // properly.
 func (r *Reply) read(yield func(Event) bool) *Error {
 	decoder := r.format.NewDecoder()
@@ -89,13 +88,12 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 	return readError(r.conn, nil, r.client.MaxEventBytes)
 }
 
-// idleTimeoutBody is the body of a reply. It drops the connection if a read takes longer
-// than the timeout.
+// idleTimeoutBody is the body of a reply. A read beyond the timeout drops the connection.
 type idleTimeoutBody struct {
 	io.ReadCloser
 	drop    context.CancelCauseFunc
 	timeout time.Duration
-	timer   *time.Timer // runs during a read; nil before the first one
+	timer   *time.Timer // runs during a read; nil before the first read
 }
 
 // Read implements [io.Reader].
@@ -109,9 +107,9 @@ func (b *idleTimeoutBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// endReader appends a blank line to a stream, in case its last event lacks one. It
-// returns data only when an event is complete or the buffer is full, since go-sse scans
-// an incomplete event from its beginning after each read.
+// endReader appends a blank line to a stream, in case the last event lacks a blank line.
+// endReader returns data only when an event is complete or the buffer is full, since go-sse
+// scans an incomplete event from the beginning after each read.
 type endReader struct {
 	r          io.Reader
 	last       byte
@@ -144,11 +142,11 @@ func (e *endReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// blankLines are the sequences of two line ends, except for those that begin with one
-// of these.
+// blankLines are the sequences of two line ends, except for longer forms with the same
+// beginning.
 var blankLines = []string{"\n\n", "\n\r", "\r\r"}
 
-// endsEvent reports whether the data that was just read contains the end of an event.
+// endsEvent reports whether newly read data contains the end of an event.
 func (e *endReader) endsEvent(data []byte) bool {
 	if len(data) == 0 {
 		return false
@@ -166,8 +164,8 @@ const (
 	drainBytes = 4096
 )
 
-// Drain reads the few bytes after the last event, so that the connection can be reused,
-// and closes the reply.
+// Drain reads the few bytes after the last event, for reuse of the connection, and closes
+// the reply.
 func (r *Reply) Drain() {
 	defer r.Close()
 	stop := time.AfterFunc(drainTime, r.end)

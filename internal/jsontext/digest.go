@@ -7,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Digest identifies a text by its size and hash without keeping it, so that the rest of
-// a longer text can be found later. The zero value is the empty text. A Digest must not
-// be copied.
+// Digest is the size and hash of a text, to find the rest of a longer text later without
+// keeping the text. The zero value is the empty text. Do not copy a Digest.
 type Digest struct {
 	size int
 	hash maphash.Hash
@@ -29,8 +28,8 @@ func (d *Digest) Add(s string) {
 	_, _ = d.hash.Write(b)
 }
 
-// Rest returns what follows the text in full, as the inside of a JSON string. full is
-// decoded, as by Unescape. It reports false if full does not begin with the text.
+// Rest returns the part of full after the text, as the inside of a JSON string, or false if
+// full does not begin with the text. full is decoded, as by Unescape.
 func (d *Digest) Rest(full []byte) (rest string, ok bool) {
 	if len(full) < d.size || maphash.Bytes(d.hash.Seed(), full[:d.size]) != d.hash.Sum64() {
 		return "", false

@@ -1,6 +1,6 @@
 // Package jsontext reads and writes the insides of JSON strings: the bytes between the
-// quotes, escapes included. It never fails: bytes that are not UTF-8 and escapes that
-// JSON does not know are data like any other.
+// quotes, escapes included. Nothing fails: invalid UTF-8 and unknown escapes are data like
+// any other.
 package jsontext
 
 import (
@@ -13,10 +13,9 @@ import (
 // unitSize is the length of a \uXXXX escape.
 const unitSize = len(`\u0000`)
 
-// ScanRune decodes the first character of s, which must not be empty, and returns its
-// size in s. A surrogate pair of two escapes is one character. An unpaired surrogate, a
-// byte that is not UTF-8 and a malformed escape decode to U+FFFD; the latter two have
-// size 1.
+// ScanRune decodes the first character of a non-empty s, and returns the character and the
+// size in s. A surrogate pair of two escapes is a single character. Unpaired surrogates,
+// invalid UTF-8 and malformed escapes decode to U+FFFD; the latter two have size 1.
 func ScanRune(s string) (r rune, size int) {
 	if s[0] != '\\' {
 		return utf8.DecodeRuneInString(s)
@@ -49,8 +48,8 @@ func EndsWithHighSurrogate(s string) bool {
 // SurrogateSize is the length of the escape of an unpaired surrogate.
 const SurrogateSize = unitSize
 
-// scanEscape decodes the escape at the beginning of s, which begins with a backslash.
-// A surrogate is returned as it is. r is -1 if the escape is malformed.
+// scanEscape decodes the escape at the beginning of s, which begins with a backslash. r may
+// be a surrogate, and is -1 for a malformed escape.
 func scanEscape(s string) (r rune, size int) {
 	if len(s) < 2 {
 		return -1, 1
@@ -96,13 +95,13 @@ func endsWithOddBackslashes(s string) bool {
 	return n%2 == 1
 }
 
-// Unescape appends the decoded form of s to dst. Malformed escapes and bytes that are
-// not UTF-8 are appended unchanged. An unpaired surrogate becomes the three bytes of its
-// UTF-8-like encoding (WTF-8), so that different texts stay different.
+// Unescape appends the decoded form of s to dst. Malformed escapes and invalid UTF-8 are
+// appended unchanged. An unpaired surrogate becomes three bytes in the manner of UTF-8
+// (WTF-8), to keep different texts different.
 //
-// The halves of a surrogate pair may be in consecutive texts. So a high surrogate at the
-// end of s is not appended but returned, and must be passed with the text that follows;
-// 0 means none. AppendSurrogate ends the last text.
+// The halves of a surrogate pair may be in consecutive texts. Unescape returns a high
+// surrogate at the end of s instead of appending the surrogate; the caller passes the
+// surrogate with the next text. 0 means no surrogate. AppendSurrogate ends the last text.
 func Unescape(dst []byte, s string, high rune) ([]byte, rune) {
 	for s != "" {
 		r, size := rune(-1), strings.IndexByte(s, '\\')
@@ -132,7 +131,7 @@ func Unescape(dst []byte, s string, high rune) ([]byte, rune) {
 	return dst, high
 }
 
-// AppendSurrogate appends an unpaired surrogate as Unescape decodes it; 0 appends nothing.
+// AppendSurrogate appends an unpaired surrogate in the form of Unescape; 0 appends nothing.
 func AppendSurrogate(dst []byte, r rune) []byte {
 	if r == 0 {
 		return dst
@@ -140,11 +139,11 @@ func AppendSurrogate(dst []byte, r rune) []byte {
 	return append(dst, 0xE0|byte(r>>12), 0x80|byte(r>>6)&0x3F, 0x80|byte(r)&0x3F)
 }
 
-// surrogateBytes is the size of what AppendSurrogate appends.
+// surrogateBytes is the size of a surrogate from AppendSurrogate.
 const surrogateBytes = 3
 
-// ScanSurrogate decodes an unpaired surrogate at the beginning of decoded text and
-// returns its size there; the size is 0 if the text begins otherwise.
+// ScanSurrogate decodes an unpaired surrogate at the beginning of decoded text. The size is
+// 0 if the text begins otherwise.
 func ScanSurrogate(s []byte) (r rune, size int) {
 	if len(s) < surrogateBytes || s[0] != 0xED || s[1] < 0xA0 || s[1] > 0xBF || s[2] < 0x80 || s[2] > 0xBF {
 		return 0, 0
@@ -152,9 +151,9 @@ func ScanSurrogate(s []byte) (r rune, size int) {
 	return 0xD000 | rune(s[1]&0x3F)<<6 | rune(s[2]&0x3F), surrogateBytes
 }
 
-// Escape encodes decoded text. It escapes only quotes, backslashes, control characters,
-// unpaired surrogates, and the line separators U+0085, U+2028 and U+2029, at which
-// Python's str.splitlines ends a line.
+// Escape encodes decoded text. Escapes replace only quotes, backslashes, control characters,
+// unpaired surrogates, and the line separators U+0085, U+2028 and U+2029 of Python's
+// str.splitlines.
 func Escape(text []byte) string {
 	out := make([]byte, 0, len(text)+len(text)/16)
 	for len(text) > 0 {

@@ -20,7 +20,7 @@ const (
 	Chinese
 )
 
-// languages are the tags by which clients request the languages.
+// languages are the tags of the languages.
 var languages = []struct {
 	tag  language.Tag
 	lang Lang
@@ -45,7 +45,7 @@ func ParseLang(name string) (Lang, error) {
 	return 0, fmt.Errorf("lang %q is not known: want zh or en", name)
 }
 
-// ChooseLang returns the language that an Accept-Language header prefers (RFC 9110, section
+// ChooseLang returns the preferred language of an Accept-Language header (RFC 9110, section
 // 12.5.4), or else the language of a text.
 func ChooseLang(accept, text string) Lang {
 	if tags, _, err := language.ParseAcceptLanguage(accept); err == nil && len(tags) > 0 {
@@ -65,7 +65,7 @@ func langOf(text string) Lang {
 	return English
 }
 
-// Prompt returns the question that asks for the summary of a text.
+// Prompt returns the question for the summary of a text.
 func (l Lang) Prompt(text string) string {
 	return l.choose(
 		"Summarize the following text: one sentence first, then the main points as a list. Answer in English.",

@@ -9,12 +9,12 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// NamedEvent is the type of the events of a job that names its events.
+// NamedEvent is the type of a job's events, if the client wants a type.
 const NamedEvent = "progress"
 
-// Resume makes the job continue another one that was lost, given the events of that one.
-// It returns the chat of the lost job, which may be unknown. It reports false if the
-// events are not those of a job, or contain its end.
+// Resume makes the job continue a lost job, given the events of the lost job. Resume returns
+// the chat of the lost job, which may be unknown, and false unless the events are the
+// beginning of a job.
 func (j *Job) Resume(recorded iter.Seq[typewriter.Event]) (chat upstream.Chat, ok bool) {
 	for e := range recorded {
 		update := gjson.Parse(e.Frame.Head)

@@ -1,6 +1,6 @@
-// Package summary runs a long job with visible progress: it follows a chat that summarizes
-// a text, and derives the progress from the events of the chat. It neither paces nor knows
-// HTTP routes, and knows the AI service only through package upstream.
+// Package summary runs a long job with visible progress: a chat summarizes a text, and the
+// events of the chat determine the progress. The package neither paces nor knows HTTP
+// routes, and knows the AI service only through package upstream.
 package summary
 
 import (
@@ -29,10 +29,11 @@ const maxSilence = 1500 * time.Millisecond
 // maxLength bounds an answer, in characters.
 const maxLength = 1 << 20
 
-// Job is one summary. Set the exported fields, read Events once, then call Close.
+// Job is a summary. Set the exported fields, read Events once, then call Close.
 type Job struct {
-	// Open starts or continues the chat. It returns the events of the chat, which end when
-	// ctx is done, and a function to call after them. An error is an [*upstream.Error].
+	// Open starts or continues the chat, and returns the events of the chat and a function
+	// to call after the events. The events end when ctx is done. An error is an
+	// [*upstream.Error].
 	Open func(ctx context.Context) (events iter.Seq[upstream.Event], closeChat func(), err error)
 
 	// Cancel stops the chat at the upstream.
@@ -41,16 +42,16 @@ type Job struct {
 	// Lang is the language of the messages.
 	Lang Lang
 
-	// EventName is the type of the events; it may be empty.
+	// EventName is the type of the events, or empty.
 	EventName string
 
-	// Timeout bounds the job's time. It must not exceed [MaxTimeout].
+	// Timeout bounds the time of the job, up to [MaxTimeout].
 	Timeout time.Duration
 
 	answer   upstream.Answer
 	failure  *upstream.Error
 	value    float64 // the progress in percent
-	reported float64 // what was last told of it
+	reported float64 // the progress in the last event
 	stage    upstream.Stage
 	timedOut bool
 
@@ -65,8 +66,7 @@ type update struct {
 	Message  string  `json:"message"`
 	Result   *string `json:"result,omitempty"`
 
-	// The event of a created chat has its ids, so that another replica can continue the
-	// job.
+	// The ids are in the event of a created chat, for a replica that continues the job.
 	ChatID         string `json:"chat_id,omitempty"`
 	ConversationID string `json:"conversation_id,omitempty"`
 }
@@ -148,10 +148,10 @@ func (j *Job) read(ctx context.Context, chat chan<- upstream.Event) {
 	}
 }
 
-// cancelTimeout bounds the request that cancels a chat.
+// cancelTimeout bounds the cancellation of a chat.
 const cancelTimeout = 5 * time.Second
 
-// Close waits for the end of reading. It cancels the chat of a job that timed out.
+// Close waits for the end of reading, and cancels the chat after a timeout.
 func (j *Job) Close(ctx context.Context) {
 	j.reading.Wait()
 	if j.timedOut && j.answer.Chat.IsKnown() {
@@ -161,11 +161,11 @@ func (j *Job) Close(ctx context.Context) {
 	}
 }
 
-// Failure returns the error of a failed job, or nil. Call it after the end of Events.
+// Failure returns the error of a failed job, or nil, after the end of Events.
 func (j *Job) Failure() *upstream.Error { return j.failure }
 
-// span is the share of the progress that belongs to a stage, in percent. Without events
-// the progress grows from its beginning towards its end, without reaching the next span.
+// span is a stage's share of the progress, in percent. Without events the progress grows
+// from the beginning towards the end of the span.
 type span struct{ from, to float64 }
 
 var spans = [...]span{
@@ -190,7 +190,7 @@ func (j *Job) begin() typewriter.Event {
 	return j.report()
 }
 
-// advance updates the progress to the state of the chat. It reports whether the change is
+// advance updates the progress to the state of the chat, and reports whether the change is
 // large enough for an event.
 func (j *Job) advance() bool {
 	isNew := j.answer.Stage > j.stage
@@ -207,7 +207,7 @@ func (j *Job) advance() bool {
 }
 
 // extrapolate advances the progress without an event of the chat. If none arrives until
-// the timeout, the progress reaches the end of its stage's span at that time.
+// the timeout, the progress reaches the end of the stage's span at the timeout.
 func (j *Job) extrapolate(left time.Duration) {
 	to := spans[j.stage].to
 	steps := math.Ceil(float64(left)/float64(maxSilence)) + 1
@@ -260,7 +260,7 @@ func (j *Job) end(ctx context.Context) typewriter.Event {
 	return j.event(update{Status: statusError, Progress: j.value, Message: j.Lang.failure(j.failure, j.Timeout)})
 }
 
-// Stopped returns the last event of a job that the client stopped.
+// Stopped returns the last event of a stopped job.
 func (j *Job) Stopped() typewriter.Event {
 	return j.event(update{Status: statusError, Progress: j.value, Message: j.Lang.stopped()})
 }

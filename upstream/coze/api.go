@@ -18,7 +18,7 @@ import (
 // maxReplyBytes bounds the size of a reply.
 const maxReplyBytes = 16 << 20
 
-// cancel implements [upstream.Format.Cancel]. It does not cut the chat's stream.
+// cancel implements [upstream.Format.Cancel]. The service does not cut the chat's stream.
 func cancel(ctx context.Context, c *upstream.Client, header http.Header, chat upstream.Chat) error {
 	req := upstream.Request{
 		Method: http.MethodPost,
@@ -41,8 +41,8 @@ func chatQuery(chat upstream.Chat) string {
 	return "conversation_id=" + url.QueryEscape(chat.Conversation) + "&chat_id=" + url.QueryEscape(chat.ID)
 }
 
-// credentials returns a copy of the headers that authenticate a request, or that tell the
-// service how to treat it. Other requests about the same chat need them.
+// credentials returns a copy of the headers with a credential or with options of the
+// service, for other requests about the same chat.
 func credentials(header http.Header) http.Header {
 	kept := http.Header{}
 	for name, values := range header {
@@ -53,7 +53,7 @@ func credentials(header http.Header) http.Header {
 	return kept
 }
 
-// replyError is a reply without the data that was asked for.
+// replyError is a reply without the requested data.
 type replyError struct {
 	status int
 	detail string
@@ -70,7 +70,7 @@ func isRetryable(err error) bool {
 		failed.status >= http.StatusInternalServerError || failed.status == http.StatusTooManyRequests
 }
 
-// callAPI sends a request and returns the data of its reply.
+// callAPI sends a request and returns the data of the reply.
 func callAPI(ctx context.Context, c *upstream.Client, req upstream.Request) (gjson.Result, error) {
 	reply, err := c.Do(ctx, req)
 	if err != nil {

@@ -7,16 +7,17 @@ import (
 
 // Options are the settings of the format.
 type Options struct {
-	// BotID and UserID are the ids of questions that name none. UserID is required by
-	// the service; BotID may be empty if each question names a bot.
+	// BotID and UserID are the defaults of questions. The service requires a UserID; BotID
+	// may be empty if each question names a bot.
 	BotID, UserID string
 
-	// KeepStudioDone passes coze-studio's final event on unchanged. Otherwise it is
-	// rewritten as that of the cloud service, because @coze/api fails on it.
+	// KeepStudioDone passes coze-studio's final event on unchanged. Otherwise the event is
+	// replaced by the final event of the cloud service, because @coze/api fails at
+	// coze-studio's.
 	KeepStudioDone bool
 }
 
-// The names of the events that have a meaning here.
+// The names of events.
 const (
 	eventDelta          = "conversation.message.delta"
 	eventCompleted      = "conversation.message.completed"
@@ -67,7 +68,7 @@ func New(o Options) *upstream.Format {
 		// coze-studio serves these on GET alone, while official SDKs POST to them.
 		RetryAsGet: []string{pathRetrieve, pathMessages},
 		Unpaced:    []string{"/v1/workflow/stream_run", "/v1/workflow/stream_resume"},
-		// coze-py sends it empty, which coze-studio rejects.
+		// coze-py sends, and coze-studio rejects, the empty parameter.
 		OmitEmpty:   []string{"conversation_id"},
 		Ask:         o.ask,
 		Cancel:      cancel,

@@ -17,12 +17,12 @@ type decoder struct {
 	keepStudioDone bool
 
 	named  bool                       // an event has named the chat
-	suffix string                     // of the ids that the stream's bare objects get
+	suffix string                     // of the ids of the stream's bare objects
 	last   [textFields]upstream.Event // the last delta of each field, whose frame is shared
 }
 
-// Decode implements [upstream.Decoder]. Payloads keep all their bytes but the few at which
-// official SDKs fail.
+// Decode implements [upstream.Decoder]. Payloads keep all their bytes, except for the few
+// bytes that make official SDKs fail.
 func (d *decoder) Decode(name, data string) upstream.Event {
 	if e, ok := d.decodeRepeat(name, data); ok {
 		return e
@@ -51,10 +51,9 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 
 var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done}
 
-// singleLineJSON returns valid JSON in a form that every SDK reads as one line. A line
-// break between tokens becomes a space: it would split the data into several lines, at
-// which the JS, Go and Python SDKs fail. Characters at which Python's str.splitlines
-// breaks lines become escapes.
+// singleLineJSON returns valid JSON as a single line for every SDK. A line break between
+// tokens becomes a space, because the JS, Go and Python SDKs fail at data of several lines.
+// The additional line separators of Python's str.splitlines become escapes.
 func singleLineJSON(data string) string {
 	for _, end := range []string{"\n", "\r"} {
 		if strings.Contains(data, end) {
@@ -71,8 +70,8 @@ func singleLineJSON(data string) string {
 	return data
 }
 
-// decodeDelta decodes a delta whose text can be split: text of an answer or of its
-// reasoning, in one field, and not a card or a tool call.
+// decodeDelta decodes a delta with text to split: text of an answer or of a reasoning, in a
+// single field, and not a card or a tool call.
 func (d *decoder) decodeDelta(name, data string) (upstream.Event, bool) {
 	f := readFields(data)
 	content, reasoning := rawString(f.texts[typewriter.Answer]) != "", rawString(f.texts[typewriter.Reasoning]) != ""
@@ -105,8 +104,8 @@ func (d *decoder) decodeDelta(name, data string) (upstream.Event, bool) {
 	return e, true
 }
 
-// decodeRepeat decodes a delta that differs from an earlier one only in its text, as
-// nearly all deltas do, without parsing the rest.
+// decodeRepeat decodes a delta like nearly all deltas: equal to an earlier delta except for
+// the text. Nothing but the text is parsed.
 func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
 	for i := range d.last {
 		f := d.last[i].Frame
@@ -124,8 +123,8 @@ func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
 	return upstream.Event{}, false
 }
 
-// fillDefaults adds to a bare object the fields that clients of a chat expect: an id that
-// differs for each event, and others that are missing.
+// fillDefaults adds fields that clients of a chat expect to a bare object: an id, different
+// for each event, and other missing fields.
 func (d *decoder) fillDefaults(frame *typewriter.Frame, f fields) {
 	if d.suffix == "" {
 		d.suffix = strings.ToLower(rand.Text()[:8])
@@ -159,8 +158,8 @@ var kinds = map[string]upstream.Meaning{
 	eventError:          {Kind: upstream.KindFailed, Phase: upstream.MayClose},
 }
 
-// meaning returns the meaning of an event that is not typed. Once the chat is known, the
-// fields of events of KindOther, which may be large, are not read.
+// meaning returns the meaning of an event without typed text. Once the chat is known,
+// meaning skips the payloads of KindOther, which may be large.
 func (d *decoder) meaning(name, data string, isJSON bool) *upstream.Meaning {
 	m := kinds[name]
 	if m.Kind == upstream.KindOther && d.named {

@@ -21,8 +21,8 @@ func errorEvents(err *upstream.Error) []typewriter.Event {
 	return []typewriter.Event{upstream.Pass(eventError, string(data), nil).Event}
 }
 
-// errorBody implements [upstream.Format.ErrorBody]. The body has no final newline:
-// @coze/api takes a body with one for an empty stream.
+// errorBody implements [upstream.Format.ErrorBody]. The body has no final newline: @coze/api
+// takes a body with a final newline for an empty stream.
 func errorBody(err *upstream.Error, requestID string) []byte {
 	type detail struct {
 		LogID string `json:"logid"`
@@ -39,8 +39,8 @@ func readError(status int, body []byte) *upstream.Error {
 	return serviceError(gjson.ParseBytes(body), fmt.Sprintf("it answered with status %d", status))
 }
 
-// serviceError returns an error that the service reports as an object with a code and a
-// message. defaultMsg replaces an empty message.
+// serviceError decodes an error object of the service, with a code and a message.
+// defaultMsg replaces an empty message.
 func serviceError(object gjson.Result, defaultMsg string) *upstream.Error {
 	code := int(object.Get("code").Int())
 	return &upstream.Error{

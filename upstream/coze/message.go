@@ -9,14 +9,14 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// textFields is the number of fields of a message that contain text. The index of a field
-// is its [typewriter.TextKind].
+// textFields is the number of text fields of a message. The index of a field is a
+// [typewriter.TextKind].
 const textFields = 2
 
 // channels begin the names of the channels of each field. The message's JSON id follows.
 var channels = [textFields]string{typewriter.Answer: "content ", typewriter.Reasoning: "reasoning "}
 
-// fields are fields of a message or of a piece of one.
+// fields are fields of a message or of a delta.
 type fields struct {
 	id, chatID, conversationID         gjson.Result
 	kind, contentType, role, createdAt gjson.Result
@@ -63,8 +63,8 @@ func (f *fields) isAnswer() bool { return !f.kind.Exists() || f.kind.Str == "ans
 // isPlain reports whether the content is text, and not a card for example.
 func (f *fields) isPlain() bool { return !f.contentType.Exists() || f.contentType.Str == "text" }
 
-// ids returns the ids of the message and the chat of an event with a name. An id that the
-// event lacks is empty; the chat is empty unless it can be identified.
+// ids returns the ids of the message and the chat of an event with a name. Missing ids are
+// empty; the chat needs both of its ids.
 func (f *fields) ids(name string) (message string, chat upstream.Chat) {
 	id, chatID := f.id, f.chatID
 	if strings.HasPrefix(name, chatEvents) {
@@ -81,7 +81,7 @@ func (f *fields) ids(name string) (message string, chat upstream.Chat) {
 // channel returns the channel of a field.
 func (f *fields) channel(kind typewriter.TextKind) string { return channels[kind] + f.id.Raw }
 
-// allTexts returns the texts of the fields that are not empty.
+// allTexts returns all texts that are not empty.
 func (f *fields) allTexts() []upstream.Text {
 	var all []upstream.Text
 	for _, kind := range []typewriter.TextKind{typewriter.Reasoning, typewriter.Answer} {
@@ -104,7 +104,7 @@ func rawString(v gjson.Result) string {
 // message is a complete message.
 type message struct {
 	id, data string
-	texts    [textFields]string // those that are streamed; the insides of JSON strings
+	texts    [textFields]string // streamed texts, as the insides of JSON strings
 	channels [textFields]string
 }
 
@@ -113,7 +113,7 @@ func readMessage(data string) message {
 	return f.message(data)
 }
 
-// message returns the complete message of which f are the fields.
+// message returns the complete message with these fields.
 func (f *fields) message(data string) message {
 	m := message{id: f.id.String(), data: data}
 	for kind := range textFields {
@@ -129,13 +129,13 @@ func (f *fields) message(data string) message {
 	return m
 }
 
-// isQuestion reports whether the message is the user's, which no stream contains.
+// isQuestion reports whether the message is the user's. Streams do not contain questions.
 func (m message) isQuestion() bool {
 	return gjson.Get(m.data, "type").Str == "question" || gjson.Get(m.data, "role").Str == "user"
 }
 
-// delta returns the message as a delta with a text in one field. A delta has no times,
-// and a field for reasoning only if it contains some.
+// delta returns the message as a delta with a text in one field. Deltas have no times, and
+// no empty field for reasoning.
 func (m message) delta(kind typewriter.TextKind, text string) string {
 	var b strings.Builder
 	put := func(key, value string) {

@@ -6,11 +6,10 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// maxMessages bounds the messages of a stream that can be recovered. A chat has about a
-// dozen.
+// maxMessages bounds the messages of a recoverable stream. A chat has about a dozen.
 const maxMessages = 1000
 
-// progress tracks how much of a chat its stream has delivered. It keeps no text. The zero
+// progress tracks the part of a chat that a stream has delivered, without the text. The zero
 // value is the progress of a stream without events.
 type progress struct {
 	chat     upstream.Chat
@@ -23,21 +22,21 @@ type progress struct {
 	unattributed bool // text arrived whose message is unknown
 	overflowed   bool // there are more than maxMessages messages
 
-	meaning *upstream.Meaning // of the last delta that was typed
-	text    *textProgress     // of that delta; nil if the message is unknown
+	meaning *upstream.Meaning // of the last typed delta
+	text    *textProgress     // of the last typed delta; nil if the message is unknown
 }
 
-// messageProgress tracks one message.
+// messageProgress tracks a message.
 type messageProgress struct {
 	completed bool
 	ambiguous bool // clients may disagree about the texts
 	texts     [textFields]textProgress
 }
 
-// textProgress tracks one text of a message.
+// textProgress tracks a text of a message.
 type textProgress struct {
 	jsontext.Digest
-	last upstream.Event // the last delta that was typed, if its frame is not nil
+	last upstream.Event // the last typed delta; its frame may be nil
 }
 
 // canRecover reports whether the service can be asked for the rest of the stream.
@@ -93,8 +92,7 @@ func (p *progress) addText(e upstream.Event) {
 	}
 }
 
-// addPiece adds the texts of a delta that passed in one piece: clients have read them
-// too.
+// addPiece adds the texts of an undivided delta: clients have read these texts too.
 func (p *progress) addPiece(piece *upstream.Meaning) {
 	if len(piece.Texts) == 0 && !piece.Ambiguous {
 		return
@@ -110,8 +108,8 @@ func (p *progress) addPiece(piece *upstream.Meaning) {
 	m.ambiguous = m.ambiguous || piece.Ambiguous
 }
 
-// message returns the progress of a message. It returns nil for an empty id, and while
-// the chat is unknown: such a stream cannot be recovered and shall take no memory.
+// message returns the progress of a message. Without an id or a known chat, message returns
+// nil: such a stream has no recovery and takes no memory.
 func (p *progress) message(id string) *messageProgress {
 	if id == "" || !p.chat.IsKnown() {
 		return nil
@@ -131,5 +129,5 @@ func (p *progress) message(id string) *messageProgress {
 	return m
 }
 
-// textKinds are the kinds of text in the order in which a stream has them.
+// textKinds are the kinds of text in the order of a stream.
 var textKinds = []typewriter.TextKind{typewriter.Reasoning, typewriter.Answer}

@@ -12,19 +12,19 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// The pauses between requests for the state of a chat: the first and the longest. Each is
-// half as long again as the one before.
+// The first and the longest pause between requests for the state of a chat. Pauses grow by
+// half.
 const (
 	firstPause   = 500 * time.Millisecond
 	longestPause = 2 * time.Second
 )
 
-// maxFailures bounds the consecutive requests that fail and may succeed later: the cause
-// of the cut may last for a moment.
+// maxFailures bounds the consecutive failures of retryable requests: the cause of the cut
+// may last for a moment.
 const maxFailures = 3
 
-// recovery implements [upstream.Recovery]. A chat keeps running when its stream is cut,
-// so its messages can be fetched once it has ended.
+// recovery implements [upstream.Recovery]. A chat keeps running when the stream is cut. After
+// the end of the chat, the service returns all messages.
 type recovery struct {
 	client   *upstream.Client
 	header   http.Header // credentials
@@ -58,7 +58,7 @@ func (r *recovery) Rest(ctx context.Context) (iter.Seq[upstream.Event], error) {
 	return remainder(&r.progress, chat, messages), nil
 }
 
-// awaitEnd waits until the chat has ended, and returns it and its messages.
+// awaitEnd waits for the end of the chat, and returns the chat and the messages.
 func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, err error) {
 	failures := 0
 	for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
@@ -87,8 +87,7 @@ func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, e
 	}
 }
 
-// errUnlisted reports that the list lacks a message that has begun. A later list may have
-// it.
+// errUnlisted reports a list without a message of the stream. A later list may be complete.
 var errUnlisted = errors.New("a message that has begun is not listed")
 
 // hasEnded reports whether the state of a chat is final.
@@ -109,8 +108,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// get requests data about the chat, which isValid must accept. The documentation says
-// GET, SDKs use POST: a method that the service lacks is not used again.
+// get requests data about the chat, and checks the data with isValid. The documentation says
+// GET, SDKs use POST: get remembers the method of the service.
 func (r *recovery) get(ctx context.Context, path string, isValid func(gjson.Result) bool) (gjson.Result, error) {
 	data, err := r.request(ctx, path)
 	var failed *replyError

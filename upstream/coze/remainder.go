@@ -9,8 +9,8 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// chatEndings are the final states of a chat, each with the event that reports it. No
-// event reports a canceled chat. A chat in any other state is running.
+// chatEndings maps the final states of a chat to events. No event reports a canceled chat. A
+// chat in any other state is running.
 var chatEndings = map[string]string{
 	statusCompleted:   eventChatCompleted,
 	"failed":          eventChatFailed,
@@ -18,12 +18,12 @@ var chatEndings = map[string]string{
 	"canceled":        "",
 }
 
-// statusCompleted is the state of a chat that ended well.
+// statusCompleted is the state of a successful chat.
 const statusCompleted = "completed"
 
-// remainder returns the events that a stream lacks, given the final state of the chat and
-// its messages: the rest of each message's texts followed by the complete message, then
-// the end of the chat and of the stream.
+// remainder returns the missing events of a stream, given the final state of the chat and
+// all messages: the rest of each message's texts followed by the complete message, then the
+// end of the chat and of the stream.
 func remainder(progress *progress, chat, messages gjson.Result) iter.Seq[upstream.Event] {
 	return func(yield func(upstream.Event) bool) {
 		d := &decoder{}
@@ -53,9 +53,8 @@ func remainder(progress *progress, chat, messages gjson.Result) iter.Seq[upstrea
 // doneEvent returns the last event of a stream.
 func doneEvent() upstream.Event { return upstream.Pass(eventDone, doneData, done) }
 
-// incomplete returns the messages that the stream has not completed. A stream that
-// continued a chat, as after a tool call, does not contain the messages before its first
-// one.
+// incomplete returns the messages without a completion in the stream. A stream that
+// continues a chat, as after a tool call, does not contain earlier messages.
 func incomplete(progress *progress, messages gjson.Result) []message {
 	var list []message
 	begun := progress.begun
@@ -72,9 +71,9 @@ func incomplete(progress *progress, messages gjson.Result) []message {
 	return list
 }
 
-// remainingText returns the rest of each of a message's texts as one delta. A text that is
-// not known to continue what the stream has delivered is left to the complete message.
-// known is nil if nothing of the message has been delivered.
+// remainingText returns the rest of each of a message's texts as a delta. If a text does not
+// begin with the delivered part, only the complete message follows. known is nil if the
+// stream has delivered nothing of the message.
 func remainingText(known *messageProgress, m message, d *decoder) []upstream.Event {
 	if known == nil {
 		known = &messageProgress{}
@@ -99,7 +98,7 @@ func remainingText(known *messageProgress, m message, d *decoder) []upstream.Eve
 	return events
 }
 
-// hasUnlisted reports whether a message has begun that the service does not list.
+// hasUnlisted reports whether the list lacks an incomplete message of the stream.
 func hasUnlisted(progress *progress, messages gjson.Result) bool {
 	open := make(map[string]bool)
 	for id, m := range progress.messages {
