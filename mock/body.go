@@ -17,11 +17,11 @@ var (
 	errNoFile       = errors.New("the field file is required")
 )
 
-// Upload is a file that was uploaded, without its content.
+// Upload is an uploaded file, without the content.
 type Upload struct {
 	Name  string
 	Bytes int64
-	Err   error // of a body that is not an upload
+	Err   error // of an invalid upload
 }
 
 // readBody reads the body of a request to its end.

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Event is one event of a stream, and the pause before it. An event without a pause is
-// sent in the same write as the one before.
+// Event is an event of a stream, after a pause. An event without a pause joins the write of
+// the previous event.
 type Event struct {
 	After  time.Duration
 	Name   string
@@ -35,8 +35,8 @@ func WithLineEnds(encode Encoder, end string) Encoder {
 	}
 }
 
-// CommentedSSE encodes an event with everything that the SSE standard allows: a byte
-// order mark, comments, retry, ids, spaces after colons, and two data lines for one JSON.
+// CommentedSSE encodes an event with all features of the SSE standard: a byte order mark,
+// comments, retry, ids, spaces after colons, and two data lines for one JSON.
 func CommentedSSE(number int, e Event) []byte {
 	var out []byte
 	if number == 0 {
@@ -73,7 +73,7 @@ func steps(events []Event, encode Encoder) []Step {
 	return out
 }
 
-// Delivery is how the events of a stream reach the client.
+// Delivery turns the events of a stream into writes.
 type Delivery func([]Event) ([]Step, Ending)
 
 // Whole delivers all events.
@@ -105,8 +105,8 @@ func Hang(encode Encoder) Delivery {
 	return func(events []Event) ([]Step, Ending) { return steps(events, encode), EndHang }
 }
 
-// ByteByByte makes each byte a step of its own. The last byte of an event is sent when
-// the event is due; see StretchForBytes.
+// ByteByByte writes each byte in a step. The last byte of an event is due with the event; see
+// StretchForBytes.
 func ByteByByte(encode Encoder) Delivery {
 	return func(events []Event) ([]Step, Ending) {
 		var out []Step
@@ -125,7 +125,7 @@ func ByteByByte(encode Encoder) Delivery {
 // byteTime is the pause before each byte in ByteByByte.
 const byteTime = time.Millisecond
 
-// StretchForBytes returns the pause that an event needs for ByteByByte.
+// StretchForBytes returns the necessary pause before an event for ByteByByte.
 func StretchForBytes(number int, e Event, encode Encoder) time.Duration {
 	return max(e.After, time.Duration(len(encode(number, e)))*byteTime)
 }

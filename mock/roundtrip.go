@@ -10,15 +10,14 @@ import (
 	"time"
 )
 
-// mountPath is the usual prefix of the stand-in on a server. RoundTrip ignores it, so that
-// one base URL serves both.
+// mountPath is the usual prefix of the stand-in on a server. RoundTrip ignores the prefix.
 const mountPath = "/upstream"
 
-// RoundTrip implements [http.RoundTripper] without a network and without goroutines, so
-// that it works in a synctest bubble. It ignores the host and the prefix /upstream.
+// RoundTrip implements [http.RoundTripper] without a network and without goroutines, for
+// synctest bubbles. The host and the prefix /upstream are ignored.
 //
 // Reads of the body wait until the bytes are due. A broken connection is
-// io.ErrUnexpectedEOF. The end of the request's context ends a read, as Close does.
+// io.ErrUnexpectedEOF. The end of the request's context, or Close, ends a read.
 func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	p := req.URL.Path
 	if rest, ok := strings.CutPrefix(p, mountPath); ok && (rest == "" || rest[0] == '/') {
@@ -54,8 +53,7 @@ func (s *StandIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// body is the body of a reply. Bytes that were due before a read are returned at once, as
-// if the network had buffered them.
+// body is the body of a reply. Overdue bytes are read at once, as from a network buffer.
 type body struct {
 	ctx    context.Context // of the request, which also bounds the body
 	once   sync.Once

@@ -1,8 +1,8 @@
-// Package mock is a stand-in for AI services that needs no network, no account and no
-// model. The package has the engine: it decides a reply when the request arrives, as a
-// script of timed writes, and plays the script on a Hertz server (Register), or as an
-// http.RoundTripper for tests without a network (RoundTrip), with faults if asked to. The
-// API of each service is a [Dialect] in a package below this one.
+// Package mock is a stand-in for AI services, without a network, an account or a model. The
+// package contains the engine: a reply is a script of timed writes, determined when the
+// request arrives, and played on a Hertz server (Register), or as an http.RoundTripper for
+// tests without a network (RoundTrip), with faults on request. The API of each service is a
+// [Dialect] in a sub-package.
 package mock
 
 import (
@@ -20,20 +20,20 @@ import (
 // ScenarioHeader is the request header that selects a scenario of a dialect.
 const ScenarioHeader = "Stand-In-Scenario"
 
-// Dialect is the API of one service. It is safe for concurrent use.
+// Dialect is the API of a service. A Dialect is safe for concurrent use.
 type Dialect interface {
 	// Matches reports whether the API has a path. The path is clean, without the prefix
 	// of the mount.
 	Matches(path string) bool
 
-	// IsUpload reports whether the bodies of a path are files of any size, which are
-	// measured but not kept.
+	// IsUpload reports whether the bodies of a path are files of any size, to be measured
+	// and not kept.
 	IsUpload(path string) bool
 
-	// Answer returns the reply to a request. It does not wait.
+	// Answer returns the reply to a request, without waiting.
 	Answer(*Call) Reply
 
-	// RefuseBody returns the reply to a request whose body cannot be read.
+	// RefuseBody returns the reply to a request with an unreadable body.
 	RefuseBody(error) Reply
 }
 
@@ -51,7 +51,7 @@ type Request struct {
 	Upload *Upload
 }
 
-// Step is one network write. The time is relative to the previous step, or to the
+// Step is a network write. The time is relative to the previous step, or to the
 // request.
 type Step struct {
 	After time.Duration
@@ -77,7 +77,7 @@ type Reply struct {
 	Steps  []Step
 	Ending Ending
 
-	// Chunked sends each step as it is due. Otherwise the steps are one body of known
+	// Chunked sends each step when due. Otherwise the steps are one body of known
 	// length.
 	Chunked bool
 }
@@ -111,10 +111,11 @@ func (r Reply) Body() []byte {
 	return all
 }
 
-// StandIn is a server of dialects. [New] returns one. It is safe for concurrent use.
+// StandIn is a server of dialects. [New] returns a StandIn. Methods are safe for concurrent
+// use.
 type StandIn struct {
-	// Watch makes the context of a handler end when the client disconnects, until stop
-	// is called. It is nil if the server does so itself, and must be set before Register.
+	// Watch ends the context of a handler when the client disconnects, until stop is
+	// called; nil if the server does so. Set Watch before Register.
 	Watch func(*app.RequestContext) (stop func())
 
 	dialects []Dialect
@@ -122,10 +123,9 @@ type StandIn struct {
 	calls    atomic.Uint64
 }
 
-// New returns a stand-in. The first dialect that has a path serves its requests; the first
-// one of all serves unknown paths. With the same seed, the same requests in the same
-// order get the same replies, except for the times in them. Seed 0 is replaced by a
-// random one.
+// New returns a stand-in. The first dialect with a path serves the path; the first dialect
+// also serves unknown paths. With the same seed, the same requests in the same order get the
+// same replies, apart from times. Seed 0 stands for a random seed.
 func New(seed uint64, dialects ...Dialect) *StandIn {
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -143,12 +143,11 @@ func (s *StandIn) dialect(clean string) Dialect {
 	return s.dialects[0]
 }
 
-// cleanPath returns a path without doubled slashes, which clients make when they join a
-// base URL and a path.
+// cleanPath returns a path without doubled slashes, as in a joined base URL and path.
 func cleanPath(p string) string { return path.Clean("/" + p) }
 
-// Answer returns the reply to a request. It does not wait, but reads the clock: chats
-// that it opened continue in real time.
+// Answer returns the reply to a request, without waiting. Answer reads the clock, because
+// chats continue in real time.
 func (s *StandIn) Answer(r Request) Reply {
 	query, _ := url.ParseQuery(r.RawQuery) // malformed parameters count as missing
 	r.Path = cleanPath(r.Path)
@@ -160,8 +159,7 @@ func (s *StandIn) Answer(r Request) Reply {
 	})
 }
 
-// Call is a request while it is answered. Each call has its own random numbers, so that
-// concurrent requests do not affect each other.
+// Call is a request in progress. Concurrent requests do not share random numbers.
 type Call struct {
 	Request
 	Query url.Values
@@ -169,7 +167,7 @@ type Call struct {
 	Now   time.Time
 }
 
-// Field returns a field of the body; it does not exist if the body is not JSON.
+// Field returns a field of the body; without a JSON body, no field exists.
 func (c *Call) Field(name string) gjson.Result {
 	if !gjson.ValidBytes(c.Body) {
 		return gjson.Result{}

@@ -11,7 +11,7 @@ type Tempo struct {
 	Speed float64       // characters a second; 0 sends all at once
 	Size  float64       // mean characters of a piece
 	Most  int           // maximum characters of a piece
-	Bunch float64       // share of pieces that are sent together with the previous one
+	Bunch float64       // share of pieces in the same write as the previous piece
 	Even  bool          // all pieces have the maximum size, and pauses hardly differ
 }
 
@@ -27,7 +27,7 @@ func (t Tempo) NextSize(rng *rand.Rand) int {
 	return n
 }
 
-// Pause returns the pause before so many characters.
+// Pause returns the pause before a number of characters.
 func (t Tempo) Pause(rng *rand.Rand, characters int) time.Duration {
 	if t.Speed == 0 {
 		return 0

@@ -6,10 +6,10 @@ import (
 	"sse-typewriter/mock"
 )
 
-// botCreated is when every bot was made, in seconds since 1970.
+// botCreated is the creation time of all bots, as Unix time in seconds.
 const botCreated = 1_715_689_059
 
-// botInfo is Coze's description of a bot, but for what it may leave out.
+// botInfo is Coze's description of a bot, without optional fields.
 type botInfo struct {
 	BotID       string `json:"bot_id"`
 	Name        string `json:"name"`

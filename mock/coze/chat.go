@@ -12,15 +12,15 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// ArticleMessage is the message whose answer is the stream of bare objects that GET on the
-// mount point returns.
+// ArticleMessage is the message for the stream of bare objects, which is also the reply to
+// GET on the mount point.
 const ArticleMessage = "你好，请介绍一下 Coze SSE"
 
-// articlePieces are the deltas of that stream. Two begin with a space, which a careless
-// reader of event streams loses.
+// articlePieces are the deltas of the stream of bare objects. A careless reader of event
+// streams loses the space at the beginning of two deltas.
 var articlePieces = []string{"你", "好", "，", "这", "是", " Coze", " SSE"}
 
-// bareStream is the stream of the article: no ids, no chat, an even 80 ms.
+// bareStream returns the stream of bare objects: no ids, no chat, a delta every 80 ms.
 func bareStream() mock.Reply {
 	const pause = 80 * time.Millisecond
 	encode := func(name string, data []byte) []byte { return mock.CompactSSE(0, mock.Event{Name: name, Data: data}) }
@@ -60,8 +60,7 @@ func (c *call) chat() mock.Reply {
 	return c.perform(scene, question, streaming)
 }
 
-// scene is the scenario that the request asks for, and the question to play it
-// with. A refusal is the reply instead of both.
+// scene returns the requested scenario and the question, or a reply that refuses both.
 func (c *call) scene() (scene Scenario, question string, refusal *mock.Reply) {
 	message := lastUserMessage(c.Field("additional_messages"))
 	scene, question, ok := pickScenario(c.Header.Get(mock.ScenarioHeader), message)
@@ -76,7 +75,7 @@ func (c *call) scene() (scene Scenario, question string, refusal *mock.Reply) {
 	return scene, question, refusal
 }
 
-// perform plays a scenario as a new chat.
+// perform returns a new chat with a scenario.
 func (c *call) perform(scene Scenario, question string, streaming bool) mock.Reply {
 	conversation := c.Query.Get("conversation_id")
 	if conversation == "" {
@@ -101,7 +100,7 @@ func (c *call) perform(scene Scenario, question string, streaming bool) mock.Rep
 	return stream(scene.deliver(s.events))
 }
 
-// lastUserMessage is the text of the last message that is not the assistant's.
+// lastUserMessage returns the text of the user's last message.
 func lastUserMessage(messages gjson.Result) string {
 	text := ""
 	messages.ForEach(func(_, m gjson.Result) bool {
@@ -113,8 +112,8 @@ func lastUserMessage(messages gjson.Result) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// textOf is the text of a message's content, which is a string, and in a message
-// of the type object_string a string that holds a list of parts.
+// textOf returns the text of a message's content: a string, or a JSON list of parts in a
+// string for the content type object_string.
 func textOf(content gjson.Result) string {
 	text := content.String()
 	if !strings.HasPrefix(text, "[") || !gjson.Valid(text) {
@@ -127,9 +126,8 @@ func textOf(content gjson.Result) string {
 	return strings.Join(parts, "\n")
 }
 
-// pickScenario finds the scenario and the text it is to be played with. It is
-// not ok when the header names one that does not exist; a message that begins
-// with an unknown name is just a message.
+// pickScenario returns the scenario of a header or a message, and the question. It reports
+// false for an unknown name in the header; an unknown name in a message is just text.
 func pickScenario(header, message string) (scene Scenario, question string, ok bool) {
 	if header != "" {
 		scene, ok = findScenario(header)

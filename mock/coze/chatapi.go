@@ -10,13 +10,13 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// find looks a chat up by the ids of the request, from the query or the body.
+// find returns the chat with the ids of the request.
 func (c *call) find() (state, bool) {
 	found, ok := c.chats.get(c.id("chat_id"), c.Now)
 	return found, ok && found.chat.ConversationID == c.id("conversation_id")
 }
 
-// id is an id that comes in the query on some routes and in the body on others.
+// id returns an id from the query or the body.
 func (c *call) id(name string) string {
 	if value := c.Query.Get(name); value != "" {
 		return value
@@ -28,9 +28,8 @@ func (c *call) noSuchChat() mock.Reply {
 	return c.refuse(http.StatusOK, codeNotFound, "no such chat in this conversation: "+c.id("chat_id"))
 }
 
-// dialectHeader names the request header that, as studio, makes the stand-in serve
-// retrieve and message/list as coze-studio does: on GET only. For a chat of one of
-// the studio scenarios it does so without the header.
+// dialectHeader is a request header. With the value studio, retrieve and message/list are
+// served on GET alone, as by coze-studio. Chats of the studio scenarios need no header.
 const dialectHeader = "Stand-In-Dialect"
 
 // isRefusedByStudio reports whether coze-studio would not serve the request.
@@ -38,22 +37,22 @@ func (c *call) isRefusedByStudio(found state) bool {
 	return c.Method != http.MethodGet && (found.studio || c.Header.Get(dialectHeader) == "studio")
 }
 
-// noPage is the reply of coze-studio's HTTP server to a path that it does not have.
+// noPage returns the reply of coze-studio's HTTP server to an unknown path.
 func (c *call) noPage() mock.Reply {
 	return mock.Plain(http.StatusNotFound, typeText, []byte("404 page not found"))
 }
 
-// retrieve serves /v3/chat/retrieve: the chat as it stands.
+// retrieve serves /v3/chat/retrieve: the current state of the chat.
 func (c *call) retrieve() mock.Reply {
 	return c.show(func(found state) any { return found.chat })
 }
 
-// listMessages serves /v3/chat/message/list: the messages completed so far.
+// listMessages serves /v3/chat/message/list: the complete messages.
 func (c *call) listMessages() mock.Reply {
 	return c.show(func(found state) any { return found.messages })
 }
 
-// show replies with a part of the chat that is asked about.
+// show replies with a part of the requested chat.
 func (c *call) show(part func(state) any) mock.Reply {
 	found, ok := c.find()
 	switch {
@@ -65,8 +64,8 @@ func (c *call) show(part func(state) any) mock.Reply {
 	return c.deliver(part(found))
 }
 
-// cancel serves POST /v3/chat/cancel. As with the real service, a stream of the
-// chat is not cut by it.
+// cancel serves POST /v3/chat/cancel. Like the real service, cancel does not cut the stream
+// of the chat.
 func (c *call) cancel() mock.Reply {
 	found, ok := c.find()
 	if !ok {
@@ -79,8 +78,8 @@ func (c *call) cancel() mock.Reply {
 	return c.deliver(found.chat)
 }
 
-// submitToolOutputs serves POST /v3/chat/submit_tool_outputs: the rest of a chat
-// that waits for tools.
+// submitToolOutputs serves POST /v3/chat/submit_tool_outputs: the rest of a chat after the
+// results of tools.
 func (c *call) submitToolOutputs() mock.Reply {
 	found, ok := c.find()
 	if !ok {

@@ -19,8 +19,8 @@ func (c client) status(ids string) string {
 	return c.json(http.MethodPost, "/v3/chat/retrieve"+ids, "").Get("data.status").Str
 }
 
-// TestNeighboursFollowTheStream watches a chat from beside while it is streamed.
-func TestNeighboursFollowTheStream(t *testing.T) {
+// TestChatAPIFollowsTheStream watches a chat from beside while it is streamed.
+func TestChatAPIFollowsTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := client{t, newStandIn(1)}
 		res := c.do(t.Context(), http.MethodPost, "/v3/chat?conversation_id=77", chatBody(askPoem, true))
@@ -252,7 +252,7 @@ func TestOnlineInfo(t *testing.T) {
 	}
 }
 
-func TestBookForgetsTheOldest(t *testing.T) {
+func TestChatStoreDropsTheOldest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := client{t, newStandIn(1)}
 		var first, second string
@@ -272,7 +272,7 @@ func TestBookForgetsTheOldest(t *testing.T) {
 	})
 }
 
-func TestBookIsBoundInBytes(t *testing.T) {
+func TestChatStoreIsBoundedInBytes(t *testing.T) {
 	const large = maxChatBytes / 4
 	var b chatStore
 	now := time.Now()

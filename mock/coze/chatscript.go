@@ -11,14 +11,14 @@ import (
 	"sse-typewriter/mock/texts"
 )
 
-// timedEvent is an event of a chat and the change of the chat that it reports.
+// timedEvent is an event of a chat and the reported change of the chat.
 type timedEvent struct {
 	mock.Event
 	chat    *chat    // the chat after the event; nil if unchanged
-	message *message // the message that the event completes; or nil
+	message *message // the message of a completion; or nil
 }
 
-// delivered returns the events for a delivery.
+// delivered returns the events for a [mock.Delivery].
 func delivered(events []timedEvent) []mock.Event {
 	var out []mock.Event
 	for _, e := range events {
@@ -31,26 +31,26 @@ func delivered(events []timedEvent) []mock.Event {
 // characters a second, irregular, several at once now and then.
 var normal = mock.Tempo{First: 300 * time.Millisecond, Speed: 33, Size: 2.7, Most: 12, Bunch: 0.2}
 
-// piece is the text of one delta, as JSON, and how many characters it has.
+// piece is the text of a delta, as JSON, with the number of characters.
 type piece struct {
 	json       json.RawMessage
 	characters int
 }
 
-// chatScript is a chat while it is written: what the service will say, and when.
+// chatScript is a chat in the making: all events of the service, with their times.
 type chatScript struct {
 	question string
 	tempo    mock.Tempo
 	rng      *rand.Rand
 
-	clock      time.Time     // when the last beat is due
-	pending    time.Duration // pause before the next beat
-	chat       chat          // as it stands at clock
-	characters int           // characters
+	clock      time.Time     // when the last event is due
+	pending    time.Duration // pause before the next event
+	chat       chat          // the state at clock
+	characters int           // of all texts
 	events     []timedEvent
 
-	// quote writes text as JSON, encode a delta, and last is the data of the event
-	// done. Scenarios change them.
+	// quote encodes text, and encode a delta; last is the data of the event done. Scenarios
+	// replace these fields.
 	quote  func(string) json.RawMessage
 	encode func(message) []byte
 	last   []byte
@@ -69,14 +69,14 @@ func newScript(c *call, question string, about chat) *chatScript {
 	}
 }
 
-// pause makes the next beat wait, unless everything is to come at once.
+// pause delays the next event, unless all events are sent at once.
 func (s *chatScript) pause(d time.Duration) {
 	if s.tempo.Speed > 0 {
 		s.pending += d
 	}
 }
 
-// add writes the next beat.
+// add adds an event.
 func (s *chatScript) add(name string, data []byte) *timedEvent {
 	s.clock = s.clock.Add(s.pending)
 	s.events = append(s.events, timedEvent{Event: mock.Event{After: s.pending, Name: name, Data: data, IsText: name == eventMessageDelta}})
@@ -84,14 +84,13 @@ func (s *chatScript) add(name string, data []byte) *timedEvent {
 	return &s.events[len(s.events)-1]
 }
 
-// addApart writes the next beat a little later than the one before, so that
-// they are two writes.
+// addApart adds an event a little later than the previous event, in a separate write.
 func (s *chatScript) addApart(name string, data []byte) *timedEvent {
 	s.pause(5 * time.Millisecond)
 	return s.add(name, data)
 }
 
-// turn is a change of the chat's state.
+// turn adds a change of the chat's state.
 func (s *chatScript) turn(event, status string) {
 	s.chat.Status = status
 	s.pause(5 * time.Millisecond)
@@ -105,7 +104,7 @@ func (s *chatScript) turn(event, status string) {
 	s.add(event, jsonx.Marshal(now)).chat = &now
 }
 
-// open begins the chat, up to the pause before the first piece.
+// open adds the beginning of the chat, up to the pause before the first piece.
 func (s *chatScript) open() {
 	created := s.chat
 	created.Status = statusCreated
@@ -113,13 +112,13 @@ func (s *chatScript) open() {
 	s.resume()
 }
 
-// resume is open for a chat that was open before.
+// resume is open for a continued chat.
 func (s *chatScript) resume() {
 	s.turn(eventChatInProgress, statusInProgress)
 	s.pause(s.tempo.First)
 }
 
-// newMessage is a message of the chat with no text yet.
+// newMessage returns a message of the chat without text.
 func (s *chatScript) newMessage(kind string) message {
 	return message{
 		ID:             newID(s.rng),
@@ -134,7 +133,7 @@ func (s *chatScript) newMessage(kind string) message {
 	}
 }
 
-// pieces cuts text as the model would.
+// pieces cuts text into pieces of the tempo.
 func (s *chatScript) pieces(text string) []piece {
 	var out []piece
 	for len(text) > 0 {
@@ -149,7 +148,7 @@ func (s *chatScript) pieces(text string) []piece {
 	return out
 }
 
-// deltas adds pieces at the tempo. Fill puts a piece into its place in m.
+// deltas adds pieces at the tempo. fill stores a piece in a message.
 func (s *chatScript) deltas(m message, pieces []piece, fill func(*message, json.RawMessage)) {
 	for len(pieces) > 0 {
 		burst, characters := 1, pieces[0].characters
@@ -167,26 +166,26 @@ func (s *chatScript) deltas(m message, pieces []piece, fill func(*message, json.
 	}
 }
 
-// speak adds text as deltas of the message m.
+// speak adds text as deltas of a message.
 func (s *chatScript) speak(m message, text string) { s.speakPieces(m, s.pieces(text)) }
 
 func (s *chatScript) speakPieces(m message, pieces []piece) {
 	s.deltas(m, pieces, func(m *message, text json.RawMessage) { m.Content = text })
 }
 
-// think adds text as reasoning deltas of the message m.
+// think adds text as reasoning deltas of a message.
 func (s *chatScript) think(m message, text string) {
 	s.deltas(m, s.pieces(text), func(m *message, text json.RawMessage) { m.ReasoningContent = text })
 }
 
-// complete adds a message in full.
+// complete adds a complete message.
 func (s *chatScript) complete(m message) {
 	s.pause(5 * time.Millisecond)
 	m.CreatedAt = s.clock.Add(s.pending).Unix()
 	s.add(eventMessageCompleted, jsonx.Marshal(m)).message = &m
 }
 
-// answer adds a whole answer message: its deltas and then itself.
+// answer adds an answer: the deltas, then the complete message.
 func (s *chatScript) answer(text string) {
 	m := s.newMessage("answer")
 	s.speak(m, text)
@@ -194,18 +193,18 @@ func (s *chatScript) answer(text string) {
 	s.complete(m)
 }
 
-// note adds a message that comes only in full.
+// note adds a complete message without deltas.
 func (s *chatScript) note(kind, text string) {
 	m := s.newMessage(kind)
 	m.Content = s.quote(text)
 	s.complete(m)
 }
 
-// finish ends the chat: the verbose message, what the user may ask next, and
+// finish adds the end of the chat: the verbose message, the follow-up questions, and
 // chat.completed.
 func (s *chatScript) finish() {
 	s.note("verbose", `{"msg_type":"generate_answer_finish","data":"{\"finish_reason\":0,\"FinData\":\"\"}","from_module":null,"from_unit":null}`)
-	s.pause(400 * time.Millisecond) // they are thought up after the answer
+	s.pause(400 * time.Millisecond) // for the model to think of them
 	for _, text := range texts.FollowUps(s.question) {
 		s.pause(100 * time.Millisecond)
 		s.note("follow_up", text)
@@ -213,21 +212,20 @@ func (s *chatScript) finish() {
 	s.turn(eventChatCompleted, statusCompleted)
 }
 
-// done ends the stream.
+// done adds the end of the stream.
 func (s *chatScript) done() { s.addApart(eventDone, s.last) }
 
-// end is finish and done.
+// end adds the end of the chat and of the stream.
 func (s *chatScript) end() {
 	s.finish()
 	s.done()
 }
 
-// changes are the moments of a script for the book: the chat as it is begun, and
-// what the beats make of it.
-func changes(at time.Time, begun chat, beats []timedEvent) []transition {
+// changes returns the transitions of a chat: the beginning, and the changes of the events.
+func changes(at time.Time, begun chat, events []timedEvent) []transition {
 	begun.Status = statusInProgress
 	out := []transition{{at: at, chat: &begun}}
-	for _, b := range beats {
+	for _, b := range events {
 		at = at.Add(b.After)
 		if b.chat != nil || b.message != nil {
 			out = append(out, transition{at: at, chat: b.chat, message: b.message})

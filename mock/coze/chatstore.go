@@ -5,30 +5,28 @@ import (
 	"time"
 )
 
-// What the book keeps at most; the oldest chats go first.
+// Bounds of a chatStore, which drops the oldest chats.
 const (
 	maxChats     = 1000
 	maxChatBytes = 64 << 20
 )
 
-// transition is a change of a chat's state: from At on the chat is as Chat says, or
-// has one more message.
+// transition is a change of a chat at a time: a new state, or another message.
 type transition struct {
 	at      time.Time
 	chat    *chat
 	message *message
 }
 
-// chatRecord is one chat in the book. What a chat will become is known from its
-// start; which of it holds is a question of the time.
+// chatRecord is a chat with all transitions, also those in the future.
 type chatRecord struct {
 	question    string
-	studio      bool // it is a chat of coze-studio
+	studio      bool // a chat of coze-studio
 	transitions []transition
 	canceled    time.Time // zero: not canceled
 }
 
-// state is a chat as it stands at one time. Messages is never nil.
+// state is a chat at a time. messages is never nil.
 type state struct {
 	question string
 	studio   bool
@@ -36,7 +34,7 @@ type state struct {
 	messages []message
 }
 
-// at is the entry's state at the time now.
+// at returns the state of the chat at a time.
 func (e *chatRecord) at(now time.Time) state {
 	s := state{question: e.question, studio: e.studio, messages: []message{}}
 	canceled := !e.canceled.IsZero()
@@ -60,8 +58,7 @@ func (e *chatRecord) at(now time.Time) state {
 	return s
 }
 
-// chatStore keeps the chats of a stand-in, so that its replies agree with each
-// other. The zero value is empty.
+// chatStore keeps the chats of a stand-in, for consistent replies. The zero value is empty.
 type chatStore struct {
 	mu      sync.Mutex
 	entries map[string]*chatRecord // by chat id
@@ -69,7 +66,7 @@ type chatStore struct {
 	bytes   int
 }
 
-// add writes a new chat down.
+// add adds a chat.
 func (b *chatStore) add(chatID string, e chatRecord) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +83,7 @@ func (b *chatStore) add(chatID string, e chatRecord) {
 	}
 }
 
-// get tells how a chat stands.
+// get returns the state of a chat.
 func (b *chatStore) get(chatID string, now time.Time) (state, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,22 +94,21 @@ func (b *chatStore) get(chatID string, now time.Time) (state, bool) {
 	return e.at(now), true
 }
 
-// extend adds what follows to a chat that waits in requires_action and reports
-// whether it did.
-func (b *chatStore) extend(chatID string, now time.Time, moments []transition) bool {
+// extend adds transitions to a chat in the state requires_action, and reports whether the
+// chat is in that state.
+func (b *chatStore) extend(chatID string, now time.Time, transitions []transition) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e, ok := b.entries[chatID]
 	if !ok || e.at(now).chat.Status != statusRequiresAction {
 		return false
 	}
-	e.transitions = append(e.transitions, moments...)
-	b.bytes += size(moments)
+	e.transitions = append(e.transitions, transitions...)
+	b.bytes += size(transitions)
 	return true
 }
 
-// cancel stops a chat that has not ended, and reports whether it is canceled.
-// To cancel again changes nothing.
+// cancel stops a running chat, and reports whether the chat is canceled.
 func (b *chatStore) cancel(chatID string, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -130,10 +126,10 @@ func (b *chatStore) cancel(chatID string, now time.Time) bool {
 	return true
 }
 
-func size(moments []transition) int {
+func size(transitions []transition) int {
 	const each = 100
 	sum := 0
-	for _, m := range moments {
+	for _, m := range transitions {
 		sum += each
 		if m.message != nil {
 			sum += m.message.size()

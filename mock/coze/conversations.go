@@ -12,14 +12,14 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// What the shelf keeps at most; the oldest conversations go first.
+// Bounds of a conversationStore, which drops the oldest conversations.
 const (
 	maxConversations     = 1000
 	maxConversationBytes = 64 << 20
 )
 
-// conversation is Coze's conversation object, and the messages that were put into
-// it. Those of its chats are in the book.
+// conversation is Coze's conversation object, with the messages of clients. The messages of
+// chats are in the chatStore.
 type conversation struct {
 	ID            string          `json:"id"`
 	CreatedAt     int64           `json:"created_at"`
@@ -29,7 +29,7 @@ type conversation struct {
 	messages []storedMessage
 }
 
-// storedMessage is a message that a client put into a conversation.
+// storedMessage is a client's message in a conversation.
 type storedMessage struct {
 	ID             string          `json:"id"`
 	ConversationID string          `json:"conversation_id"`
@@ -44,7 +44,7 @@ type storedMessage struct {
 	Type           string          `json:"type"`
 }
 
-// size is about what the conversation holds in memory, in bytes.
+// size returns the approximate memory use of the conversation in bytes.
 func (v *conversation) size() int {
 	const each = 300
 	sum := each + len(v.ID) + len(v.MetaData)
@@ -62,7 +62,7 @@ type conversationStore struct {
 	bytes int
 }
 
-// open keeps a conversation, unless there is one with its id.
+// open adds a conversation, unless there is a conversation with the same id.
 func (s *conversationStore) open(v conversation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +78,7 @@ func (s *conversationStore) open(v conversation) {
 	s.evict()
 }
 
-// add puts a message into a conversation and reports whether there is one.
+// add adds a message to a conversation, and reports whether there is such a conversation.
 func (s *conversationStore) add(p storedMessage) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *conversationStore) add(p storedMessage) bool {
 	return true
 }
 
-// evict lets the oldest conversations go. Its caller holds the lock.
+// evict drops the oldest conversations beyond the bounds; with the lock held.
 func (s *conversationStore) evict() {
 	for len(s.order) > maxConversations || s.bytes > maxConversationBytes {
 		s.bytes -= s.kept[s.order[0]].size()
@@ -102,7 +102,7 @@ func (s *conversationStore) evict() {
 	}
 }
 
-// get returns a conversation as it stands.
+// get returns a copy of a conversation.
 func (s *conversationStore) get(id string) (conversation, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,12 +115,12 @@ func (s *conversationStore) get(id string) (conversation, bool) {
 	return out, true
 }
 
-// newConversation is one with no messages.
+// newConversation returns a conversation without messages.
 func (c *call) newConversation(id string) conversation {
 	return conversation{ID: id, CreatedAt: c.Now.Unix(), MetaData: metaOf(c.Field("meta_data")), LastSectionID: id}
 }
 
-// metaOf is what clients attach to things of theirs: an object, or none.
+// metaOf returns a client's metadata as an object, by default an empty object.
 func metaOf(value gjson.Result) json.RawMessage {
 	if !value.IsObject() || !json.Valid([]byte(value.Raw)) {
 		return json.RawMessage("{}")
@@ -138,7 +138,7 @@ func (c *call) createConversation() mock.Reply {
 	return c.deliver(v)
 }
 
-// conversation finds the conversation of the request.
+// conversation returns the conversation of the request.
 func (c *call) conversation() (conversation, bool) {
 	return c.conversations.get(c.id("conversation_id"))
 }
@@ -156,7 +156,7 @@ func (c *call) retrieveConversation() mock.Reply {
 	return c.deliver(v)
 }
 
-// newPost is a message as a client describes it.
+// newPost returns a message from a client's description.
 func (c *call) newPost(conversationID string, about gjson.Result) storedMessage {
 	kind := about.Get("content_type").String()
 	if kind == "" {
@@ -202,14 +202,13 @@ func (c *call) retrieveMessage() mock.Reply {
 	return c.deliver(v.messages[i])
 }
 
-// place is where a message stands, or -1.
+// place returns the index of a message, or -1.
 func (v *conversation) place(messageID string) int {
 	return slices.IndexFunc(v.messages, func(p storedMessage) bool { return p.ID == messageID })
 }
 
-// listPosts serves POST /v1/conversation/message/list: what clients put into the
-// conversation, a page of it. The real service adds what its chats asked and
-// answered.
+// listPosts serves POST /v1/conversation/message/list: a page of the clients' messages. The
+// real service also lists the questions and answers of chats.
 func (c *call) listPosts() mock.Reply {
 	const page = 50
 	v, ok := c.conversation()

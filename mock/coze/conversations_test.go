@@ -133,7 +133,7 @@ func TestChatOpensConversation(t *testing.T) {
 	})
 }
 
-func TestShelfIsBound(t *testing.T) {
+func TestConversationStoreIsBounded(t *testing.T) {
 	var many conversationStore
 	for i := range maxConversations + 2 {
 		many.open(conversation{ID: fmt.Sprint(i)})
@@ -144,7 +144,7 @@ func TestShelfIsBound(t *testing.T) {
 		large.add(storedMessage{ConversationID: fmt.Sprint(i), Content: make([]byte, maxConversationBytes/4)})
 	}
 	tests := []struct {
-		shelf *conversationStore
+		store *conversationStore
 		id    string
 		want  bool
 	}{
@@ -155,12 +155,12 @@ func TestShelfIsBound(t *testing.T) {
 		{&large, "3", true},
 	}
 	for i, test := range tests {
-		if _, ok := test.shelf.get(test.id); ok != test.want {
+		if _, ok := test.store.get(test.id); ok != test.want {
 			t.Errorf("%d: conversation %s is kept: %v, want %v", i, test.id, ok, test.want)
 		}
 	}
 	large.add(storedMessage{ConversationID: "5", Content: make([]byte, maxConversationBytes)})
 	if large.bytes != 0 || len(large.kept) != 0 || len(large.order) != 0 {
-		t.Errorf("after a message larger than the shelf, %d bytes are counted", large.bytes)
+		t.Errorf("after a message larger than the store, %d bytes are counted", large.bytes)
 	}
 }

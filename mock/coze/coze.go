@@ -1,7 +1,6 @@
 // Package coze is the stand-in's dialect for Coze: the chat API with retrieve, message
-// list, cancel and tool outputs, conversations, files, and the chat of a workflow. It can
-// be told to misbehave in the ways that the real service and networks do: see
-// [Scenarios].
+// list, cancel and tool outputs, conversations, files, and the chat of a workflow.
+// [Scenarios] include the faults of the real service and of networks.
 package coze
 
 import (
@@ -14,8 +13,8 @@ import (
 	"sse-typewriter/mock"
 )
 
-// Dialect implements [mock.Dialect]. It remembers the chats and conversations that it
-// opens. [New] returns one.
+// Dialect implements [mock.Dialect], and remembers chats and conversations. [New] returns a
+// dialect.
 type Dialect struct {
 	chats         chatStore
 	conversations conversationStore

@@ -9,7 +9,7 @@ import (
 	"sse-typewriter/mock"
 )
 
-// uploadPath takes files of any Size: see receive.
+// uploadPath is the path of uploads, of any size.
 const uploadPath = "/v1/files/upload"
 
 // uploadFile serves POST /v1/files/upload.
@@ -29,12 +29,11 @@ func (c *call) uploadFile() mock.Reply {
 	}{newID(c.Rand), up.Bytes, up.Name, c.Now.Unix()})
 }
 
-// filling is what long downloads are made of. Replies share it.
+// filling is the content of long downloads, shared by all replies.
 var filling = bytes.Repeat([]byte("0123456789abcde\n"), 4<<10)
 
-// content serves GET /v1/files/content: as many bytes as the query's bytes says,
-// with no length told before. The real service has no such path; it is there for
-// downloads that are too long to be held.
+// content serves GET /v1/files/content: as many bytes as the parameter bytes demands, without
+// a Content-Length. The path is for tests of long downloads; the real service lacks it.
 func (c *call) content() mock.Reply {
 	const most = 4 << 30
 	left, err := strconv.ParseInt(c.Query.Get("bytes"), 10, 64)

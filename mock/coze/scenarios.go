@@ -8,34 +8,33 @@ import (
 	"sse-typewriter/mock"
 )
 
-// Scenario is a way in which the stand-in can be told to behave. The zero value
-// is a normal chat.
+// Scenario is a behavior of the stand-in. The zero value is a normal chat.
 type Scenario struct {
-	// Name picks the scenario, in the header mock.ScenarioHeader or after a slash at
-	// the start of a message.
+	// Name selects the scenario, in the header mock.ScenarioHeader or after a slash at the
+	// start of a message.
 	Name string
-	// About says in one line what it does.
+	// About describes the scenario in one line.
 	About string
 
-	ask   string            // the question when the message has no text; empty: askPoem
-	tempo *mock.Tempo       // nil: coze
-	play  func(*chatScript) // what is said; nil: playAnswer
-	send  mock.Delivery     // how it reaches the client; nil: mock.Whole(mock.CompactSSE)
+	ask   string            // the default question; empty: askPoem
+	tempo *mock.Tempo       // nil: normal
+	play  func(*chatScript) // writes the answer; nil: playAnswer
+	send  mock.Delivery     // nil: mock.Whole(mock.CompactSSE)
 
-	studio  bool              // its chat is one of coze-studio
-	prepare func(*chatScript) // changes the script before it is written; may be nil
+	studio  bool              // the chat is one of coze-studio
+	prepare func(*chatScript) // changes the empty script; may be nil
 
-	// refuse, when set, is the reply: there is no chat at all.
+	// refuse, if not nil, returns a reply instead of a chat.
 	refuse func(*call) mock.Reply
 }
 
-// Scenarios lists all scenarios. A new one is a row here and a few lines in
-// plays.go or dialect.go.
+// Scenarios returns all scenarios. A new scenario needs a row here and a function in
+// scripts.go.
 func Scenarios() []Scenario {
 	return []Scenario{
 		{Name: "help", About: "this list", tempo: &fast, play: func(s *chatScript) { playText(s, helpText()) }},
 
-		// What is said.
+		// Content.
 		{Name: "reasoning", About: "thinks before it answers", play: playReasoning},
 		{Name: "messages", About: "several answer messages, one after another", play: playMessages},
 		{Name: "tool", About: "asks for a tool: requires_action, goes on with submit_tool_outputs", play: playTool},
@@ -44,14 +43,14 @@ func Scenarios() []Scenario {
 		{Name: "studio", About: "ends as coze-studio does, with created_at on each delta", play: playStudio, studio: true},
 		{Name: "studio-error", About: "fails as coze-studio does: event error, then the end", play: playStudioError, studio: true},
 
-		// How fast.
+		// Speed.
 		{Name: "slow", About: "3 characters a second", tempo: &slow},
 		{Name: "fast", About: "400 characters a second", ask: askArticle, tempo: &fast},
 		{Name: "dumps", About: "100 characters at a time, every 2.5 seconds", ask: askArticle, tempo: &dumps},
 		{Name: "at-once", About: "a long article, all events in one write", ask: askArticle, tempo: &atOnce},
 		{Name: "stall", About: "20 seconds of silence in the middle", play: playStall},
 
-		// How it is spelled.
+		// Encoding.
 		{Name: "surrogates", About: "emoji as two escapes that are split over two deltas", play: playSurrogates},
 		{Name: "escapes", About: "all that may be escaped in JSON is", play: playEscapes},
 		{Name: "separators", About: "raw U+0085, U+2028 and U+2029 in the text", play: playSeparators},
@@ -63,7 +62,7 @@ func Scenarios() []Scenario {
 		{Name: "comments", About: "BOM, comments, ids, retry, spaces after colons, JSON over two data lines", send: mock.Whole(mock.CommentedSSE)},
 		{Name: "byte-by-byte", About: "each byte by itself, 1 ms apart", ask: askHello, play: playBytes, send: mock.ByteByByte(mock.CompactSSE)},
 
-		// How it fails.
+		// Failures.
 		{Name: "error-json", About: "status 200 with the JSON error 4101", refuse: refuseWith(http.StatusOK, codeNoAccess, "you have no permission for this bot")},
 		{Name: "error-400", About: "status 400", refuse: refuseWith(http.StatusBadRequest, codeBadRequest, "request parameter error")},
 		{Name: "error-401", About: "status 401", refuse: refuseWith(http.StatusUnauthorized, codeTokenWrong, "the token you entered is incorrect")},
@@ -96,7 +95,7 @@ func findScenario(name string) (Scenario, bool) {
 	return Scenario{}, false
 }
 
-// questionOr is the text, or what the scenario asks when there is none.
+// questionOr returns text, or the default question if text is empty.
 func (s Scenario) questionOr(text string) string {
 	switch {
 	case text != "" || s.Name == "":
@@ -122,7 +121,7 @@ func (s Scenario) write(script *chatScript) {
 	s.play(script)
 }
 
-// deliver turns the beats into what the client gets.
+// deliver encodes events for the client.
 func (s Scenario) deliver(events []timedEvent) ([]mock.Step, mock.Ending) {
 	if s.send == nil {
 		return mock.Whole(mock.CompactSSE)(delivered(events))
@@ -145,14 +144,14 @@ func refuseHTML(*call) mock.Reply {
 	return mock.Plain(http.StatusOK, "text/html; charset=utf-8", []byte(page))
 }
 
-// The questions of scenarios whose message has no text.
+// The default questions of scenarios.
 const (
 	askPoem    = "写一首关于秋天的诗"
 	askArticle = "请写一篇 Markdown 文章"
 	askHello   = "你好"
 )
 
-// helpText lists the scenarios.
+// helpText returns a list of the scenarios.
 func helpText() string {
 	var out strings.Builder
 	out.WriteString("# Scenarios of the stand-in\n\nBegin a message with one of these, or send the header `" + mock.ScenarioHeader + ": NAME`.\n\n")

@@ -13,10 +13,10 @@ import (
 	"sse-typewriter/mock/texts"
 )
 
-// playAnswer is the normal chat: the question answered.
+// playAnswer writes a normal chat.
 func playAnswer(s *chatScript) { playText(s, texts.Compose(s.question)) }
 
-// playText is a normal chat with the text as its answer.
+// playText writes a normal chat with a text as the answer.
 func playText(s *chatScript, text string) {
 	s.open()
 	s.answer(text)
@@ -29,14 +29,14 @@ func halves(text string) (first, second string) {
 	return string(runes[:len(runes)/2]), string(runes[len(runes)/2:])
 }
 
-// playHalf stops in the middle of the answer.
+// playHalf writes a chat up to the middle of the answer.
 func playHalf(s *chatScript) {
 	first, _ := halves(texts.Compose(s.question))
 	s.open()
 	s.speak(s.newMessage("answer"), first)
 }
 
-// playStall pauses in the middle of the answer.
+// playStall writes a chat with a pause in the middle of the answer.
 func playStall(s *chatScript) {
 	const silence = 20 * time.Second
 	text := texts.Compose(s.question)
@@ -74,7 +74,7 @@ func playMessages(s *chatScript) {
 	s.end()
 }
 
-// toolName is the function that the stand-in asks for.
+// toolName is the requested function.
 const toolName = "get_weather"
 
 func playTool(s *chatScript) {
@@ -126,7 +126,7 @@ func playUnknown(s *chatScript) {
 	s.end()
 }
 
-// playCard adds a card: content that looks like text and must not be cut.
+// playCard adds a card: content like text, but not to be split.
 func playCard(s *chatScript) {
 	card := s.newMessage("answer")
 	card.ContentType = "card"
@@ -147,7 +147,7 @@ func playStudioError(s *chatScript) {
 	s.breakOff(s.chat.LastError)
 }
 
-// playStudioHalf opens a chat of coze-studio and answers.
+// playStudioHalf writes a chat of coze-studio up to the end of the answer.
 func playStudioHalf(s *chatScript) {
 	s.encode = func(m message) []byte {
 		m.CreatedAt = s.clock.Add(s.pending).Unix()
@@ -157,7 +157,7 @@ func playStudioHalf(s *chatScript) {
 	s.answer(texts.Compose(s.question))
 }
 
-// breakOff ends the chat as failed with an error event and nothing after it.
+// breakOff adds an error event as the end of a failed chat.
 func (s *chatScript) breakOff(p apiError) {
 	s.chat.Status, s.chat.LastError = statusFailed, p
 	now := s.chat
@@ -181,8 +181,7 @@ func playEscapes(s *chatScript) {
 	playText(s, texts.Compose(s.question)+"\n\n\tpath: C:\\temp\\new, a/b, \"quoted\", <b>&amp;</b>, tab\there, \u0001, 👨‍👩‍👧‍👦 🇨🇳")
 }
 
-// playSurrogates writes everything escaped and lets each pair of surrogates
-// straddle two deltas.
+// playSurrogates writes all text escaped, and splits each surrogate pair over two deltas.
 func playSurrogates(s *chatScript) {
 	s.quote = quoteASCII
 	text := "表情：😀😃😄，一家人 👨‍👩‍👧‍👦，旗子 🇨🇳🇫🇷，挥手 👋🏽，" + texts.Compose(s.question)
@@ -222,7 +221,7 @@ func playSeparators(s *chatScript) {
 	playText(s, "第一行\u0085第二行\u2028第三行\u2029第四行。"+texts.Compose(s.question))
 }
 
-// playNumbers writes deltas that a decoder which re-encodes would change.
+// playNumbers writes deltas in a form that decoding and encoding would change.
 func playNumbers(s *chatScript) {
 	s.encode = func(m message) []byte {
 		return fmt.Appendf(nil, `{ "extra" : 1.0,"huge":1e400 , "count":12345678901234567890,  "content"  :  %s ,"nested":{"b":1,"a":[ ]},`+

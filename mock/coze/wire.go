@@ -11,7 +11,7 @@ import (
 	"sse-typewriter/mock"
 )
 
-// The codes of Coze's errors that the stand-in uses.
+// Codes of Coze's errors.
 const (
 	codeBadRequest = 4000
 	codeRateLimit  = 4013
@@ -43,7 +43,7 @@ const (
 	eventDone             = "done"
 )
 
-// doneData is the payload of the last event: a string of JSON, quotes and all.
+// doneData is the payload of the last event: a JSON string.
 const doneData = `"[DONE]"`
 
 // The states of a chat.
@@ -56,8 +56,8 @@ const (
 	statusCanceled       = "canceled"
 )
 
-// message is Coze's message object. Its text is held as JSON, because some
-// scenarios spell it in a way of their own. A delta has no CreatedAt.
+// message is Coze's message object. The text is JSON, because scenarios differ in the
+// encoding. A delta has no CreatedAt.
 type message struct {
 	ID               string          `json:"id"`
 	ConversationID   string          `json:"conversation_id"`
@@ -72,7 +72,7 @@ type message struct {
 	CreatedAt        int64           `json:"created_at,omitempty"`
 }
 
-// size is about what the message holds in memory, in bytes.
+// size returns the approximate memory use of the message in bytes.
 func (m *message) size() int {
 	const rest = 400
 	return rest + len(m.Content) + len(m.ReasoningContent)
@@ -120,7 +120,7 @@ type toolCall struct {
 	} `json:"function"`
 }
 
-// envelope is what Coze's plain replies come in.
+// envelope is the object around Coze's plain replies.
 type envelope struct {
 	Code   int    `json:"code"`
 	Msg    string `json:"msg"`
@@ -134,23 +134,23 @@ type detail struct {
 
 func (e envelope) encode() []byte { return jsonx.Marshal(e) }
 
-// refuse is an error reply. Coze sends most of its errors with status 200.
+// refuse returns an error reply. Coze sends most errors with status 200.
 func (c *call) refuse(status, code int, msg string) mock.Reply {
 	return mock.Plain(status, typeJSON, jsonx.Marshal(envelope{Code: code, Msg: msg, Detail: detail{c.logid}}))
 }
 
-// deliver is a plain reply that went well.
+// deliver returns a successful reply.
 func (c *call) deliver(data any) mock.Reply {
 	return mock.Plain(http.StatusOK, typeJSON, jsonx.Marshal(envelope{Data: data, Detail: detail{c.logid}}))
 }
 
-// stream is a reply that consists of events.
+// stream returns a reply of events.
 func stream(steps []mock.Step, ending mock.Ending) mock.Reply {
 	return mock.Stream(typeEvents, steps, ending)
 }
 
-// quote writes text as a JSON string with only what must be escaped escaped.
-// (encoding/json would escape U+2028 and U+2029 too, which Coze need not.)
+// quote encodes text as a JSON string with as few escapes as possible. (encoding/json also
+// escapes U+2028 and U+2029; Coze does not.)
 func quote(text string) json.RawMessage {
 	return quoteWith(text, func(out []byte, r rune) []byte {
 		if r < ' ' {
@@ -160,7 +160,7 @@ func quote(text string) json.RawMessage {
 	})
 }
 
-// quoteASCII writes text as a JSON string with everything escaped that may be.
+// quoteASCII encodes text as a JSON string with as many escapes as possible.
 func quoteASCII(text string) json.RawMessage {
 	return quoteWith(text, func(out []byte, r rune) []byte {
 		switch {
@@ -173,8 +173,8 @@ func quoteASCII(text string) json.RawMessage {
 	})
 }
 
-// quoteWith writes text as a JSON string. What has no short escape is left to
-// other, which appends it.
+// quoteWith encodes text as a JSON string. other appends the characters without a short
+// escape.
 func quoteWith(text string, other func([]byte, rune) []byte) json.RawMessage {
 	out := make([]byte, 0, len(text)+2)
 	out = append(out, '"')
@@ -195,7 +195,7 @@ func quoteWith(text string, other func([]byte, rune) []byte) json.RawMessage {
 	return append(out, '"')
 }
 
-// escape writes a character as one \u escape, or two beyond the first plane.
+// escape returns a character as one \u escape, or as two beyond the first plane.
 func escape(r rune) string {
 	if high, low := utf16.EncodeRune(r); high != '\uFFFD' {
 		return escapeUnit(uint16(high)) + escapeUnit(uint16(low))

@@ -10,8 +10,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// workflowChat serves POST /v1/workflows/chat: a chat that always streams, in a
-// dialect of its own.
+// workflowChat serves POST /v1/workflows/chat: a chat in a slightly different format, always
+// as a stream.
 func (c *call) workflowChat() mock.Reply {
 	workflow := c.Field("workflow_id").String()
 	switch {
@@ -33,13 +33,13 @@ func (c *call) workflowChat() mock.Reply {
 			DebugURL string `json:"debug_url"`
 		}{"https://www.coze.com/work_flow?execute_id=" + newID(c.Rand) + "&space_id=" + newID(c.Rand) + "&workflow_id=" + workflow + "&execute_mode=2"})
 	}
-	// Here the conversation is named in the body.
+	// The conversation id is in the body.
 	c.Query.Set("conversation_id", c.Field("conversation_id").String())
 	return c.perform(scene, question, true)
 }
 
-// shuffled writes a delta as a workflow's chat has it: each with its keys in another
-// order, and no bot_id when there is no bot.
+// shuffled returns a delta of a workflow's chat: the keys in random order, and no bot_id
+// without a bot.
 func shuffled(s *chatScript, m message) []byte {
 	type pair struct{ key, value string }
 	var pairs []pair
