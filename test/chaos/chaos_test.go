@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 type phase struct {
 	name  string
 	fault fault
+	rest  time.Duration // between faults, besides a short one; fewer readers then fill the time
 }
 
 var phases = []phase{
@@ -49,6 +50,8 @@ var phases = []phase{
 	{name: "Redis full", fault: redisFull},
 	{name: "Redis read-only", fault: redisReadOnly},
 	{name: "Redis failed over", fault: redisFailedOver},
+	{name: "first events late", fault: replicaKilled},
+	{name: "any fault", fault: anyFault, rest: lease + 5*time.Second}, // two at a time may lose an answer
 }
 
 // mayFailUnstarted has the phases in which a replica breaks while its first event is on
@@ -59,6 +62,8 @@ var mayFailUnstarted = map[string]bool{
 	"replica stopped":            true,
 	"replica cut off from Redis": true,
 	"replica stalled to Redis":   true,
+	"first events late":          true,
+	"any fault":                  true,
 }
 
 // result counts the outcomes of a phase.
@@ -106,12 +111,15 @@ func TestChaos(t *testing.T) {
 // runPhase reads answers with several readers at a time, while faults happen.
 func runPhase(t *testing.T, p phase, seed uint64, answers, readers int) result {
 	c := startCluster(t, seed, p.name == "Redis failed over")
-	c.service.cuts = p.name == "service cuts"
+	c.service.cuts, c.service.late = p.name == "service cuts", p.name == "first events late"
 	began := time.Now()
 	res := result{phase: p, answers: answers}
 	var mu sync.Mutex
 	var work sync.WaitGroup
 	next := make(chan int)
+	if p.rest > 0 {
+		readers /= 3
+	}
 	for range readers {
 		work.Go(func() {
 			for n := range next {
@@ -150,6 +158,9 @@ func (c *cluster) breakThings(p phase, res *result) {
 		}
 		p.fault(c, r)
 		res.faults++
+		if p.rest > 0 {
+			c.pause(r, p.rest, p.rest+time.Second)
+		}
 	}
 }
 

@@ -13,6 +13,15 @@ type fault func(c *cluster, r *rand.Rand)
 // (docs/redis.md).
 const lease = 7 * time.Second
 
+// anyFault is one of the faults that need no copy of Redis.
+func anyFault(c *cluster, r *rand.Rand) {
+	faults := []fault{
+		replicaKilled, replicaTerminated, replicaStopped, replicaCutOff, replicaStalled, networkSlow, networkCuts,
+		redisKilled, redisStopped, redisFlushed, redisFull, redisReadOnly,
+	}
+	faults[r.IntN(len(faults))](c, r)
+}
+
 func replicaKilled(c *cluster, r *rand.Rand) {
 	i := r.IntN(replicas)
 	c.program(i).Kill()

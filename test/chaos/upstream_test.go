@@ -27,6 +27,9 @@ type service struct {
 	// cuts makes the service cut one stream in three, at a random byte after the first
 	// event: the chat is unknown before.
 	cuts bool
+
+	// late makes the service begin half of the answers after up to 3 s.
+	late bool
 }
 
 // chat is one answer that the service has begun.
@@ -64,8 +67,8 @@ func (s *service) open(question string) *chat {
 	return c
 }
 
-func (s *service) chat(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
+func (s *service) chat(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return
 	}
@@ -90,9 +93,15 @@ func (s *service) chat(w http.ResponseWriter, r *http.Request) {
 		_, err := io.WriteString(w, event)
 		return err == nil && out.Flush() == nil
 	}
+	if r := newRand(s.seed, "delay of "+c.question); s.late && r.IntN(2) == 0 {
+		_ = out.Flush() // an error: the client has left
+		if !sleep(req, time.Duration(r.IntN(3000))*time.Millisecond) {
+			return
+		}
+	}
 	ok := send("conversation.chat.created", c.data("created")) && send("conversation.chat.in_progress", c.data("in_progress"))
 	for i := range c.pauses {
-		if !ok || !sleep(r, c.pauses[i]) {
+		if !ok || !sleep(req, c.pauses[i]) {
 			return
 		}
 		ok = send("conversation.message.delta", c.delta(i))
