@@ -1,8 +1,8 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"io"
 	"iter"
 	"slices"
@@ -11,7 +11,6 @@ import (
 	"sse-typewriter/internal/apierror"
 
 	"github.com/tidwall/gjson"
-	"github.com/tmaxmax/go-sse"
 )
 
 // Events returns the events of a stream, up to the stream's final event. If the stream is
@@ -60,20 +59,23 @@ func withFailure(format *Format, run func(yield func(Event) bool) *Error) (event
 // properly.
 func (r *Reply) read(yield func(Event) bool) *Error {
 	decoder := r.format.NewDecoder()
-	body := &endReader{r: r.Body}
+	body := &eventReader{r: r.Body, max: r.client.MaxEventBytes}
 	reached := Running
-	config := sse.ReadConfig{MaxEventSize: r.client.MaxEventBytes}
-	for e, err := range sse.Read(body, &config) {
+	for {
+		e, err := body.read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
 		if err != nil {
 			return readError(r.conn, err, r.client.MaxEventBytes)
 		}
-		if body.unfinished && e.Data != "[DONE]" && !gjson.Valid(e.Data) {
+		if e.inLine && e.data != "[DONE]" && !gjson.Valid(e.data) {
 			break // the stream was cut within a line
 		}
-		if e.Data == "" && (e.Type == "" || body.ended && !slices.Contains(r.format.Dataless, e.Type)) {
-			continue // a lone id or retry is not an event, nor is an event cut before its data
+		if e.unended && e.data == "" && !slices.Contains(r.format.Dataless, e.name) {
+			break // the event was cut before its data
 		}
-		event := decoder.Decode(e.Type, e.Data)
+		event := decoder.Decode(e.name, e.data)
 		if !yield(event) {
 			return apierror.TooLarge
 		}
@@ -105,57 +107,6 @@ func (b *idleTimeoutBody) Read(p []byte) (int, error) {
 	}
 	defer b.timer.Stop()
 	return b.ReadCloser.Read(p)
-}
-
-// endReader appends a blank line to a stream, in case the last event lacks a blank line.
-// endReader returns data only when an event is complete or the buffer is full, since go-sse
-// scans an incomplete event from the beginning after each read.
-type endReader struct {
-	r          io.Reader
-	last       byte
-	end        []byte // not yet appended
-	ended      bool
-	unfinished bool // the stream ended within a line
-}
-
-func (e *endReader) Read(p []byte) (int, error) {
-	for n := 0; !e.ended; {
-		read, err := e.r.Read(p[n:])
-		ends := e.endsEvent(p[n : n+read])
-		n += read
-		switch {
-		case ends, n == len(p), n > 0 && err != nil:
-			return n, nil // the next read returns the error
-		case err == io.EOF:
-			e.ended = true
-			e.unfinished = e.last != '\n' && e.last != '\r'
-			e.end = []byte("\n\n")
-		case err != nil, read == 0:
-			return n, err
-		}
-	}
-	if len(e.end) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, e.end)
-	e.end = e.end[n:]
-	return n, nil
-}
-
-// blankLines are the sequences of two line ends, except for longer forms with the same
-// beginning.
-var blankLines = []string{"\n\n", "\n\r", "\r\r"}
-
-// endsEvent reports whether newly read data contains the end of an event.
-func (e *endReader) endsEvent(data []byte) bool {
-	if len(data) == 0 {
-		return false
-	}
-	seam := string([]byte{e.last, data[0]})
-	e.last = data[len(data)-1]
-	return slices.ContainsFunc(blankLines, func(blank string) bool {
-		return seam == blank || bytes.Contains(data, []byte(blank))
-	})
 }
 
 // drainTime and drainBytes bound Drain.
