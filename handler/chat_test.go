@@ -207,6 +207,7 @@ func TestBadRequestsAreNamed(t *testing.T) {
 		{"max lag", "/v3/chat?max_lag=3", "", 400, `max_lag \"3\" is not a duration like 3s, 400ms or 0`},
 		{"negative max lag", "/v3/chat?max_lag=-1ns", "", 400, `max_lag \"-1ns\" is not a duration like 3s, 400ms or 0`},
 		{"max tail", "/v3/chat?max_tail=soon", "", 400, `max_tail \"soon\" is not a duration like 3s, 400ms or 0`},
+		{"reasoning", "/v3/chat?reasoning=fast", "", 400, `reasoning \"fast\" is unknown: want typewriter, smooth or raw`},
 		{"max tail out of bounds", "/v3/chat?max_tail=2h", "", 400, `max tail 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"max lag out of bounds", "/v3/chat?max_lag=2h", "", 400, `max lag 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"smooth without lag", "/v3/chat?mode=smooth&max_lag=0", "", 400, `smooth needs one`},
@@ -256,6 +257,47 @@ func TestOtherRepliesPass(t *testing.T) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// Reasoning has a mode of its own, chosen by parameter or by header.
+func TestReasoningMode(t *testing.T) {
+	// counts returns the number of events of reasoning and of the answer.
+	counts := func(query, header string) (reasoning, answer int) {
+		synctest.Test(t, func(t *testing.T) {
+			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+			r := request{method: "POST", url: "/v3/chat" + query, body: question("/reasoning").body}
+			r.header = map[string]string{"Content-Type": "application/json"}
+			if header != "" {
+				r.header["Typewriter-Reasoning"] = header
+			}
+			text := engine.serve(t.Context(), t, r).text()
+			deltas := strings.Count(text, "event:conversation.message.delta")
+			reasoning = strings.Count(text, `"reasoning_content":"`) - strings.Count(text, `"reasoning_content":""`)
+			answer = deltas - reasoning
+		})
+		return reasoning, answer
+	}
+	rawReasoning, rawAnswer := counts("?mode=raw", "")
+	for _, test := range []struct {
+		name, query, header string
+		wantRaw             bool
+	}{
+		{"default", "", "", false},
+		{"smooth", "?reasoning=smooth", "", false},
+		{"raw", "?reasoning=raw", "", true},
+		{"raw in a header", "?reasoning=smooth", "raw", true},
+		{"mode raw", "?mode=raw&reasoning=smooth", "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reasoning, answer := counts(test.query, test.header)
+			if (reasoning == rawReasoning) != test.wantRaw || reasoning < rawReasoning {
+				t.Errorf("%d events of reasoning, raw ones are %d", reasoning, rawReasoning)
+			}
+			if !strings.Contains(test.query, "mode=raw") && answer <= rawAnswer {
+				t.Errorf("%d events of the answer, raw ones are %d", answer, rawAnswer)
+			}
 		})
 	}
 }

@@ -14,15 +14,16 @@ import (
 type param struct{ header, query string }
 
 var (
-	paramMode     = param{"Typewriter-Mode", "mode"}
-	paramSpeed    = param{"Typewriter-Speed", "speed"}
-	paramMaxLag   = param{"Typewriter-Max-Lag", "max_lag"}
-	paramMaxTail  = param{"Typewriter-Max-Tail", "max_tail"}
-	paramEventIDs = param{"Typewriter-Event-Ids", "event_ids"}
+	paramMode      = param{"Typewriter-Mode", "mode"}
+	paramSpeed     = param{"Typewriter-Speed", "speed"}
+	paramMaxLag    = param{"Typewriter-Max-Lag", "max_lag"}
+	paramMaxTail   = param{"Typewriter-Max-Tail", "max_tail"}
+	paramReasoning = param{"Typewriter-Reasoning", "reasoning"}
+	paramEventIDs  = param{"Typewriter-Event-Ids", "event_ids"}
 )
 
 // paceParams are all parameters. None goes upstream.
-var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramEventIDs}
+var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramReasoning, paramEventIDs}
 
 // value returns the value of the parameter, and the name under which the client sent it.
 func (p param) value(c *app.RequestContext) (value, name string) {
@@ -55,6 +56,12 @@ func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
 			return pace, fmt.Errorf("%s %q is not a number", name, v)
 		}
 		pace.Speed = speed
+	}
+	if v, name := paramReasoning.value(c); v != "" {
+		if _, ok := p.modes[typewriter.Mode(v)]; !ok {
+			return pace, fmt.Errorf("%s %q is unknown: want typewriter, smooth or raw", name, v)
+		}
+		pace.Reasoning = typewriter.Mode(v)
 	}
 	for _, d := range []struct {
 		param param

@@ -60,9 +60,9 @@ type pacing struct {
 }
 
 func (p *pacing) unit() {
-	p.arrive(p.now, 380*time.Millisecond, 90*time.Millisecond, "a")
+	p.arrive(delivery{at: p.now, text: "a", added: 380 * time.Millisecond, last: 90 * time.Millisecond})
 	for _, char := range "a，b" {
-		p.now = p.due(p.now)
+		p.now = p.due(p.deadline(p.now, Answer))
 		p.typed(p.now, p.pauses.after(char, "a"), false)
 	}
 }

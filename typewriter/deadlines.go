@@ -49,8 +49,8 @@ func (d *deadlines) passed(pos time.Duration) {
 	d.drop(n)
 }
 
-// factor returns the largest factor up to 1 with which a player at the position from.pos
-// at the time from.by meets all deadlines.
+// factor returns the largest factor with which a player at the position from.pos at the time
+// from.by meets all deadlines, infinite without a deadline.
 func (d *deadlines) factor(from deadline) float64 {
 	n := 0
 	for n+1 < len(d.hull) && slope(from, d.hull[n+1]) <= slope(from, d.hull[n]) {
@@ -58,9 +58,9 @@ func (d *deadlines) factor(from deadline) float64 {
 	}
 	d.drop(n)
 	if len(d.hull) == 0 {
-		return 1
+		return math.Inf(1)
 	}
-	return min(1, slope(from, d.hull[0]))
+	return slope(from, d.hull[0])
 }
 
 // drop removes the first n points, in place to reuse the memory.

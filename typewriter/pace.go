@@ -28,7 +28,7 @@ const Auto time.Duration = -1
 // Default values of [Pace.MaxLag] by mode.
 const (
 	DefaultMaxLag       = 3 * time.Second
-	DefaultSmoothMaxLag = 400 * time.Millisecond
+	DefaultSmoothMaxLag = time.Second
 )
 
 // DefaultMaxTail is the default value of [Pace.MaxTail].
@@ -61,6 +61,15 @@ type Pace struct {
 	// bound. Auto is DefaultMaxTail, or no bound if there is no max lag either.
 	MaxTail time.Duration
 
+	// Reasoning is the mode of the text of kind [Reasoning]. In mode Raw, reasoning is raw
+	// too.
+	Reasoning Mode
+
+	// SmoothMaxLag bounds the lag of Smooth reasoning, and the time from the arrival of
+	// the first cluster of the answer to the last write of preceding reasoning. Auto is
+	// DefaultSmoothMaxLag. Mode Smooth itself is bounded by MaxLag.
+	SmoothMaxLag time.Duration
+
 	// MinInterval is the minimum time between two events of text. Clusters due closer
 	// together share an event.
 	MinInterval time.Duration
@@ -75,7 +84,8 @@ type Pace struct {
 // DefaultPace returns the default tempo of a mode.
 func DefaultPace(mode Mode) Pace {
 	return Pace{
-		Mode: mode, Speed: 1, MaxLag: Auto, MaxTail: Auto, MinInterval: DefaultMinInterval, Pauses: defaultPauses,
+		Mode: mode, Speed: 1, MaxLag: Auto, MaxTail: Auto, Reasoning: Smooth, SmoothMaxLag: Auto,
+		MinInterval: DefaultMinInterval, Pauses: defaultPauses,
 	}
 }
 
@@ -87,6 +97,9 @@ func (p Pace) Resolve() Pace {
 			p.MaxLag = DefaultSmoothMaxLag
 		}
 	}
+	if p.SmoothMaxLag == Auto {
+		p.SmoothMaxLag = DefaultSmoothMaxLag
+	}
 	if p.MaxTail == Auto {
 		p.MaxTail = DefaultMaxTail
 		if p.MaxLag == 0 {
@@ -96,11 +109,36 @@ func (p Pace) Resolve() Pace {
 	return p
 }
 
+// modeOf returns the mode for a kind of text.
+func (p *Pace) modeOf(kind TextKind) Mode {
+	if kind == Reasoning && p.Mode != Raw {
+		return p.Reasoning
+	}
+	return p.Mode
+}
+
+// lagOf returns the max lag of a mode. The pace must be resolved.
+func (p *Pace) lagOf(mode Mode) time.Duration {
+	switch {
+	case mode == p.Mode:
+		return p.MaxLag
+	case mode == Smooth:
+		return p.SmoothMaxLag
+	default:
+		return DefaultMaxLag
+	}
+}
+
+// isMode reports whether m is one of the modes.
+func isMode(m Mode) bool { return m == Typewriter || m == Smooth || m == Raw }
+
 // Validate returns an error for the first field out of bounds.
 func (p Pace) Validate() error {
 	switch {
-	case p.Mode != Typewriter && p.Mode != Smooth && p.Mode != Raw:
+	case !isMode(p.Mode):
 		return fmt.Errorf("unknown mode %q: want typewriter, smooth or raw", p.Mode)
+	case !isMode(p.Reasoning):
+		return fmt.Errorf("unknown mode %q of reasoning: want typewriter, smooth or raw", p.Reasoning)
 	case !(p.Speed >= MinSpeed && p.Speed <= MaxSpeed): // so that NaN fails too
 		return fmt.Errorf("speed %v is out of bounds: want %v to %v", p.Speed, MinSpeed, MaxSpeed)
 	case p.MaxLag != Auto && (p.MaxLag < 0 || p.MaxLag > MaxLag):
@@ -109,6 +147,8 @@ func (p Pace) Validate() error {
 		return errors.New("max lag 0 is out of bounds: smooth needs one to spread the text over")
 	case p.MaxTail != Auto && (p.MaxTail < 0 || p.MaxTail > MaxLag):
 		return fmt.Errorf("max tail %v is out of bounds: want 0 to %v", p.MaxTail, MaxLag)
+	case p.SmoothMaxLag != Auto && (p.SmoothMaxLag <= 0 || p.SmoothMaxLag > MaxLag):
+		return fmt.Errorf("smooth max lag %v is out of bounds: want more than 0, at most %v", p.SmoothMaxLag, MaxLag)
 	case p.MinInterval < 0 || p.MinInterval > time.Second:
 		return fmt.Errorf("min interval %v is out of bounds: want 0 to 1s", p.MinInterval)
 	case p.Pauses == nil:

@@ -12,16 +12,18 @@ import (
 // The player moves along the axis at a speed of 1/factor. The pacer updates the factor
 // with every arrival and every typed unit.
 type pacer struct {
-	pace    Pace
-	pauses  *Pauses
-	natural []time.Duration // the mean of each pause at the speed of the pace
+	pace    Pace            // resolved
+	pauses  *Pauses         // of Typewriter text
+	natural []time.Duration // the mean of each pause at the speed of the pace, then smoothPause
 	random  rand.PCG
+	bursts  bursts // of Smooth text
 
-	clock  time.Duration // the time of the state below
-	rest   time.Duration // natural time from the player to the next unit
-	pos    time.Duration // the position of the next unit on the axis
-	end    time.Duration // the end of the text on the axis
-	factor float64
+	clock   time.Duration // the time of the state below
+	rest    time.Duration // natural time from the player to the next unit
+	pos     time.Duration // the position of the next unit on the axis
+	end     time.Duration // the end of the text on the axis
+	backlog time.Duration // the natural time of waiting Typewriter text
+	factor  float64
 
 	// The pause after the last typed unit, of which rest is left; tentative if the
 	// following character may change the pause.
@@ -31,25 +33,27 @@ type pacer struct {
 
 	deadlines deadlines
 	lastPos   time.Duration // the position of the last unit on the axis
+	lastKind  TextKind      // of the last unit
 	endBy     time.Duration // the deadline of all text, or never
+
+	// When text last arrived after reasoning, and the deadline of that reasoning.
+	answerAt, reasoningBy time.Duration
 }
 
 // catchUpShare is the divisor of the max lag for catching up: the pacer types a backlog
 // within a third of the max lag. See docs/pacing.md for the simulation behind the choice.
 const catchUpShare = 3
 
+// smoothPause is the natural pause after each unit of Smooth text. The value is arbitrary,
+// because the factor stretches the pause to the spacing of the arriving text.
+const smoothPause = 50 * time.Millisecond
+
 func newPacer(pace Pace, now time.Duration) pacer {
-	pace = pace.Resolve()
-	p := pacer{pace: pace, pauses: pace.Pauses, clock: now, factor: 1, endBy: never}
-	if pace.Mode == Smooth {
-		// Equal pauses as long as the lag leave the rate to the deadlines.
-		p.pauses = uniformPauses(pace.MaxLag, pace.MaxLag)
-		p.pace.Speed = 1
+	p := pacer{pace: pace.Resolve(), pauses: pace.Pauses, clock: now, factor: 1, endBy: never, answerAt: -1}
+	for _, pause := range p.pauses.table {
+		p.natural = append(p.natural, time.Duration(float64(pause.mean())/pace.Speed))
 	}
-	p.natural = make([]time.Duration, len(p.pauses.table))
-	for id, pause := range p.pauses.table {
-		p.natural[id] = time.Duration(float64(pause.mean()) / p.pace.Speed)
-	}
+	p.natural = append(p.natural, smoothPause)
 	seed1, seed2 := pace.Seed, pace.Seed
 	if pace.Seed == 0 {
 		seed1, seed2 = rand.Uint64(), rand.Uint64()
@@ -58,14 +62,40 @@ func newPacer(pace Pace, now time.Duration) pacer {
 	return p
 }
 
-// arrive records the arrival of text. The text has lengthened the layout by added, and
-// lastPause is the natural time of the last unit.
-func (p *pacer) arrive(at, added, lastPause time.Duration, text string) {
-	p.advance(at)
-	p.resolvePause(text)
-	p.end += added
-	p.lastPos = p.end - lastPause
-	if by := p.deadline(at); by < never {
+// smoothID returns the pause after the units of Smooth text.
+func (p *pacer) smoothID() pauseID { return pauseID(len(p.pauses.table)) }
+
+// delivery is the arrival of text.
+type delivery struct {
+	at   time.Duration
+	kind TextKind
+	text string
+
+	// The text has lengthened the layout by added, and last is the natural time of the
+	// last unit.
+	added, last time.Duration
+}
+
+// arrive records the arrival of text.
+func (p *pacer) arrive(d delivery) {
+	p.advance(d.at)
+	p.resolvePause(d.text)
+	if d.kind != Reasoning && p.lastKind == Reasoning {
+		p.answerAt, p.reasoningBy = d.at, d.at+p.pace.lagOf(Smooth)
+		// For the first unit of the answer, which follows the pause after the reasoning.
+		p.deadlines.add(deadline{pos: p.end, by: min(p.reasoningBy, p.endBy)})
+	}
+	p.lastKind = d.kind
+	by := p.deadline(d.at, d.kind)
+	if p.pace.modeOf(d.kind) == Smooth {
+		p.bursts.arrive(d.at, float64(d.added)/float64(smoothPause))
+		by = min(by, d.at+p.bursts.horizon())
+	} else {
+		p.backlog += d.added
+	}
+	p.end += d.added
+	p.lastPos = p.end - d.last
+	if by < never {
 		p.deadlines.add(deadline{pos: p.lastPos, by: by})
 	}
 	p.updateFactor()
@@ -77,25 +107,29 @@ func (p *pacer) ended(at time.Duration) {
 		return
 	}
 	p.endBy = at + p.pace.MaxTail
-	p.deadlines.add(deadline{pos: p.lastPos, by: p.deadline(p.endBy)})
+	p.deadlines.add(deadline{pos: p.lastPos, by: p.endBy})
 	p.updateFactor()
 }
 
 // deadline returns the latest time to type text, given the arrival.
-func (p *pacer) deadline(arrived time.Duration) time.Duration {
-	if p.pace.MaxLag == 0 {
-		return p.endBy
+func (p *pacer) deadline(arrived time.Duration, kind TextKind) time.Duration {
+	by := p.endBy
+	if lag := p.pace.lagOf(p.pace.modeOf(kind)); lag > 0 {
+		by = min(by, arrived+lag)
 	}
-	return min(arrived+p.pace.MaxLag, p.endBy)
+	if kind == Reasoning && arrived <= p.answerAt {
+		by = min(by, p.reasoningBy)
+	}
+	return by
 }
 
-// due returns when to type the next unit, given the arrival.
-func (p *pacer) due(arrived time.Duration) time.Duration {
+// due returns when to type the next unit, at most the deadline.
+func (p *pacer) due(by time.Duration) time.Duration {
 	due := p.clock
 	if p.rest > 0 {
 		due += time.Duration(float64(p.rest) * p.factor)
 	}
-	return min(due, p.deadline(arrived))
+	return min(due, by)
 }
 
 // typed records a typed unit and the pause after the unit. The time is the due time, even
@@ -106,13 +140,16 @@ func (p *pacer) typed(at time.Duration, id pauseID, tentative bool) {
 	p.pause = p.draw(id)
 	p.rest = p.pause
 	p.pos += p.natural[id]
+	if id != p.smoothID() {
+		p.backlog -= p.natural[id]
+	}
 	p.deadlines.passed(p.pos)
 	p.updateFactor()
 }
 
 // caughtUp records the end of the backlog.
 func (p *pacer) caughtUp() {
-	p.pos = p.end
+	p.pos, p.backlog = p.end, 0
 	p.deadlines.passed(p.end + 1)
 }
 
@@ -139,13 +176,16 @@ func (p *pacer) resolvePause(next string) {
 	}
 }
 
-// updateFactor computes the factor. In [Typewriter] mode a backlog longer than a share of
-// the max lag is compressed to the share. No deadline may be missed.
+// updateFactor computes the factor: at most 1 after [Typewriter] text, and at most to the
+// spacing of the arriving text after [Smooth] text. A backlog of Typewriter text longer than
+// a share of the max lag is compressed to the share. No deadline may be missed.
 func (p *pacer) updateFactor() {
 	p.factor = 1
-	backlog, most := p.end-p.pos, p.pace.MaxLag/catchUpShare
-	if p.pace.Mode == Typewriter && p.pace.MaxLag > 0 && backlog > most {
-		p.factor = float64(most) / float64(backlog)
+	if p.pauseID == p.smoothID() {
+		p.factor = float64(p.bursts.spacing()) / float64(smoothPause)
+	}
+	if most := p.pace.lagOf(Typewriter) / catchUpShare; most > 0 && p.backlog > most {
+		p.factor = min(p.factor, float64(most)/float64(p.backlog))
 	}
 	here := deadline{pos: p.pos - p.rest, by: p.clock}
 	p.factor = min(p.factor, p.deadlines.factor(here))
@@ -153,6 +193,9 @@ func (p *pacer) updateFactor() {
 
 // draw returns a random pause from a range, at the speed of the pace.
 func (p *pacer) draw(id pauseID) time.Duration {
+	if id == p.smoothID() {
+		return smoothPause
+	}
 	pause := &p.pauses.table[id]
 	d := pause.min
 	if pause.max > pause.min {

@@ -70,7 +70,7 @@ func (s *playback) step(changed bool) (done bool, err error) {
 			break
 		}
 		e, at := s.read(s.pos.Entry)
-		if e.Frame.IsText() && s.player.Pace.Mode != Raw {
+		if e.Frame.IsText() && s.modeOf(e.Frame) != Raw {
 			waits, err = s.typeNext(e, at)
 		} else {
 			err = s.writeWhole(e, at)
@@ -104,19 +104,27 @@ func (s *playback) ingest() {
 	}
 	for ; s.ingested < s.available; s.ingested++ {
 		e, at, _ := s.log.Read(s.ingested)
-		if s.segmenter.len() >= maxAhead && s.isAhead(at) {
+		if s.segmenter.len() >= maxAhead && s.isAhead(e, at) {
 			return
+		}
+		mode := s.modeOf(e.Frame)
+		if mode == Raw {
+			s.segmenter.add("", "", at)
+			continue
 		}
 		text := e.Text
 		if s.ingested == s.player.From.Entry {
 			text = text[min(s.player.From.Offset, len(text)):]
+		}
+		if e.Frame.IsText() {
+			s.segmenter.smooth = mode == Smooth
 		}
 		added, last := s.segmenter.add(e.Frame.Channel, text, at)
 		if e.Frame.endsCluster() {
 			s.segmenter.close()
 		}
 		if e.Frame.IsText() && text != "" {
-			s.pacer.arrive(at, added, last, text)
+			s.pacer.arrive(delivery{at: at, kind: e.Frame.Kind, text: text, added: added, last: last})
 		}
 	}
 	if s.ended {
@@ -124,9 +132,12 @@ func (s *playback) ingest() {
 	}
 }
 
-// isAhead reports whether text with the given arrival has no influence on the pace.
-func (s *playback) isAhead(arrived time.Duration) bool {
-	by := s.pacer.deadline(arrived)
+// modeOf returns the mode of the text of a frame.
+func (s *playback) modeOf(f *Frame) Mode { return s.pacer.pace.modeOf(f.Kind) }
+
+// isAhead reports whether an event with the given arrival has no influence on the pace.
+func (s *playback) isAhead(e Event, arrived time.Duration) bool {
+	by := s.pacer.deadline(arrived, e.Frame.Kind)
 	return by <= s.now || by == never
 }
 
@@ -169,12 +180,13 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 		s.pos = Position{Entry: s.pos.Entry + 1}
 		return false, nil
 	}
-	due := s.pacer.due(at)
-	if t := s.sendAt(due, at); t > s.now {
+	by := s.pacer.deadline(at, e.Frame.Kind)
+	due := s.pacer.due(by)
+	if t := s.sendAt(due, by); t > s.now {
 		s.wakeAt = t
 		return true, nil
 	}
-	if until := s.segmenter.heldUntil(s.pacer.deadline(at)); until > s.now {
+	if until := s.segmenter.heldUntil(by); until > s.now {
 		s.wakeAt = until
 		return true, nil
 	} else if until > 0 {
@@ -232,7 +244,7 @@ func (s *playback) appendText(n int) {
 // sendAt returns when to write a unit, given when the unit is due. Units due less than the
 // minimum interval after the start of an event join the event; later units wait for the end
 // of the interval, but never beyond the deadline.
-func (s *playback) sendAt(due, arrived time.Duration) time.Duration {
+func (s *playback) sendAt(due, by time.Duration) time.Duration {
 	if s.skipped {
 		return s.now
 	}
@@ -240,7 +252,7 @@ func (s *playback) sendAt(due, arrived time.Duration) time.Duration {
 	if s.lastText == s.now && due < s.now+interval {
 		return s.now
 	}
-	return min(max(due, s.lastText+interval), s.pacer.deadline(arrived))
+	return min(max(due, s.lastText+interval), by)
 }
 
 // begin writes the event being assembled and begins a new event of text.

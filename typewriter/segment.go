@@ -31,6 +31,7 @@ type segmenter struct {
 	queue   unitQueue // final units
 
 	channel   string  // of the text so far
+	smooth    bool    // all units of the next text have the same pause, the last of natural
 	open      [2]unit // the open units, which follow those of the queue
 	numOpen   int
 	tail      []byte        // the text of the open units
@@ -86,7 +87,7 @@ func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added,
 	for rest := text; rest != ""; {
 		c = s.split.first(rest)
 		rest = rest[c.size:]
-		u := unit{size: uint32(c.size), pause: s.pauses.after(c.char, rest)}
+		u := unit{size: uint32(c.size), pause: s.pauseAfter(c.char, rest)}
 		last = s.natural[u.pause]
 		added += last
 		if s.numOpen == len(s.open) {
@@ -113,6 +114,16 @@ func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added,
 	return added, last
 }
 
+// pauseAfter returns the pause between a character, or unknown, and the following text.
+func (s *segmenter) pauseAfter(char rune, next string) pauseID {
+	if s.smooth {
+		return s.smoothID()
+	}
+	return s.pauses.after(char, next)
+}
+
+func (s *segmenter) smoothID() pauseID { return pauseID(len(s.natural) - 1) }
+
 // settleFirst makes the first open unit final.
 func (s *segmenter) settleFirst() {
 	s.queue.push(s.open[0])
@@ -135,7 +146,9 @@ func (s *segmenter) resolveLast(next string) (added time.Duration) {
 	}
 	u := &s.open[s.numOpen-1]
 	was := u.pause
-	u.pause = s.pauses.resolve(was, next)
+	if was != s.smoothID() {
+		u.pause = s.pauses.resolve(was, next)
+	}
 	return s.natural[u.pause] - s.natural[was]
 }
 
@@ -166,7 +179,7 @@ func (s *segmenter) pop() (u unit, tentative bool) {
 	s.open[0] = s.open[1]
 	s.numOpen--
 	s.tail = append(s.tail[:0], s.tail[u.size:]...)
-	return u, s.pauses.table[u.pause].beforeSpace
+	return u, u.pause != s.smoothID() && s.pauses.table[u.pause].beforeSpace
 }
 
 // unitQueue is a queue of units, encoded in a single byte for most of them, because an

@@ -25,7 +25,8 @@ type Config struct {
 	Speed        float64         `default:"1" help:"Typing speed, 0.1 to 100; divides the pauses of typewriter mode."`
 	MaxLag       time.Duration   `default:"3s" help:"Maximum delay of text in typewriter mode; 0 disables catching up."`
 	MaxTail      autoDuration    `default:"auto" help:"Maximum delay of the end of an answer after the end of the upstream; 0 removes this bound. auto is 1s, or no bound with --max-lag 0."`
-	SmoothMaxLag time.Duration   `default:"400ms" help:"Maximum delay of text in smooth mode."`
+	Reasoning    typewriter.Mode `default:"smooth" help:"Mode of reasoning: typewriter, smooth or raw. In raw mode, reasoning is raw too."`
+	SmoothMaxLag time.Duration   `default:"1s" help:"Maximum delay of text in smooth mode, and of an answer's first character behind its reasoning. The delay follows the gaps between the bursts of text and is usually much shorter."`
 	MinInterval  time.Duration   `default:"8ms" help:"Minimum interval between text events; text due sooner is merged into one event."`
 	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
@@ -85,7 +86,7 @@ func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 	for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
 		pace := typewriter.Pace{
 			Mode: mode, Speed: c.Speed, MaxLag: c.MaxLag, MaxTail: time.Duration(c.MaxTail),
-			MinInterval: c.MinInterval, Pauses: pauses, Seed: c.Seed,
+			Reasoning: c.Reasoning, SmoothMaxLag: c.SmoothMaxLag, MinInterval: c.MinInterval, Pauses: pauses, Seed: c.Seed,
 		}
 		if mode == typewriter.Smooth {
 			pace.MaxLag = c.SmoothMaxLag

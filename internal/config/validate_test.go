@@ -75,6 +75,8 @@ var badValues = []struct{ flag, value string }{
 	{"max-tail", "-1s"},
 	{"max-tail", "-1ns"},
 	{"max-tail", "1m1s"},
+	{"reasoning", "fast"},
+	{"reasoning", ""},
 	{"smooth-max-lag", "5"},
 	{"smooth-max-lag", "0"},
 	{"smooth-max-lag", "1m1s"},
@@ -125,7 +127,7 @@ func TestBadValues(t *testing.T) {
 // All invalid settings are reported at once, in the order of the flags.
 func TestAllErrors(t *testing.T) {
 	want := []string{
-		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "max-tail", "smooth-max-lag", "min-interval",
+		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "max-tail", "reasoning", "smooth-max-lag", "min-interval",
 		"max-streams", "max-streams-per-client", "store", "resume-grace", "resume-retention", "heartbeat",
 		"upstream-connect-timeout", "upstream-header-timeout", "upstream-idle-timeout", "upstream-max-time",
 		"recovery-timeout", "summarize-timeout", "max-connections",

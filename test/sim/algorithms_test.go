@@ -14,6 +14,7 @@ import (
 type algorithm struct {
 	name string
 	lag  time.Duration // the bound of the added latency; negative: none
+	peer bool          // of another project
 	run  func(*testing.T, []arrival) []item
 }
 
@@ -22,8 +23,13 @@ var algorithms = []algorithm{
 	player("smooth", typewriter.DefaultPace(typewriter.Smooth)),
 	player("raw", typewriter.DefaultPace(typewriter.Raw)),
 	player("no bound", unbounded()),
-	{"smoothStream", -1, smoothStream},
-	{"chat-ui", -1, chatUI},
+	{"smoothStream", -1, true, smoothStream},
+	{"Segmenter", -1, true, segmenterStream},
+	{"chat-ui", -1, true, chatUI},
+	{"LibreChat", -1, true, libreChat},
+	{"assistant-ui", -1, true, assistantUI},
+	{"markstream", -1, true, markstream},
+	{"SillyTavern", -1, true, sillyTavern},
 }
 
 // unbounded returns the typewriter pace without a max lag.

@@ -128,7 +128,18 @@ type result struct {
 	jump          int           // most characters in an instant
 	breaths       float64       // share of long pauses that follow punctuation, in percent
 	uneven        float64       // coefficient of variation of the gaps between plain characters
+	still         float64       // share of time without movement, in percent
+	stutter       float64       // share of time without movement despite a backlog, in percent
+	rate          float64       // coefficient of variation of the characters in each window
+	events        float64       // per second
+	flicker       float64       // events that leave a half-open Markdown construct, in percent
 }
+
+// still is the longest gap between two events that readers perceive as movement.
+const still = 100 * time.Millisecond
+
+// window is the length of the windows of the visible rate.
+const window = 200 * time.Millisecond
 
 // instant is the longest time that readers perceive as a single moment.
 const instant = time.Millisecond
@@ -163,7 +174,12 @@ func measure(units, others []unit) result {
 		before := units[i-1]
 		gap := u.sent - before.sent
 		r.pause = max(r.pause, gap)
-		r.own = max(r.own, u.sent-max(before.sent, u.arrived))
+		own := u.sent - max(before.sent, u.arrived)
+		r.own = max(r.own, own)
+		if gap > still {
+			r.still += float64(gap)
+			r.stutter += max(0, float64(own))
+		}
 		after := strings.ContainsRune(punctuation, before.char)
 		if gap >= longPause {
 			long++
@@ -175,11 +191,26 @@ func measure(units, others []unit) result {
 			gaps = append(gaps, float64(gap))
 		}
 	}
+	whole := float64(units[len(units)-1].sent - units[0].sent + 1)
+	r.still, r.stutter = 100*r.still/whole, 100*r.stutter/whole
+	r.rate = variation(rates(units))
 	r.breaths, r.uneven = math.NaN(), variation(gaps)
 	if long > 0 {
 		r.breaths = 100 * float64(breaths) / float64(long)
 	}
 	return r
+}
+
+// rates returns the number of units in each whole window from the first to the last unit.
+func rates(units []unit) []float64 {
+	start := units[0].sent
+	counts := make([]float64, (units[len(units)-1].sent-start)/window)
+	for _, u := range units {
+		if i := int((u.sent - start) / window); i < len(counts) {
+			counts[i]++
+		}
+	}
+	return counts
 }
 
 // variation returns the coefficient of variation, or NaN for too few values.

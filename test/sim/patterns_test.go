@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -13,7 +14,7 @@ import (
 // The frames of text. Each other event has its own frame.
 var (
 	content   = &typewriter.Frame{Name: "delta", Head: `{"content":"`, Tail: `"}`, Channel: "content"}
-	reasoning = &typewriter.Frame{Name: "delta", Head: `{"reasoning":"`, Tail: `"}`, Channel: "reasoning"}
+	reasoning = &typewriter.Frame{Name: "delta", Head: `{"reasoning":"`, Tail: `"}`, Channel: "reasoning", Kind: typewriter.Reasoning}
 )
 
 // arrival is an event and the time of its arrival since the start.
@@ -52,6 +53,9 @@ var patterns = []pattern{
 	{"reasoning", "As irregular, first the reasoning, then the answer", 800, reasoningThenAnswer},
 	{"messages", "As irregular, 10 messages of 40 characters with a completed event after each", 400, manyMessages},
 }
+
+// allPatterns returns the generated and the recorded patterns.
+func allPatterns() []pattern { return slices.Concat(patterns, recorded) }
 
 // arrivals returns the events of the pattern, the same in each call.
 func (p pattern) arrivals() []arrival {

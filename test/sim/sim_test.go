@@ -27,20 +27,25 @@ const (
 // modes, prints the tables, and compares them with the document.
 func TestSimulation(t *testing.T) {
 	var tables strings.Builder
+	var goals [][]string
 	played := 0
-	for _, p := range patterns {
+	for _, p := range allPatterns() {
 		t.Run(p.name, func(t *testing.T) {
-			simulate(t, p, &tables)
+			results := simulate(t, p, &tables)
+			goals = append(goals, goal(p, results))
 			played++
 		})
 	}
+	var summary strings.Builder
+	writeTable(&summary, append([][]string{goalHead}, goals...))
 	if testing.Verbose() {
+		fmt.Print(summary.String())
 		fmt.Print(tables.String())
 	}
-	if t.Failed() || played < len(patterns) {
+	if t.Failed() || played < len(allPatterns()) {
 		return // failed, or limited to some patterns by -run
 	}
-	checkDocument(t, "\n"+tables.String())
+	checkDocument(t, "\n"+summary.String()+tables.String())
 }
 
 // checkDocument compares the text between the markers of the document with the tables, or
@@ -66,11 +71,52 @@ func checkDocument(t *testing.T, want string) {
 	}
 }
 
+var goalHead = []string{"", "p99", "stutter", "still", "rate", "most even peer", "p99", "stutter", "still", "rate", "better peer", "goal"}
+
+// goal compares smooth with the peers. A peer is better if its p99 is no more and it is at
+// least as even: by the time without movement and by the variation of the rate. The goal is
+// the least stutter of all, and no better peer.
+func goal(p pattern, results map[string]result) []string {
+	ours := results["smooth"]
+	var even, better string
+	met := "yes"
+	for _, a := range algorithms {
+		r, ok := results[a.name]
+		if !a.peer || !ok {
+			continue
+		}
+		if even == "" || r.unevenness() < results[even].unevenness() {
+			even = a.name
+		}
+		if r.p99 <= ours.p99 && tenths(r.still) <= tenths(ours.still) && r.unevenness() <= ours.unevenness() &&
+			(r.p99 < ours.p99 || r.unevenness() < ours.unevenness()) {
+			better, met = a.name, "no"
+		}
+		if tenths(r.stutter) < tenths(ours.stutter) {
+			met = "no"
+		}
+	}
+	us, them := ours.row(""), results[even].row("")
+	return []string{p.name, us[2], us[12], us[11], us[10], even, them[2], them[12], them[11], them[10], better, met}
+}
+
+// unevenness returns the variation of the rate, or 0 if all text is sent within few windows.
+func (r result) unevenness() float64 {
+	if math.IsNaN(r.rate) {
+		return 0
+	}
+	return math.Round(100 * r.rate)
+}
+
+// tenths rounds a percentage as the tables do.
+func tenths(percent float64) float64 { return math.Round(10 * percent) }
+
 // simulate plays a pattern through all algorithms and writes the table.
-func simulate(t *testing.T, p pattern, tables *strings.Builder) {
+func simulate(t *testing.T, p pattern, tables *strings.Builder) map[string]result {
+	results := map[string]result{}
 	arrivals := p.arrivals()
 	input := items(arrivals)
-	rows := [][]string{{"", "p50", "p99", "max", "tail", "pause", "own pause", "jump", "breaths", "uneven"}}
+	rows := [][]string{{"", "p50", "p99", "max", "tail", "pause", "own pause", "jump", "breaths", "uneven", "rate", "still", "stutter", "events", "flicker"}}
 	var chars int
 	for _, a := range algorithms {
 		output := a.run(t, arrivals)
@@ -84,10 +130,13 @@ func simulate(t *testing.T, p pattern, tables *strings.Builder) {
 			checkLag(t, a, slices.Concat(units, others))
 			checkFirst(t, a, input, output)
 		}
-		rows = append(rows, measure(units, others).row(a.name))
+		r := measure(units, others)
+		r.events, r.flicker = eventRate(output), flicker(output)
+		rows, results[a.name] = append(rows, r.row(a.name)), r
 	}
 	fmt.Fprintf(tables, "**%s**: %s (%d characters in %.1f s).\n\n", p.name, p.description, chars, input[len(input)-1].at.Seconds())
 	writeTable(tables, rows)
+	return results
 }
 
 // checkLag checks that every unit is sent after its arrival and within the lag.
@@ -138,6 +187,7 @@ func (r result) row(name string) []string {
 	return []string{
 		name, ms(r.p50), ms(r.p99), ms(r.max), ms(r.tail), ms(r.pause), ms(r.own),
 		fmt.Sprint(r.jump), number("%.0f %%", r.breaths), number("%.2f", r.uneven),
+		number("%.2f", r.rate), number("%.1f %%", r.still), number("%.1f %%", r.stutter), number("%.0f", r.events), number("%.0f %%", r.flicker),
 	}
 }
 

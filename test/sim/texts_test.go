@@ -31,6 +31,36 @@ He knew her name. That was the first surprise.
 `
 	code = "The loop that waits, in Go:\n\n```go\nfunc (p *Player) wait(ctx context.Context, due time.Time) error {\n\ttimer := time.NewTimer(time.Until(due))\n\tdefer timer.Stop()\n\tselect {\n\tcase <-ctx.Done():\n\t\treturn ctx.Err() // \"canceled\"\n\tcase <-timer.C:\n\t\treturn nil\n\t}\n}\n```\n\nCall `wait` before each write. A `nil` error means that the time has come.\n\n"
 
+	markdown = `## Kinds of **streams**
+
+An answer has *emphasis*, **strong words**, ~~mistakes~~ and ` + "`inline code`" + `. See the [guide to streaming](https://example.com/guide/streaming?lang=en&page=2), or the [reference][1] for 2 * 3 * 4 = 24, snake_case_names and $5 or $10.
+
+- **First**: read the [introduction](https://example.com/intro) and _then_ the rest.
+- **Second**: ` + "`go test ./...`" + `, which takes a ***very*** short time.
+- A picture: ![the arrival of the text](https://example.com/images/arrival.png "Arrival") and some words.
+
+1. Euler wrote $e^{i\pi} + 1 = 0$, and \(a^2 + b^2 = c^2\) is older &amp; better known.
+2. **注意**：*强调*后面没有空格，**加粗**也一样。
+
+`
+	tables = `| name | **meaning** | default |
+|:-----|-------------|--------:|
+| lag  | the time from the arrival to the write | 3 s |
+| tail | the time after the end of the upstream | 1 s |
+| unit | a grapheme cluster or a word | grapheme |
+
+The sum over all of them is:
+
+$$
+\sum_{i=1}^{n} x_i = \frac{n(n+1)}{2}
+$$
+
+` + "```go\nfunc sum(n int) int {\n\treturn n * (n + 1) / 2 // a comment\n}\n```" + `
+
+That is **all** there is to [say](https://example.com/say).
+
+`
+
 	emoji = "☀️今天的天气真好！我们一家👨‍👩‍👧‍👦去公园🏞️玩。参加的有🇨🇳🇯🇵🇫🇷三国的朋友，大家都👍🏽。有人带了🍉和🥤，有人跳舞💃🏻。Everyone cheered 🎉🎉, then the 👩🏾‍🚀 arrived with a 🏳️‍🌈 flag. 1️⃣ first, 2️⃣ second.\n"
 
 	names = "See config.yaml, main.go and go.mod at github.com/example/project.v2; fmt.Println prints os.Args, and strings.Builder.String joins them. "
