@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/jsontext"
 )
 
 // samples are encoded texts of different scripts.
@@ -90,7 +92,7 @@ func filled(t testing.TB, text string) *Log {
 	for text != "" {
 		n := 0
 		for n < min(10, len(text)) {
-			_, size := scanRune(text[n:])
+			_, size := jsontext.ScanRune(text[n:])
 			n += size
 		}
 		if err := log.Append(Event{Frame: content, Text: text[:n]}); err != nil {

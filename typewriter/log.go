@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 	"unsafe"
+
+	"sse-typewriter/internal/jsontext"
 )
 
 // ErrFull is the error of [Log.Append] for an event beyond the bound of the log or of the
@@ -303,7 +305,7 @@ func (l *Log) Contains(p Position) bool {
 	e, _, _ := l.Read(p.Entry)
 	at := 0
 	for at < p.Offset && at < len(e.Text) && e.Frame.IsText() {
-		_, size := scanRune(e.Text[at:])
+		_, size := jsontext.ScanRune(e.Text[at:])
 		at += size
 	}
 	return at == p.Offset

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sse-typewriter/internal/jsontext"
 )
 
 // bruteFactor computes the result of deadlines.factor from all points.
@@ -277,7 +279,7 @@ func TestPauseRanges(t *testing.T) {
 	pace.Speed, pace.Seed = 2, 1
 	p := newPacer(pace, 0)
 	for _, class := range DefaultClasses() {
-		char, _ := scanRune(class.Chars + "a")
+		char, _ := jsontext.ScanRune(class.Chars + "a")
 		shortest, longest := time.Hour, time.Duration(0)
 		for range 2000 {
 			p.typed(0, p.pauses.after(char, "a"), false)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 	"unicode"
+
+	"sse-typewriter/internal/jsontext"
 )
 
 // Class is a set of characters with the same pause after them.
@@ -132,7 +134,7 @@ func (p *Pauses) resolve(id pauseID, next string) pauseID {
 	if next == "" || !p.table[id].beforeSpace {
 		return id
 	}
-	if char, _ := scanRune(next); unicode.IsSpace(char) {
+	if char, _ := jsontext.ScanRune(next); unicode.IsSpace(char) {
 		return id
 	}
 	return otherPause

@@ -3,6 +3,8 @@ package typewriter
 import (
 	"encoding/binary"
 	"time"
+
+	"sse-typewriter/internal/jsontext"
 )
 
 // HoldTime bounds the wait of an incomplete grapheme cluster for more text.
@@ -96,7 +98,7 @@ func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added,
 		s.open[s.numOpen] = u
 		s.numOpen++
 	}
-	if s.numOpen == 2 && (c.size != unitSize || !endsWithHighSurrogate(text)) {
+	if s.numOpen == 2 && (c.size != jsontext.SurrogateSize || !jsontext.EndsWithHighSurrogate(text)) {
 		s.settleFirst()
 	}
 	size := 0
@@ -162,7 +164,7 @@ func (s *segmenter) heldUntil(deadline time.Duration) time.Duration {
 	switch {
 	case !s.split.mayGrow(text):
 		return 0
-	case endsWithHighSurrogate(text): // half a character cannot be shown at all
+	case jsontext.EndsWithHighSurrogate(text): // half a character cannot be shown at all
 		return deadline
 	default:
 		return min(deadline, s.tailAt+HoldTime)

@@ -3,6 +3,8 @@ package typewriter
 import (
 	"unicode/utf8"
 
+	"sse-typewriter/internal/jsontext"
+
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
@@ -24,7 +26,7 @@ type splitter struct {
 
 // first returns the first cluster of a complete and non-empty text.
 func (s *splitter) first(text string) cluster {
-	r, size := scanRune(text)
+	r, size := jsontext.ScanRune(text)
 	if isPlain(r) && startsPlain(text[size:]) {
 		return cluster{size: size, char: r}
 	}
@@ -39,7 +41,7 @@ func (s *splitter) search(text string) cluster {
 	rest := text
 	for runes := fewRunes; ; runes *= 2 {
 		for i := 0; i < runes && rest != ""; i++ {
-			r, size := scanRune(rest)
+			r, size := jsontext.ScanRune(rest)
 			s.buf = utf8.AppendRune(s.buf, r)
 			rest = rest[size:]
 		}
@@ -51,7 +53,7 @@ func (s *splitter) search(text string) cluster {
 
 	c := cluster{char: unknown}
 	for unescaped := 0; unescaped < len(s.buf); {
-		r, size := scanRune(text[c.size:])
+		r, size := jsontext.ScanRune(text[c.size:])
 		c.size += size
 		unescaped += utf8.RuneLen(r)
 	}
@@ -72,10 +74,10 @@ var growths = [...]string{"\n", "\U0001F1E6", "\u200D\u2764", "\u2764", "\u1161"
 // mayGrow reports whether a single cluster of the given text should wait for more text to
 // lengthen the cluster. Combining marks can follow any cluster and are not waited for.
 func (s *splitter) mayGrow(text string) bool {
-	if r, size := scanRune(text); size == len(text) && isPlain(r) {
+	if r, size := jsontext.ScanRune(text); size == len(text) && isPlain(r) {
 		return false
 	}
-	if endsWithHighSurrogate(text) {
+	if jsontext.EndsWithHighSurrogate(text) {
 		return true
 	}
 	s.search(text)
@@ -101,7 +103,7 @@ func startsPlain(text string) bool {
 	if text == "" {
 		return true
 	}
-	r, _ := scanRune(text)
+	r, _ := jsontext.ScanRune(text)
 	return isPlain(r)
 }
 

@@ -155,3 +155,74 @@ func checkHalf(t *testing.T, pieces []string, runes []rune, cut int) {
 		t.Errorf("got the rest %q, %t where the half stands alone, want x", rest, ok)
 	}
 }
+
+func TestScanRune(t *testing.T) {
+	tests := []struct {
+		text string
+		r    rune
+		size int
+	}{
+		{`a`, 'a', 1},
+		{`é!`, 'é', 2},
+		{`好!`, '好', 3},
+		{`👩!`, '👩', 4},
+		{`\n!`, '\n', 2},
+		{`\r\n`, '\r', 2},
+		{`\tx`, '\t', 2},
+		{`\b`, '\b', 2},
+		{`\f`, '\f', 2},
+		{`\"x`, '"', 2},
+		{`\\n`, '\\', 2},
+		{`\/`, '/', 2},
+		{`\u0041B`, 'A', 6},
+		{`\u597D`, '好', 6},
+		{`\u597d`, '好', 6},
+		{`\ud83d\uDC69x`, '👩', 12},
+		{`\ud83d`, '\uFFFD', 6},
+		{`\ud83dx`, '\uFFFD', 6},
+		{`\ud83d\ud83d`, '\uFFFD', 6},
+		{`\ud83d\u0041`, '\uFFFD', 6},
+		{`\ud83d\n`, '\uFFFD', 6},
+		{`\ude00`, '\uFFFD', 6},
+		{`\ude00\ud83d`, '\uFFFD', 6},
+		{`\u12`, '\uFFFD', 1},
+		{`\u12G4`, '\uFFFD', 1},
+		{`\u1_23`, '\uFFFD', 1},
+		{`\u+123`, '\uFFFD', 1},
+		{`\x41`, '\uFFFD', 1},
+		{`\`, '\uFFFD', 1},
+		{"\xff", '\uFFFD', 1},
+		{"\xe5\xa5", '\uFFFD', 1},
+	}
+	for _, test := range tests {
+		if r, size := ScanRune(test.text); r != test.r || size != test.size {
+			t.Errorf("%q: got %q, %d", test.text, r, size)
+		}
+	}
+}
+
+func TestEndsWithHighSurrogate(t *testing.T) {
+	for text, want := range map[string]bool{
+		"":             false,
+		`a`:            false,
+		`\ud83d`:       true,
+		`\uD83D`:       true,
+		`\ud800`:       true,
+		`\udbff`:       true,
+		`\udc00`:       false,
+		`\ud7ff`:       false,
+		`好\ud83d`:      true,
+		`\ud83d\ude00`: false,
+		`\ud83d\ud83d`: true,
+		`\\ud83d`:      false, // a backslash and letters
+		`\\\ud83d`:     true,
+		`\\\\ud83d`:    false,
+		`\ud83d `:      false,
+		`xud83d`:       false,
+		`\`:            false,
+	} {
+		if got := EndsWithHighSurrogate(text); got != want {
+			t.Errorf("%q: got %t", text, got)
+		}
+	}
+}
