@@ -188,3 +188,23 @@ func appendUnit(dst []byte, r rune) []byte {
 	const hex = "0123456789abcdef"
 	return append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 }
+
+// SingleLine returns valid JSON, or the inside of a JSON string, as a single line for every
+// SDK. A line break between tokens becomes a space, because the JS, Go and Python SDKs fail
+// at data of several lines. The additional line separators of Python's str.splitlines
+// become escapes.
+func SingleLine(json string) string {
+	for _, end := range []string{"\n", "\r"} {
+		if strings.Contains(json, end) {
+			json = strings.ReplaceAll(json, end, " ")
+		}
+	}
+	for _, separator := range []struct{ char, escape string }{
+		{"\u0085", `\u0085`}, {"\u2028", `\u2028`}, {"\u2029", `\u2029`},
+	} {
+		if strings.Contains(json, separator.char) {
+			json = strings.ReplaceAll(json, separator.char, separator.escape)
+		}
+	}
+	return json
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -29,7 +30,7 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 	}
 	isJSON := gjson.Valid(data)
 	if isJSON {
-		data = singleLineJSON(data)
+		data = jsontext.SingleLine(data)
 		if name == eventDelta {
 			if e, ok := d.decodeDelta(name, data); ok {
 				return e
@@ -50,25 +51,6 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 }
 
 var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done}
-
-// singleLineJSON returns valid JSON as a single line for every SDK. A line break between
-// tokens becomes a space, because the JS, Go and Python SDKs fail at data of several lines.
-// The additional line separators of Python's str.splitlines become escapes.
-func singleLineJSON(data string) string {
-	for _, end := range []string{"\n", "\r"} {
-		if strings.Contains(data, end) {
-			data = strings.ReplaceAll(data, end, " ")
-		}
-	}
-	for _, separator := range []struct{ char, escape string }{
-		{"\u0085", `\u0085`}, {"\u2028", `\u2028`}, {"\u2029", `\u2029`},
-	} {
-		if strings.Contains(data, separator.char) {
-			data = strings.ReplaceAll(data, separator.char, separator.escape)
-		}
-	}
-	return data
-}
 
 // decodeDelta decodes a delta with text to split: text of an answer or of a reasoning, in a
 // single field, and not a card or a tool call.
@@ -116,7 +98,7 @@ func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
 		quoted := data[len(f.Head)-1 : len(data)-len(f.Tail)+1]
 		if gjson.Valid(quoted) { // otherwise the text ends earlier, and the rest differs too
 			e := d.last[i]
-			e.Text = singleLineJSON(quoted[1 : len(quoted)-1])
+			e.Text = jsontext.SingleLine(quoted[1 : len(quoted)-1])
 			return e, true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -115,8 +116,8 @@ func FuzzSplice(f *testing.F) {
 		got := payload(e)
 		if e.Frame.Number > 0 {
 			got = numbered(e)
-		} else if got != singleLineJSON(data) {
-			t.Errorf("got %q, want %q", got, singleLineJSON(data))
+		} else if got != jsontext.SingleLine(data) {
+			t.Errorf("got %q, want %q", got, jsontext.SingleLine(data))
 		}
 		if strings.ContainsAny(got, "\n\u0085\u2028\u2029") && utf8.ValidString(got) {
 			t.Errorf("got %q, which holds a line's end", got)
