@@ -48,38 +48,44 @@ type answerMessage struct {
 
 // Add adds the next event.
 func (a *Answer) Add(e Event) {
-	if e.Meaning.Kind == KindText {
-		a.addText(e)
-		return
-	}
+	m := e.Meaning
 	if !a.Chat.IsKnown() {
-		a.Chat = e.Meaning.Chat
+		a.Chat = m.Chat
 	}
-	switch e.Meaning.Kind {
+	switch m.Kind {
+	case KindText:
+		a.addText(Text{e.Frame.Kind, e.Frame.Channel, e.Text})
+		if m.Phase != Running { // the last piece of the answer says so
+			a.reach(Completed)
+		}
+	case KindPiece:
+		for _, t := range m.Texts {
+			a.addText(t)
+		}
 	case KindCreated:
 		a.reach(Created)
 	case KindWorking:
 		a.reach(Working)
 	case KindMessageDone:
-		a.complete(e.Meaning.Texts)
+		a.complete(m.Texts)
 	case KindCompleted:
 		a.reach(Completed)
 	case KindFailed, KindNeedsTool:
 		if a.Failure == nil { // the first failure explains the others
-			a.Failure = e.Meaning.Failure
+			a.Failure = m.Failure
 		}
 	}
 }
 
 func (a *Answer) reach(s Stage) { a.Stage = max(a.Stage, s) }
 
-func (a *Answer) addText(e Event) {
-	if e.Frame.Kind == typewriter.Reasoning {
+func (a *Answer) addText(t Text) {
+	if t.Kind == typewriter.Reasoning {
 		a.reach(Thinking)
 		return
 	}
 	a.reach(Answering)
-	a.add(e.Frame.Channel, e.Text)
+	a.add(t.Channel, t.Text)
 }
 
 func (a *Answer) add(channel, text string) {

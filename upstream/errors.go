@@ -20,6 +20,7 @@ type Error = apierror.Error
 var (
 	errIdle    = errors.New("upstream sent nothing within the idle timeout")
 	errMaxTime = errors.New("upstream did not finish within the maximum time")
+	errEnded   = errors.New("the stream has ended")
 )
 
 // openError returns the failure of a request without a reply.

@@ -63,6 +63,7 @@ type Phase int
 const (
 	Running  Phase = iota
 	MayClose       // the chat is over: the stream may end, or other events may follow
+	Ended          // the stream is complete: it may end in any way, or other events may follow
 	Done           // no event follows
 )
 

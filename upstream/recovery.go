@@ -34,7 +34,7 @@ var ErrNoRest = errors.New("the stream cannot be recovered")
 // noRecovery is the [Recovery] of formats without one.
 type noRecovery struct{ finished bool }
 
-func (r *noRecovery) Add(e Event) { r.finished = e.Meaning.Phase != Running }
+func (r *noRecovery) Add(e Event) { r.finished = r.finished || e.Meaning.Phase != Running }
 
 func (r *noRecovery) IsFinished() bool { return r.finished }
 

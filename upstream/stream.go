@@ -66,6 +66,9 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+		if err != nil && reached == Ended {
+			return nil
+		}
 		if err != nil {
 			return readError(r.conn, err, r.client.MaxEventBytes)
 		}
@@ -82,9 +85,12 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 		if event.Meaning.Phase == Done {
 			return nil
 		}
+		if event.Meaning.Phase == Ended && reached < Ended {
+			defer time.AfterFunc(drainTime, func() { r.drop(errEnded) }).Stop()
+		}
 		reached = max(reached, event.Meaning.Phase)
 	}
-	if reached == MayClose {
+	if reached >= MayClose {
 		return nil
 	}
 	return readError(r.conn, nil, r.client.MaxEventBytes)
@@ -109,7 +115,8 @@ func (b *idleTimeoutBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// drainTime and drainBytes bound Drain.
+// drainTime bounds the wait for more events after the end of a stream, and Drain, as
+// drainBytes does.
 const (
 	drainTime  = time.Second
 	drainBytes = 4096

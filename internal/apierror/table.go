@@ -36,6 +36,7 @@ var (
 	Cut            = &Error{Reason: "cut", Status: http.StatusBadGateway, Code: 5023, Msg: "upstream ended mid-stream"}
 	Compressed     = &Error{Reason: "compressed", Status: http.StatusBadGateway, Code: 5024, Msg: "upstream sent a compressed stream"}
 	TooLarge       = &Error{Reason: "too_large", Status: http.StatusBadGateway, Code: 5025, Msg: "answer is larger than this server keeps"}
+	Refused        = &Error{Reason: "refused", Status: http.StatusBadGateway, Code: 5026, Msg: "upstream reported an error"}
 	ConnectTimeout = &Error{Reason: "connect_timeout", Status: http.StatusGatewayTimeout, Code: 5040, Msg: "upstream did not accept the connection in time"}
 	HeaderTimeout  = &Error{Reason: "header_timeout", Status: http.StatusGatewayTimeout, Code: 5041, Msg: "upstream did not answer in time"}
 	IdleTimeout    = &Error{Reason: "idle_timeout", Status: http.StatusGatewayTimeout, Code: 5042, Msg: "upstream stalled mid-stream"}
