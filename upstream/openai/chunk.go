@@ -1,0 +1,164 @@
+package openai
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// chunk is the parsed data of an event. Its memory is reused for the next event.
+type chunk struct {
+	data    string
+	members []member
+	choices []member
+
+	// Those of the choice that was read last.
+	choice, delta, details []member
+
+	texts []text // that are not empty
+
+	// Clients may disagree about the texts, because a key may be repeated.
+	ambiguous bool
+
+	edits []edit
+
+	// An earlier chunk had the usage null. Services that report usage on request do that.
+	nullUsage bool
+}
+
+// text is a text of a choice.
+type text struct {
+	kind   typewriter.TextKind
+	choice int // its index in the list
+	raw    string
+	begin  int // the offset of raw
+
+	// inList marks the texts in lists: several of them follow each other, while the texts
+	// of two fields are the same text twice.
+	inList bool
+}
+
+func (t text) end() int { return t.begin + len(t.raw) }
+
+// read parses data, which is valid JSON.
+func (c *chunk) read(data string) {
+	c.data, c.ambiguous, c.texts = data, false, c.texts[:0]
+	c.members = appendMembers(c.members[:0], gjson.Parse(data))
+	c.choices = appendMembers(c.choices[:0], find(c.members, "choices"))
+	c.ambiguous = mayRepeat(c.members)
+	if usage := find(c.members, "usage"); usage.Exists() && usage.Type == gjson.Null {
+		c.nullUsage = true
+	}
+	for i := range c.choices {
+		c.readChoice(i)
+	}
+}
+
+// readChoice parses a choice and adds its texts.
+func (c *chunk) readChoice(i int) {
+	c.choice = appendMembers(c.choice[:0], c.choices[i].value)
+	c.delta, c.details = appendMembers(c.delta[:0], find(c.choice, "delta")), c.details[:0]
+	c.ambiguous = c.ambiguous || mayRepeat(c.choice) || mayRepeat(c.delta)
+	for _, m := range c.delta {
+		switch m.key {
+		case "content":
+			c.addText(text{kind: typewriter.Answer, choice: i}, m.value)
+			c.addParts(i, m.value)
+		case "reasoning_content", "reasoning": // the names differ by vendor
+			c.addText(text{kind: typewriter.Reasoning, choice: i}, m.value)
+		case "reasoning_details":
+			c.details = appendMembers(c.details, m.value)
+			c.addDetails(i)
+		case "refusal":
+			c.addText(text{kind: typewriter.Refusal, choice: i}, m.value)
+		}
+	}
+	// The text of a legacy completion. Some vendors repeat the content of a delta there.
+	c.addText(text{kind: typewriter.Answer, choice: i}, find(c.choice, "text"))
+}
+
+func (c *chunk) addText(t text, v gjson.Result) {
+	if t.raw = rawString(v); t.raw != "" {
+		t.begin = v.Index + 1
+		c.texts = append(c.texts, t)
+	}
+}
+
+// addDetails adds the texts of reasoning details.
+func (c *chunk) addDetails(choice int) {
+	for _, m := range c.details {
+		key := "text"
+		if m.value.Get("type").Str == "reasoning.summary" {
+			key = "summary"
+		}
+		c.addText(text{kind: typewriter.Reasoning, choice: choice, inList: true}, m.value.Get(key))
+	}
+}
+
+// addParts adds the texts of a content that is a list of parts, as Mistral's models with
+// reasoning have it. Such a chunk is not split.
+func (c *chunk) addParts(choice int, content gjson.Result) {
+	if !content.IsArray() {
+		return
+	}
+	c.ambiguous = true
+	for _, part := range content.Array() {
+		c.addText(text{kind: typewriter.Answer, choice: choice, inList: true}, part.Get("text"))
+		for _, thought := range part.Get("thinking").Array() {
+			c.addText(text{kind: typewriter.Reasoning, choice: choice, inList: true}, thought.Get("text"))
+		}
+	}
+}
+
+// isSplittable reports whether the chunk has exactly one text, perhaps in several fields.
+func (c *chunk) isSplittable() bool {
+	if len(c.texts) == 0 || c.ambiguous {
+		return false
+	}
+	first, listed := c.texts[0], 0
+	for _, t := range c.texts {
+		if t.kind != first.kind || t.choice != first.choice || t.raw != first.raw {
+			return false
+		}
+		if t.inList {
+			listed++
+		}
+	}
+	return listed <= 1
+}
+
+// wholeTexts returns the texts of a chunk that is not split, each once.
+func (c *chunk) wholeTexts() []upstream.Text {
+	var all []upstream.Text
+	var seen [len(channels)]struct{ field, list bool } // in the choice
+	for i, t := range c.texts {
+		if i > 0 && t.choice != c.texts[i-1].choice {
+			clear(seen[:])
+		}
+		before := &seen[t.kind]
+		isTwin := before.field || before.list && !t.inList
+		before.field, before.list = before.field || !t.inList, before.list || t.inList
+		if !isTwin {
+			all = append(all, upstream.Text{Kind: t.kind, Channel: c.channel(t), Text: strings.Clone(t.raw)})
+		}
+	}
+	return all
+}
+
+// channels begin the names of the channels of each kind of text. The index of the choice
+// follows.
+var channels = [...]string{typewriter.Answer: "content ", typewriter.Reasoning: "reasoning ", typewriter.Refusal: "refusal "}
+
+// channel returns the channel of a text.
+func (c *chunk) channel(t text) string { return channels[t.kind] + c.index(t.choice) }
+
+// index returns the index of a choice, which need not be that in the list.
+func (c *chunk) index(choice int) string {
+	if index := c.choices[choice].value.Get("index"); index.Type == gjson.Number {
+		return index.Raw
+	}
+	return "0"
+}

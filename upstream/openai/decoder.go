@@ -1,0 +1,169 @@
+package openai
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/jsontext"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// decoder implements [upstream.Decoder].
+type decoder struct {
+	chunk   chunk
+	runs    []run // of different channels
+	choices choices
+}
+
+// run is a run of events that differ only in their text.
+type run struct {
+	event upstream.Event // without text
+	whole typewriter.Payload
+}
+
+// maxRuns bounds the runs that are remembered. A chat has two: its reasoning and its
+// answer.
+const maxRuns = 8
+
+// Decode implements [upstream.Decoder]. Payloads keep all their bytes but the few at which
+// official SDKs fail.
+func (d *decoder) Decode(name, data string) upstream.Event {
+	if e, ok := d.decodeRepeat(name, data); ok {
+		return e
+	}
+	if strings.TrimSpace(data) == doneData {
+		return upstream.Pass(name, data, done)
+	}
+	if !gjson.Valid(data) {
+		return upstream.Pass(name, data, nil)
+	}
+	c := &d.chunk
+	c.read(jsontext.SingleLine(data))
+	meaning := d.meaning(name)
+	if meaning.Kind == upstream.KindPiece && c.isSplittable() {
+		return d.decodeText(name, meaning)
+	}
+	return upstream.Pass(name, c.data, meaning)
+}
+
+// done is the meaning of the final event. FastGPT sends other events after it.
+var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Ended}
+
+// decodeRepeat decodes an event that differs from an earlier one only in its text, as
+// nearly all do, without parsing the rest.
+func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
+	for i := range d.runs {
+		r := &d.runs[i]
+		if text := r.textOf(data); text != "" && r.event.Frame.Name == name {
+			e := r.event
+			e.Text = jsontext.SingleLine(text)
+			return e, true
+		}
+	}
+	return upstream.Event{}, false
+}
+
+// textOf returns the text of an event of the run, or "" for any other event.
+func (r *run) textOf(data string) string {
+	p := &r.whole
+	n := len(data) - len(p.Head) - len(p.Twin) - len(p.Tail)
+	if p.Twin != "" {
+		n /= 2
+	}
+	if n <= 0 || !strings.HasPrefix(data, p.Head) || !strings.HasSuffix(data, p.Tail) {
+		return ""
+	}
+	text := data[len(p.Head) : len(p.Head)+n]
+	if p.Twin != "" {
+		rest, ok := strings.CutPrefix(data[len(p.Head)+n:len(data)-len(p.Tail)], p.Twin)
+		if !ok || rest != text {
+			return ""
+		}
+	}
+	if !gjson.Valid(data[len(p.Head)-1 : len(p.Head)+n+1]) { // the text ends earlier, and the rest differs too
+		return ""
+	}
+	return text
+}
+
+// decodeText decodes a chunk that can be split.
+func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Event {
+	c := &d.chunk
+	text := c.texts[0].raw
+	frame := c.frame(name)
+	r := d.run(frame.Channel)
+	meaning.Kind, meaning.Texts = upstream.KindText, nil
+	*r = run{upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}, c.payload(firstPiece | lastPiece)}
+	e := r.event
+	e.Text = strings.Clone(text)
+	return e
+}
+
+// run returns the run to replace by one of a channel.
+func (d *decoder) run(channel string) *run {
+	for i := range d.runs {
+		if d.runs[i].event.Frame.Channel == channel {
+			return &d.runs[i]
+		}
+	}
+	if len(d.runs) == maxRuns {
+		d.runs = append(d.runs[:0], d.runs[1:]...)
+	}
+	d.runs = append(d.runs, run{})
+	return &d.runs[len(d.runs)-1]
+}
+
+// meaning returns the meaning of the chunk. An event with text is of KindPiece.
+func (d *decoder) meaning(name string) *upstream.Meaning {
+	c := &d.chunk
+	m := &upstream.Meaning{Texts: c.wholeTexts(), Ambiguous: c.ambiguous, Usage: readUsage(find(c.members, "usage"))}
+	if id := find(c.members, "id").Str; id != "" {
+		m.Message = strings.Clone(id)
+		m.Chat.ID = m.Message
+	}
+	for i := range c.choices {
+		d.choices.add(c.choices[i].value)
+	}
+	if d.choices.areFinished() || len(c.choices) == 0 && m.Usage != nil {
+		m.Phase = upstream.MayClose
+	}
+	switch failure := readFailure(c.members, "the answer failed", name == "error"); {
+	case failure != nil:
+		m.Kind, m.Failure, m.Phase = upstream.KindFailed, failure, upstream.MayClose
+	case len(c.texts) > 0:
+		m.Kind = upstream.KindPiece
+	case m.Phase == upstream.MayClose:
+		m.Kind = upstream.KindCompleted
+	case len(c.choices) > 0:
+		m.Kind = upstream.KindWorking
+	}
+	return m
+}
+
+func readUsage(v gjson.Result) *upstream.Usage {
+	if !v.IsObject() {
+		return nil
+	}
+	count := func(name string) int { return int(v.Get(name).Int()) }
+	return &upstream.Usage{Input: count("prompt_tokens"), Output: count("completion_tokens"), Total: count("total_tokens")}
+}
+
+// choices tracks which choices of a stream are finished.
+type choices struct{ begun, finished uint64 } // bits by index
+
+// maxChoices is the number of choices that are told apart; OpenAI allows 128. Any others
+// count as the last one.
+const maxChoices = 64
+
+// add adds a choice of a chunk.
+func (s *choices) add(choice gjson.Result) {
+	bit := uint64(1) << min(choice.Get("index").Uint(), maxChoices-1)
+	s.begun |= bit
+	if reason := choice.Get("finish_reason").String(); reason != "" && reason != "null" {
+		s.finished |= bit
+	}
+}
+
+func (s *choices) areFinished() bool { return s.begun != 0 && s.begun == s.finished }

@@ -1,0 +1,330 @@
+package openai
+
+import (
+	"slices"
+	"testing"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// pieces returns the data of an event of which each byte of text is a piece.
+func pieces(e upstream.Event) []string {
+	f := e.Frame
+	if !f.IsText() {
+		return []string{e.Payload()}
+	}
+	var out []string
+	for i := range len(e.Text) {
+		p := typewriter.Payload{Head: f.Head, Twin: f.Twin, Tail: f.Tail}
+		if once := f.Once; once != nil {
+			switch {
+			case len(e.Text) == 1:
+				p = once.Only
+			case i == 0 && once.First != (typewriter.Payload{}):
+				p = once.First
+			case i == len(e.Text)-1 && once.Last != (typewriter.Payload{}):
+				p = once.Last
+			}
+		}
+		data := p.Head + e.Text[i:i+1]
+		if p.Twin != "" {
+			data += p.Twin + e.Text[i:i+1]
+		}
+		out = append(out, data+p.Tail)
+	}
+	return out
+}
+
+func TestSplit(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		data string
+		want []string // nil: the event is not split
+	}{
+		{
+			"text", `{"id":"1","choices":[{"index":0,"delta":{"content":"ab"},"logprobs":null,"finish_reason":null}],"usage":null}`,
+			[]string{
+				`{"id":"1","choices":[{"index":0,"delta":{"content":"a"},"logprobs":null,"finish_reason":null}],"usage":null}`,
+				`{"id":"1","choices":[{"index":0,"delta":{"content":"b"},"logprobs":null,"finish_reason":null}],"usage":null}`,
+			},
+		},
+		{
+			"role before and finish, usage, logprobs behind",
+			`{"choices":[{"delta":{"role":"assistant","content":"abc"},"logprobs":{"content":[1]},"finish_reason":"stop"}],"usage":{"total_tokens":3}}`,
+			[]string{
+				`{"choices":[{"delta":{"role":"assistant","content":"a"},"logprobs":null,"finish_reason":null}]}`,
+				`{"choices":[{"delta":{"content":"b"},"logprobs":null,"finish_reason":null}]}`,
+				`{"choices":[{"delta":{"content":"c"},"logprobs":{"content":[1]},"finish_reason":"stop"}],"usage":{"total_tokens":3}}`,
+			},
+		},
+		{
+			"all fields before the text",
+			`{"usage":{"a":1}, "citations":["x"] ,"choices":[{"finish_reason":"stop","usage":{"b":1},"index":1,"delta":{"tool_calls":[{}],"role":"assistant", "content" : "ab" } } ]}`,
+			[]string{
+				`{"choices":[{"finish_reason":null,"index":1,"delta":{"role":"assistant", "content" : "a" } } ]}`,
+				`{"usage":{"a":1}, "citations":["x"] ,"choices":[{"finish_reason":"stop","usage":{"b":1},"index":1,"delta":{"tool_calls":[{}],"content" : "b" } } ]}`,
+			},
+		},
+		{
+			"all fields behind the text",
+			`{"choices":[{"delta":{"content":"ab" , "role":"assistant","annotations":[1],"audio":{"id":"x"},"name":"n"},"message":{"content":"ab"}}],"x_groq":{"id":1},"citations":[]}`,
+			[]string{
+				`{"choices":[{"delta":{"content":"a" , "role":"assistant"}}],"citations":[]}`,
+				`{"choices":[{"delta":{"content":"b","annotations":[1],"audio":{"id":"x"},"name":"n"},"message":{"content":"ab"}}],"x_groq":{"id":1},"citations":[]}`,
+			},
+		},
+		{
+			"reasoning and its twin",
+			`{"choices":[{"delta":{"content":"","reasoning":"ab","reasoning_details":[{"type":"reasoning.text","text":"ab","format":"f","index":0,"signature":"s"},{"type":"reasoning.encrypted","data":"d"}]}}]}`,
+			[]string{
+				`{"choices":[{"delta":{"content":"","reasoning":"a","reasoning_details":[{"type":"reasoning.text","text":"a","index":0}]}}]}`,
+				`{"choices":[{"delta":{"content":"","reasoning":"b","reasoning_details":[{"type":"reasoning.text","text":"b","format":"f","index":0,"signature":"s"},{"type":"reasoning.encrypted","data":"d"}]}}]}`,
+			},
+		},
+		{
+			"a summary in reasoning details alone",
+			`{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.summary","summary":"ab","text":null}]}}]}`,
+			[]string{
+				`{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.summary","summary":"a","text":null}]}}]}`,
+				`{"choices":[{"delta":{"reasoning_details":[{"type":"reasoning.summary","summary":"b","text":null}]}}]}`,
+			},
+		},
+		{
+			"a twin in another object",
+			`{"choices":[{"text":"ab","index":0,"delta":{"content":"ab","token_id":7}}]}`,
+			[]string{
+				`{"choices":[{"text":"a","index":0,"delta":{"content":"a"}}]}`,
+				`{"choices":[{"text":"b","index":0,"delta":{"content":"b","token_id":7}}]}`,
+			},
+		},
+		{
+			"three copies",
+			`{"choices":[{"delta":{"reasoning":"ab","reasoning_content":"ab","reasoning_details":[{"type":"reasoning.text","text":"ab"}]}}]}`,
+			[]string{
+				`{"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"}}]}`,
+				`{"choices":[{"delta":{"reasoning":"b","reasoning_content":"b","reasoning_details":[{"type":"reasoning.text","text":"ab"}]}}]}`,
+			},
+		},
+		{
+			"legacy", `{"choices":[{"text":"ab","index":0,"logprobs":{"tokens":["ab"]},"finish_reason":"length"}]}`,
+			[]string{
+				`{"choices":[{"text":"a","index":0,"logprobs":null,"finish_reason":null}]}`,
+				`{"choices":[{"text":"b","index":0,"logprobs":{"tokens":["ab"]},"finish_reason":"length"}]}`,
+			},
+		},
+		{
+			"other choices without text",
+			`{"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{"content":"ab"}},{"index":2,"delta":{}}]}`,
+			[]string{
+				`{"choices":[{"index":1,"delta":{"content":"a"}}]}`,
+				`{"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{"content":"b"}},{"index":2,"delta":{}}]}`,
+			},
+		},
+		{
+			"filter results are repeated",
+			`{"choices":[{"content_filter_results":{"hate":{"filtered":false}},"delta":{"content":"ab"}}]}`,
+			[]string{
+				`{"choices":[{"content_filter_results":{"hate":{"filtered":false}},"delta":{"content":"a"}}]}`,
+				`{"choices":[{"content_filter_results":{"hate":{"filtered":false}},"delta":{"content":"b"}}]}`,
+			},
+		},
+		{
+			"refusal", `{"choices":[{"delta":{"refusal":"ab","content":null}}]}`,
+			[]string{`{"choices":[{"delta":{"refusal":"a","content":null}}]}`, `{"choices":[{"delta":{"refusal":"b","content":null}}]}`},
+		},
+		{
+			"line separators", "{\"x\":\"\u2028\",\n\"choices\":[{\"delta\":{\"content\":\"ab\"}}]}",
+			[]string{`{"x":"\u2028", "choices":[{"delta":{"content":"a"}}]}`, `{"x":"\u2028", "choices":[{"delta":{"content":"b"}}]}`},
+		},
+
+		{"no text", `{"choices":[{"delta":{"role":"assistant","content":""}}]}`, nil},
+		{"no choices", `{"choices":[],"usage":{"total_tokens":1}}`, nil},
+		{"not an object", `["choices"]`, nil},
+		{"not JSON", `{"choices":[{"delta":{"content":"ab`, nil},
+		{"answer and reasoning", `{"choices":[{"delta":{"content":"ab","reasoning":"cd"}}]}`, nil},
+		{"two texts", `{"choices":[{"delta":{"reasoning":"ab","reasoning_content":"abc"}}]}`, nil},
+		{"two choices", `{"choices":[{"index":0,"delta":{"content":"ab"}},{"index":1,"delta":{"content":"ab"}}]}`, nil},
+		{"two details", `{"choices":[{"delta":{"reasoning_details":[{"text":"ha"},{"text":"ha"}]}}]}`, nil},
+		{"a list", `{"choices":[{"delta":{"content":[{"type":"text","text":"ab"}]}}]}`, nil},
+		{"a repeated key", `{"choices":[{"delta":{"content":"ab","content":"ab"}}]}`, nil},
+		{"an error", `{"choices":[{"delta":{"content":"ab"}}],"error":{"message":"m"}}`, nil},
+		{"done", `[DONE]`, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := decoder{}
+			want := test.want
+			if want == nil {
+				want = []string{test.data}
+			}
+			if e := d.Decode("", test.data); !slices.Equal(pieces(e), want) {
+				t.Errorf("got  %s\nwant %s", pieces(e), want)
+			}
+		})
+	}
+}
+
+// A stream that has usage: null keeps it in the pieces without usage.
+func TestNullUsage(t *testing.T) {
+	d := decoder{}
+	d.Decode("", `{"choices":[],"usage":null}`)
+	want := []string{`{"choices":[{"text":"a"}],"usage":null}`, `{"choices":[{"text":"b"}],"usage":{"total_tokens":1}}`}
+	if e := d.Decode("", `{"choices":[{"text":"ab"}],"usage":{"total_tokens":1}}`); !slices.Equal(pieces(e), want) {
+		t.Errorf("got  %s\nwant %s", pieces(e), want)
+	}
+}
+
+// Events that differ only in their text share a frame and a meaning.
+func TestRunsShareFrames(t *testing.T) {
+	for _, test := range []struct {
+		name          string
+		first, second event
+		shared        bool
+		text          string // of the second
+	}{
+		{"text", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"content":"\"b\\"}}]}`}, true, `\"b\\`},
+		{"a twin", event{"", `{"choices":[{"text":"a","delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"text":"bc","delta":{"content":"bc"}}]}`}, true, "bc"},
+		{"a role", event{"", `{"choices":[{"delta":{"role":"assistant","content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"role":"assistant","content":"b"}}]}`}, true, "b"},
+		{"separators", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", "{\"choices\":[{\"delta\":{\"content\":\"\u2028\"}}]}"}, true, `\u2028`},
+		{"another id", event{"", `{"id":1,"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"id":2,"choices":[{"delta":{"content":"b"}}]}`}, false, "b"},
+		{"another name", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"answer", `{"choices":[{"delta":{"content":"b"}}]}`}, false, "b"},
+		{"one more field", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"content":"a","refusal":""}}]}`}, false, "a"},
+		{"no more a twin", event{"", `{"choices":[{"text":"a","delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"text":"a","delta":{"content":"b"}}]}`}, false, ""},
+		{"no text", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"content":""}}]}`}, false, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := decoder{}
+			first, second := d.Decode(test.first.name, test.first.data), d.Decode(test.second.name, test.second.data)
+			if (first.Frame == second.Frame) != test.shared || (first.Meaning == second.Meaning) != test.shared {
+				t.Errorf("shared frame: %v, shared meaning: %v, want %v", first.Frame == second.Frame, first.Meaning == second.Meaning, test.shared)
+			}
+			if second.Text != test.text {
+				t.Errorf("got text %q, want %q", second.Text, test.text)
+			}
+		})
+	}
+}
+
+func TestMeaning(t *testing.T) {
+	answer := func(channel, text string) upstream.Text { return upstream.Text{Channel: channel, Text: text} }
+	for _, test := range []struct {
+		name  string
+		event event
+		kind  upstream.Kind
+		phase upstream.Phase
+		texts []upstream.Text
+	}{
+		{"role", event{"", `{"choices":[{"delta":{"role":"assistant","content":""}}]}`}, upstream.KindWorking, upstream.Running, nil},
+		{"filter of the prompt", event{"", `{"choices":[],"prompt_filter_results":[]}`}, upstream.KindOther, upstream.Running, nil},
+		{"text", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, upstream.KindText, upstream.Running, nil},
+		{"the last text", event{"", `{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}`}, upstream.KindText, upstream.MayClose, nil},
+		{"finish", event{"", `{"choices":[{"delta":{},"finish_reason":"length"}]}`}, upstream.KindCompleted, upstream.MayClose, nil},
+		{"usage", event{"", `{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`}, upstream.KindCompleted, upstream.MayClose, nil},
+		{
+			"two choices", event{"", `{"choices":[{"index":0,"delta":{"content":"a"}},{"index":3,"delta":{"content":"b"},"finish_reason":"stop"}]}`},
+			upstream.KindPiece, upstream.Running, []upstream.Text{answer("content 0", "a"), answer("content 3", "b")},
+		},
+		{
+			"a list", event{"", `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},{"type":"text","text":"b"},{"type":"text","text":"c"}]}}]}`},
+			upstream.KindPiece, upstream.Running,
+			[]upstream.Text{{Kind: typewriter.Reasoning, Channel: "reasoning 0", Text: "a"}, answer("content 0", "b"), answer("content 0", "c")},
+		},
+		{
+			"two texts and their twins", event{"", `{"choices":[{"text":"a","delta":{"content":"a","reasoning":"bc","reasoning_details":[{"text":"b"},{"text":"c"}]}}]}`},
+			upstream.KindPiece, upstream.Running, []upstream.Text{answer("content 0", "a"), {Kind: typewriter.Reasoning, Channel: "reasoning 0", Text: "bc"}},
+		},
+		{"an error", event{"", `{"error":{"message":"m"}}`}, upstream.KindFailed, upstream.MayClose, nil},
+		{"an error by name", event{"error", `{"message":"m"}`}, upstream.KindFailed, upstream.MayClose, nil},
+		{"no error", event{"", `{"error":null,"code":0,"choices":[{"delta":{}}]}`}, upstream.KindWorking, upstream.Running, nil},
+		{"done", event{"", `[DONE]`}, upstream.KindDone, upstream.Ended, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := decoder{}
+			m := d.Decode(test.event.name, test.event.data).Meaning
+			if m.Kind != test.kind || m.Phase != test.phase || !slices.Equal(m.Texts, test.texts) {
+				t.Errorf("got %+v, want kind %d, phase %d, texts %v", *m, test.kind, test.phase, test.texts)
+			}
+		})
+	}
+}
+
+// A stream with several choices is complete when all of them are.
+func TestAllChoicesFinish(t *testing.T) {
+	d := decoder{}
+	for _, step := range []struct {
+		data string
+		want upstream.Phase
+	}{
+		{`{"choices":[{"index":0,"delta":{"content":"a"}}]}`, upstream.Running},
+		{`{"choices":[{"index":1,"delta":{"content":"b"}}]}`, upstream.Running},
+		{`{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`, upstream.Running},
+		{`{"choices":[{"index":1,"delta":{"content":"c"},"finish_reason":"stop"}]}`, upstream.MayClose},
+	} {
+		if got := d.Decode("", step.data).Meaning.Phase; got != step.want {
+			t.Errorf("%s: got phase %d, want %d", step.data, got, step.want)
+		}
+	}
+}
+
+func TestUsage(t *testing.T) {
+	d := decoder{}
+	m := d.Decode("", `{"id":"c1","choices":[{"delta":{"content":"ab"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`).Meaning
+	if want := (upstream.Usage{Input: 1, Output: 2, Total: 3}); m.Usage == nil || *m.Usage != want {
+		t.Errorf("got usage %+v, want %+v", m.Usage, want)
+	}
+	if m.Message != "c1" || m.Chat.ID != "c1" {
+		t.Errorf("got message %q of chat %q, want c1", m.Message, m.Chat.ID)
+	}
+}
+
+// How a stream may end. Only a proper end is none of an error.
+func TestEnd(t *testing.T) {
+	const text, finish = `{"choices":[{"delta":{"content":"a"}}]}`, `{"choices":[{"delta":{},"finish_reason":"stop"}]}`
+	for _, test := range []struct {
+		name   string
+		events []event
+		reason string
+		last   event
+	}{
+		{"done", chunks(text, finish, "[DONE]"), "", event{"", "[DONE]"}},
+		{"done without finish", chunks(text, "[DONE]"), "", event{"", "[DONE]"}},
+		{"finish without done", chunks(text, finish), "", event{"", finish}},
+		{"usage without finish", chunks(text, `{"choices":[],"usage":{}}`), "", event{"", `{"choices":[],"usage":{}}`}},
+		{"more after done", []event{{"answer", text}, {"answer", "[DONE]"}, {"flowResponses", "[]"}}, "", event{"flowResponses", "[]"}},
+		{"the service's error", chunks(text, `{"error":{"message":"m"}}`), "", event{"", `{"error":{"message":"m"}}`}},
+		{"a cut", chunks(text), "cut", event{"", `{"error":{"message":"upstream ended mid-stream","type":"server_error","param":null,"code":"cut"}}`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, failure := decodeAll(t, ": PROCESSING\n\n"+encodeAll(test.events))
+			reason := ""
+			if failure != nil {
+				reason = failure.Reason
+			}
+			last := got[len(got)-1]
+			if reason != test.reason || last.Frame.Name != test.last.name || last.Payload() != test.last.data {
+				t.Errorf("got reason %q and last %s %q, want %q and %v", reason, last.Frame.Name, last.Payload(), test.reason, test.last)
+			}
+		})
+	}
+}
+
+func TestRoute(t *testing.T) {
+	for _, test := range []struct{ method, path, want string }{
+		{"POST", "/v1/chat/completions", "*/chat/completions"},
+		{"POST", "/chat/completions", "*/chat/completions"},
+		{"POST", "/openai/deployments/my-gpt/chat/completions", "*/chat/completions"},
+		{"POST", "/api/v3/bots/chat/completions", "*/chat/completions"},
+		{"POST", "/v1/projects/p/locations/l/endpoints/openapi/chat/completions", "*/chat/completions"},
+		{"POST", "/v1/text/chatcompletion_v2", "*/text/chatcompletion_v2"},
+		{"POST", "/v1/completions", "*/completions"},
+		{"POST", "/beta/completions", "*/completions"},
+		{"GET", "/v1/chat/completions", ""},
+		{"POST", "/v1/chat/completions/chatcmpl-1", ""},
+		{"POST", "/v1/embeddings", ""},
+		{"POST", "/v1/mycompletions", ""},
+	} {
+		if got := format.Route(test.method, test.path); got != test.want {
+			t.Errorf("%s %s: got %q, want %q", test.method, test.path, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package openai
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/jsonx"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// errorObject is the error in a body or an event.
+type errorObject struct {
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    string  `json:"code"`
+}
+
+// encodeError returns an error as JSON. SDKs need the field error at the top.
+func encodeError(err *upstream.Error) []byte {
+	return jsonx.Marshal(struct {
+		Error errorObject `json:"error"`
+	}{errorObject{Message: err.Msg, Type: errorType(err.Status), Code: errorCode(err)}})
+}
+
+// errorType returns the type of an error with a status.
+func errorType(status int) string {
+	switch {
+	case status == http.StatusUnauthorized:
+		return "authentication_error"
+	case status == http.StatusForbidden:
+		return "permission_error"
+	case status == http.StatusTooManyRequests:
+		return "rate_limit_error"
+	case status >= http.StatusInternalServerError:
+		return "server_error"
+	default:
+		return "invalid_request_error"
+	}
+}
+
+// errorCode returns the code of an error: that of OpenAI if there is one, or the reason.
+func errorCode(err *upstream.Error) string {
+	switch err.Status {
+	case http.StatusUnauthorized:
+		return "invalid_api_key"
+	case http.StatusTooManyRequests:
+		return "rate_limit_exceeded"
+	default:
+		return err.Reason
+	}
+}
+
+// errorBody implements [upstream.Format.ErrorBody].
+func errorBody(err *upstream.Error, _ string) []byte { return encodeError(err) }
+
+// errorEvents implements [upstream.Format.ErrorEvents]. The event has no name: some SDKs
+// fail on events with one.
+func errorEvents(err *upstream.Error) []typewriter.Event {
+	return []typewriter.Event{upstream.Pass("", string(encodeError(err)), nil).Event}
+}
+
+// readError implements [upstream.Format.ReadError].
+func readError(status int, body []byte) *upstream.Error {
+	members := appendMembers(nil, gjson.ParseBytes(body))
+	return readFailure(members, fmt.Sprintf("it answered with status %d", status), true)
+}
+
+// readFailure returns the error that an object reports, or nil. Most services have a field
+// error, iFlytek a code that is not 0, and MiniMax a status in base_resp. failed requires
+// an error.
+func readFailure(object []member, defaultMsg string, failed bool) *upstream.Error {
+	base := find(object, "base_resp")
+	switch e := find(object, "error"); {
+	case !isEmpty(e):
+		return serviceError(e, defaultMsg)
+	case base.Get("status_code").Int() != 0:
+		return serviceError(base, defaultMsg)
+	case find(object, "code").Int() != 0, failed:
+		return newError(find(object, "message").String(), find(object, "code").String(), defaultMsg)
+	default:
+		return nil
+	}
+}
+
+// serviceError returns an error that the service reports as an object or a text.
+func serviceError(e gjson.Result, defaultMsg string) *upstream.Error {
+	if e.Type == gjson.String {
+		return newError(e.Str, "", defaultMsg)
+	}
+	msg := cmp.Or(e.Get("message").String(), e.Get("status_msg").String())
+	return newError(msg, cmp.Or(e.Get("code").String(), e.Get("status_code").String()), defaultMsg)
+}
+
+func newError(msg, code, defaultMsg string) *upstream.Error {
+	failure := apierror.Refused.WithMsg(cmp.Or(msg, defaultMsg))
+	if slices.Contains(apierror.UpstreamFailures(), code) {
+		failure.Reason = code // the service is a server of this kind itself
+	}
+	return failure
+}

@@ -1,0 +1,64 @@
+// Package openai is the wire format of OpenAI's chat completions and legacy completions,
+// which many other services and gateways speak too.
+package openai
+
+import (
+	"net/http"
+	"strings"
+
+	"sse-typewriter/upstream"
+)
+
+// Options are the settings of the format.
+type Options struct {
+	// Model is the model that questions are for. Ask fails without one.
+	Model string
+
+	// SystemPrompt, if not empty, is the first message of each question.
+	SystemPrompt string
+
+	// BaseURL is the base URL of the service. It decides whether the path of a question
+	// begins with a version.
+	BaseURL string
+}
+
+// doneData is the data of the event that ends a stream.
+const doneData = "[DONE]"
+
+// suffixes are the ends of the paths whose replies are streams of chunks, the longest
+// first. Each service has a prefix of its own.
+var suffixes = []string{pathChat, "/text/chatcompletion_v2", "/completions"}
+
+const pathChat = "/chat/completions"
+
+// New returns the format.
+func New(o Options) *upstream.Format {
+	return &upstream.Format{
+		Name:            "openai",
+		Route:           route,
+		Framing:         upstream.SSE,
+		NewDecoder:      func() upstream.Decoder { return &decoder{} },
+		EventNames:      []string{"error"},
+		Done:            upstream.Pass("", doneData, done).Event,
+		ErrorEvents:     errorEvents,
+		ErrorBody:       errorBody,
+		ReadError:       readError,
+		RequestIDHeader: "X-Request-Id",
+		Heartbeat:       "\n\n",
+		Credentials:     []upstream.Credential{{Header: "Authorization", Prefix: "Bearer "}, {Header: "api-key"}},
+		Ask:             o.ask,
+	}
+}
+
+// route implements [upstream.Format.Route].
+func route(method, path string) string {
+	if method != http.MethodPost {
+		return ""
+	}
+	for _, suffix := range suffixes {
+		if strings.HasSuffix(path, suffix) {
+			return "*" + suffix
+		}
+	}
+	return ""
+}
