@@ -17,6 +17,7 @@ import (
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
+	openaimock "sse-typewriter/mock/openai"
 	"sse-typewriter/web"
 )
 
@@ -84,7 +85,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	web.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {
-		standIn := mock.New(conf.Seed, cozemock.New())
+		standIn := mock.New(conf.Seed, cozemock.New(), openaimock.Dialect{})
 		standIn.Watch = hertzio.CancelOnDisconnect
 		standIn.Register(engine.Engine, standInPath)
 		source = "built-in mock at " + address + standInPath

@@ -26,6 +26,7 @@ import (
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/coze"
+	"sse-typewriter/upstream/openai"
 )
 
 // standInPath is the path of the built-in mock.
@@ -119,6 +120,7 @@ func newFormats(conf *config.Config) upstream.Formats {
 	}
 	return upstream.Formats{
 		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
+		openai.New(openai.Options{BaseURL: conf.Upstream}),
 	}
 }
 
