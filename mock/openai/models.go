@@ -43,8 +43,10 @@ func Models() []Model {
 		{Name: "deepseek-reasoner", About: "DeepSeek: reasoning in reasoning_content before the answer", style: style{reasoning: "reasoning_content", usageAtEnd: true}},
 		{Name: "gemini-2.5-flash", About: "Gemini: lumps of about 100 characters", tempo: lumps, style: style{rolePerChunk: true, usageAtEnd: true}},
 		{Name: "kimi-k2", About: "Kimi: the last text, finish_reason and usage are in one chunk", style: style{endsWithText: true}},
-		{Name: "openrouter/auto", About: "OpenRouter: comments, the role in each chunk, reasoning twice, in reasoning and in reasoning_details",
-			style: style{rolePerChunk: true, reasoning: "reasoning", details: true, usageAtEnd: true}},
+		{
+			Name: "openrouter/auto", About: "OpenRouter: comments, the role in each chunk, reasoning twice, in reasoning and in reasoning_details",
+			style: style{rolePerChunk: true, reasoning: "reasoning", details: true, usageAtEnd: true},
+		},
 		{Name: "qwen-think", About: "reasoning inside the content, between <think> and </think>", write: writeThink},
 		{Name: "tool-call", About: "some text and two parallel tool calls", write: writeToolCalls},
 		{Name: "fastgpt", About: "FastGPT: named events, and more events after [DONE]", write: writeNamed},
