@@ -2,6 +2,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -167,8 +168,13 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	// Official SDKs fail at an event without data; they never GET.
 	if err = w.play(ctx, player, v.withIDs && c.IsGet()); err != nil {
 		w.out.Abort(err)
+	} else if v.format.BreaksOff && w.hasFailed(v.format) {
+		w.out.Abort(errFailed)
 	}
 }
+
+// errFailed breaks off the response to a stream that has failed.
+var errFailed = errors.New("the stream has failed")
 
 // onNewStack runs f in another goroutine and waits for the end of f. A request to the
 // upstream needs a deep stack, and a playing handler would retain the stack: 8.0 KB for

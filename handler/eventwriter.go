@@ -3,6 +3,7 @@ package handler
 import (
 	"bytes"
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,8 @@ type eventWriter struct {
 	idPrefix string // the stream's id and a colon; empty: events have no ids
 	epochs   *streams.Epochs
 	retry    uint64 // sent with the next event, in milliseconds; 0: not sent
+
+	last *typewriter.Frame // of the last event
 }
 
 // newEventWriter takes over the response.
@@ -39,6 +42,7 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, v view, observer *
 	if v.format.Framing == upstream.CompactSSE {
 		w.colon = ":"
 	}
+	c.SetStatusCode(http.StatusOK) // Hertz has set 404 for a path without a route
 	header := &c.Response.Header
 	header.SetContentType(sse.ContentType + "; charset=utf-8")
 	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
@@ -98,6 +102,7 @@ func (w *eventWriter) id(p typewriter.Position) string {
 // loses.
 func (w *eventWriter) Write(o *typewriter.Output) error {
 	w.observer.sent(o)
+	w.last = o.Frame
 	buf := w.out.AvailableBuffer()
 	if w.idPrefix != "" {
 		buf = append(w.appendName(buf, "id"), w.idPrefix...)
@@ -160,6 +165,14 @@ func (w *eventWriter) appendField(buf []byte, name, value string) []byte {
 // appendName appends the name of a field and the colon.
 func (w *eventWriter) appendName(buf []byte, name string) []byte {
 	return append(append(buf, name...), w.colon...)
+}
+
+// hasFailed reports whether the last event reports a failure.
+func (w *eventWriter) hasFailed(format *upstream.Format) bool {
+	if w.last == nil || w.last.IsText() {
+		return false
+	}
+	return format.NewDecoder().Decode(w.last.Name, w.last.Head).Meaning.Kind == upstream.KindFailed
 }
 
 // Flush implements [typewriter.Writer].

@@ -20,9 +20,15 @@ import (
 // fail answers a request with an error in the request's format.
 func fail(c *app.RequestContext, e *apierror.Error) {
 	format, logID := formatOf(c), streams.NewID()
+	if format.RequestIDHeader == headerRequestID {
+		logID = c.Response.Header.Get(headerRequestID) // the server's own
+	}
 	c.Response.Header.Set(format.RequestIDHeader, logID)
 	if e.RetryAfter > 0 {
 		c.Response.Header.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if format.RetryHeader != "" && !e.IsTransient() {
+		c.Response.Header.Set(format.RetryHeader, "false")
 	}
 	c.Data(e.Status, "application/json", format.ErrorBody(e, logID))
 }

@@ -217,7 +217,9 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	h.cors.Strip(header)
 	size := replySize(c, reply)
 	header.Del("Content-Length")
-	header.Del(headerRequestID) // the response has the server's own
+	if formatOf(c).RequestIDHeader != headerRequestID {
+		header.Del(headerRequestID) // the response has the server's own
+	}
 	c.SetStatusCode(reply.Status)
 	c.Response.Header.SetNoDefaultContentType(true) // only the upstream knows the type
 	for name, values := range header {

@@ -53,6 +53,14 @@ type Format struct {
 	// ReadError decodes the body of a reply without a stream. Required.
 	ReadError func(status int, body []byte) *Error
 
+	// BreaksOff reports whether the body of a stream that fails is left incomplete after
+	// the ErrorEvents, so that an SDK which ignores the events notices the failure.
+	BreaksOff bool
+
+	// RetryHeader is the response header with which the service stops its SDKs from
+	// repeating a failed request, if its value is "false".
+	RetryHeader string
+
 	// RequestIDHeader is the response header with the service's id of a request.
 	RequestIDHeader string
 

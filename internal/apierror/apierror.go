@@ -5,6 +5,7 @@ package apierror
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -42,6 +43,15 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// IsTransient reports whether the same request may succeed soon.
+func (e *Error) IsTransient() bool {
+	switch e.Reason {
+	case Compressed.Reason, EventTooLarge.Reason, TooLarge.Reason, MaxTime.Reason:
+		return false
+	}
+	return e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout
+}
 
 // WithMsg returns a copy of e with another message.
 func (e *Error) WithMsg(msg string) *Error {

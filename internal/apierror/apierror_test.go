@@ -13,7 +13,7 @@ import (
 var all = []*Error{
 	BadRequest, Malformed, MethodNotAllowed, RequestTimeout, BodyTooLarge, HeaderTooLarge, NotFound,
 	Unauthorized, RateLimited, TooManyStreams, Unavailable, Full, Draining,
-	Internal, Canceled, Unreachable, EventTooLarge, Cut, Compressed, TooLarge, ConnectTimeout, HeaderTimeout, IdleTimeout, MaxTime,
+	Internal, Canceled, Unreachable, EventTooLarge, Cut, Compressed, TooLarge, Refused, ConnectTimeout, HeaderTimeout, IdleTimeout, MaxTime,
 }
 
 // Each error has a reason of its own, and whatever a client needs.
@@ -60,5 +60,17 @@ func TestCopies(t *testing.T) {
 	}
 	if Cut.Err != nil || Cut.Msg == "why" || Cut.RetryAfter != 0 || Cut.Error() != Cut.Msg {
 		t.Errorf("the table has %+v", Cut)
+	}
+}
+
+func TestIsTransient(t *testing.T) {
+	for _, e := range all {
+		want := !slices.Contains([]*Error{
+			BadRequest, Malformed, MethodNotAllowed, BodyTooLarge, HeaderTooLarge, NotFound, Unauthorized,
+			EventTooLarge, Compressed, TooLarge, MaxTime,
+		}, e)
+		if got := e.IsTransient(); got != want {
+			t.Errorf("%s: got %t, want %t", e.Reason, got, want)
+		}
 	}
 }

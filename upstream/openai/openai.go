@@ -43,6 +43,8 @@ func New(o Options) *upstream.Format {
 		ErrorEvents:     errorEvents,
 		ErrorBody:       errorBody,
 		ReadError:       readError,
+		BreaksOff:       true, // few SDKs notice a proper end in the middle of an answer
+		RetryHeader:     "x-should-retry",
 		RequestIDHeader: "X-Request-Id",
 		Heartbeat:       "\n\n",
 		Credentials:     []upstream.Credential{{Header: "Authorization", Prefix: "Bearer "}, {Header: "api-key"}},

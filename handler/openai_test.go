@@ -1,0 +1,166 @@
+package handler
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/streams"
+	"sse-typewriter/mock"
+	openaimock "sse-typewriter/mock/openai"
+	"sse-typewriter/upstream/openai"
+)
+
+// withOpenAI adds the format to those of a handler.
+func withOpenAI(o *Options, s *streams.Options) {
+	o.Formats = append(slices.Clone(o.Formats), openai.New(openai.Options{}))
+	s.Full, s.Broken = ErrorEvents(o.Formats, apierror.TooLarge), ErrorEvents(o.Formats, apierror.Internal)
+	s.Knows = KnowsFormat(o.Formats)
+}
+
+// completion is a request for a streamed chat completion of a model.
+func completion(model string) request {
+	body := `{"model":"` + model + `","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}`
+	return request{method: "POST", url: "/openai/deployments/d/chat/completions?api-version=1", body: body}
+}
+
+// dataOf returns the data of the unnamed events of a stream.
+func dataOf(t *testing.T, stream string) []string {
+	t.Helper()
+	var all []string
+	for block := range strings.SplitSeq(strings.TrimSuffix(stream, "\n\n"), "\n\n") {
+		data, ok := strings.CutPrefix(block, "data: ")
+		if !ok || strings.Contains(data, "\n") {
+			t.Errorf("got event %q", block)
+		}
+		all = append(all, data)
+	}
+	return all
+}
+
+// A chat completion is typed character by character, and ends as its service has it.
+func TestChatCompletion(t *testing.T) {
+	for _, model := range []string{"gpt-4o", "deepseek-reasoner", "gemini-2.5-flash", "kimi-k2", "openrouter/auto"} {
+		t.Run(model, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+				a := engine.serve(context.Background(), t, completion(model))
+				events := dataOf(t, a.text())
+				if a.status != http.StatusOK || !a.complete || events[len(events)-1] != "[DONE]" {
+					t.Fatalf("got status %d, complete %t, last %q", a.status, a.complete, events[len(events)-1])
+				}
+				content, finished, usages := "", 0, 0
+				for _, data := range events[:len(events)-1] {
+					text := gjson.Get(data, "choices.0.delta.content").Str
+					if len([]rune(text)) > 4 { // lumps are typed fast
+						t.Errorf("got %q in one event", text)
+					}
+					content += text
+					if gjson.Get(data, "choices.0.finish_reason").Str != "" {
+						finished++
+					}
+					if gjson.Get(data, "usage").IsObject() {
+						usages++
+					}
+				}
+				if !strings.HasPrefix(content, "You said: hi") || finished != 1 || usages != 1 {
+					t.Errorf("got %q, %d ends and %d usages", content, finished, usages)
+				}
+			})
+		})
+	}
+}
+
+// A stream that fails ends with an error and a broken body, one that is complete does not.
+func TestChatCompletionFails(t *testing.T) {
+	for _, test := range []struct {
+		model, code string
+		complete    bool
+	}{
+		{"cut", "cut", false},
+		{"cut-early", "cut", false},
+		{"no-done", "cut", false},
+		{"hang", "idle_timeout", false},
+		{"error-event", "model_overloaded", true}, // [DONE] follows the service's error
+		{"fastgpt", "", true},
+	} {
+		t.Run(test.model, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+				a := engine.serve(context.Background(), t, completion(test.model))
+				code := ""
+				for block := range strings.SplitSeq(a.text(), "\n\n") {
+					if _, data, _ := strings.Cut(block, "data: "); gjson.Get(data, "error").Exists() {
+						code = gjson.Get(data, "error.code").Str
+					}
+				}
+				if code != test.code || a.complete != test.complete {
+					t.Errorf("got code %q, complete %t, want %q, %t", code, a.complete, test.code, test.complete)
+				}
+			})
+		})
+	}
+}
+
+// Refusals have the form of OpenAI's, and stop SDKs from repeating a request in vain.
+func TestChatCompletionIsRefused(t *testing.T) {
+	unreachable := transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })
+	for _, test := range []struct {
+		name, url, body    string
+		set                option
+		status             int
+		errorType          string
+		shouldRetry, waits string
+	}{
+		{"no key", "", "{}", withKeys, 401, "authentication_error", "false", ""},
+		{"a bad parameter", "?mode=x", "{}", nil, 400, "invalid_request_error", "false", ""},
+		{"too large", "", strings.Repeat("x", 2<<20), nil, 413, "invalid_request_error", "false", ""},
+		{"full", "", "{}", func(o *Options, _ *streams.Options) { o.MaxStreams = 0 }, 503, "server_error", "", "1"},
+		{"unreachable", "", "{}", nil, 502, "server_error", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			options := []option{withOpenAI}
+			if test.set != nil {
+				options = append(options, test.set)
+			}
+			_, engine := newTestHandler(t, unreachable, options...)
+			a := engine.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions" + test.url, body: test.body})
+			if a.status != test.status || gjson.Get(a.text(), "error.type").Str != test.errorType || gjson.Get(a.text(), "error.message").Str == "" {
+				t.Errorf("got %d %s, want %d %s", a.status, a.text(), test.status, test.errorType)
+			}
+			if got := a.header("X-Should-Retry"); got != test.shouldRetry {
+				t.Errorf("got x-should-retry %q, want %q", got, test.shouldRetry)
+			}
+			if got := a.header("Retry-After"); got != test.waits {
+				t.Errorf("got retry-after %q, want %q", got, test.waits)
+			}
+			if got := a.header("X-Request-Id"); len(got) != 26 {
+				t.Errorf("got request id %q", got)
+			}
+		})
+	}
+}
+
+// Replies without a stream pass byte for byte, with their request id.
+func TestChatCompletionWithoutStream(t *testing.T) {
+	_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+	for _, test := range []struct {
+		body   string
+		status int
+		want   string
+	}{
+		{`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}`, 200, `{"id":"chatcmpl-`},
+		{`{"model":"error-429","stream":true,"messages":[{"role":"user","content":"hi"}]}`, 429, `{"error":{"message":"Rate limit`},
+	} {
+		a := engine.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions", body: test.body})
+		if a.status != test.status || !strings.HasPrefix(a.text(), test.want) || !strings.HasPrefix(a.header("X-Request-Id"), "req_") {
+			t.Errorf("got %d %s with request id %q, want %d %s", a.status, a.text(), a.header("X-Request-Id"), test.status, test.want)
+		}
+	}
+}
