@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// seen is what an upstream gets of a request.
+// seen is a request at the upstream.
 type seen struct {
 	method, target, body string
 	size                 int64
@@ -158,7 +158,7 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// One connection serves one request after another, and no cookie is kept.
+// Requests share a connection, and no cookies are stored.
 func TestConnectionIsUsedAgain(t *testing.T) {
 	const stream = "data:[DONE]\n\n"
 	for _, test := range []struct{ name, answer string }{
@@ -183,7 +183,7 @@ func TestConnectionIsUsedAgain(t *testing.T) {
 	}
 }
 
-// Every answer is returned as it is: what it means is not for the client to say.
+// Every reply is returned unchanged, whatever the status.
 func TestRepliesAreReturned(t *testing.T) {
 	for _, test := range []struct {
 		name, status, header, body string

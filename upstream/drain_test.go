@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What follows the last event is not the stream's silence.
+// Silence after the last event is no timeout.
 func TestNoIdleTimeoutAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return inPieces("data:[DONE]\n\n", 0) }, nil)
@@ -24,7 +24,7 @@ func TestNoIdleTimeoutAfterTheEnd(t *testing.T) {
 	})
 }
 
-// endless is a body that counts what is read of it.
+// endless is a body that counts the bytes read.
 type endless struct {
 	read   int
 	closed bool

@@ -19,7 +19,7 @@ func dialError(cause error) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 4567}, Err: cause}
 }
 
-// hang is a connection to an upstream that takes all and answers nothing.
+// hang returns a connection to an upstream that never answers.
 func hang() (net.Conn, error) {
 	client, conn := net.Pipe()
 	go func() { // ends when the client closes its end
@@ -149,7 +149,7 @@ func checkOpenError(ctx context.Context, t *testing.T, client *Client, want Erro
 	}
 }
 
-// A request that cannot be sent is an error and no panic.
+// An invalid request causes an error, not a panic.
 func TestBadRequestFails(t *testing.T) {
 	for _, r := range []Request{
 		{Method: "POST", Path: "/%zz"},

@@ -15,7 +15,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// However a job ends, its last event says so, in words of its language, and once.
+// The last event, and no other, reports the end of a job, in the job's language.
 func TestEnds(t *testing.T) {
 	created, completed := chatEvent(upstream.KindCreated), chatEvent(upstream.KindCompleted)
 	failed := chatEvent(upstream.KindFailed)
@@ -68,8 +68,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A job that takes too long has its chat cancelled, and one that is given up has not:
-// whoever gives it up does that.
+// A timeout cancels the chat. The end of the context does not: the caller cancels the chat.
 func TestCancels(t *testing.T) {
 	for _, test := range []struct {
 		name    string

@@ -16,7 +16,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// silent is a chat that says so much and then nothing.
+// silent returns a chat of some events, followed by silence.
 func silent(said ...upstream.Event) func(context.Context) (iter.Seq[upstream.Event], func(), error) {
 	return func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
 		return func(yield func(upstream.Event) bool) {
@@ -41,8 +41,8 @@ func text(s string) upstream.Event {
 	}
 }
 
-// Whatever the stage and however long the job may take, it never stands still for 2 s
-// and never comes to its end by waiting.
+// At each stage and with each timeout, the progress never stops for 2 s, and never reaches
+// the end by waiting.
 func TestProgressNeverStandsStill(t *testing.T) {
 	created, working := chatEvent(upstream.KindCreated), chatEvent(upstream.KindWorking)
 	for name, said := range map[string][]upstream.Event{
@@ -98,7 +98,7 @@ func TestEndlessAnswer(t *testing.T) {
 	})
 }
 
-// Only what a job has told can be resumed, and only before its end.
+// Only the events of a running job can be resumed.
 func TestResume(t *testing.T) {
 	unnamed := func(data string) typewriter.Event {
 		return typewriter.Event{Frame: &typewriter.Frame{Head: data}}
@@ -111,7 +111,7 @@ func TestResume(t *testing.T) {
 		seen   []typewriter.Event
 		ok     bool
 		chatID string
-		next   string // what is told next
+		next   string // the next event
 	}{
 		{"a chat", []typewriter.Event{unnamed(`{"id":"1","conversation_id":"2"}`)}, false, "", ""},
 		{"its text", []typewriter.Event{text("x").Event}, false, "", ""},
@@ -148,7 +148,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A bug in what reads the chat fails the job, and no more than that.
+// A panic in reading the chat fails the job, and nothing else.
 func TestPanic(t *testing.T) {
 	closed := 0
 	j := &Job{Timeout: time.Minute, Open: func(context.Context) (iter.Seq[upstream.Event], func(), error) {

@@ -68,7 +68,7 @@ func (c client) ask(message string, header ...string) *recording {
 	return c.record(c.t.Context(), http.MethodPost, "/v3/chat", chatBody(message, true), header...)
 }
 
-// askBriefly is ask for streams that never end: it leaves after the patience.
+// askBriefly is ask with a timeout, for streams without an end.
 func (c client) askBriefly(message string, patience time.Duration) *recording {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
@@ -87,22 +87,22 @@ func chatBody(message string, stream bool) string {
 	return string(body)
 }
 
-// recording is a response that was read to its end, or part of one.
+// recording is a response, or part of a response.
 type recording struct {
 	status int
 	header http.Header
 	raw    []byte
 	writes []write
-	err    error // what ended it; nil for a good end
+	err    error // of reading; nil after a proper end
 }
 
-// write is what one read gave, and when.
+// write is the result of a read, with the time.
 type write struct {
 	at   time.Duration
 	data []byte
 }
 
-// record reads a response to its end. Whoever has it closes it.
+// record reads a response. The caller closes the response.
 func record(res *http.Response) *recording {
 	begun := time.Now()
 	r := &recording{status: res.StatusCode, header: res.Header}
@@ -122,7 +122,7 @@ func record(res *http.Response) *recording {
 	}
 }
 
-// event is one event as a reader that knows the standard gets it.
+// event is an event of the SSE standard.
 type event struct{ name, data string }
 
 // events reads the raw stream by the rules of the standard. An event that lacks
@@ -164,8 +164,8 @@ func (r *recording) names() []string {
 	return out
 }
 
-// text joins a field of the text deltas as it stands in their JSON, so that
-// halves of surrogate pairs meet, and decodes it then.
+// text joins a field of all text deltas in encoded form, to join the halves of surrogate
+// pairs, and decodes the result.
 func (r *recording) text(field string) string {
 	var raw strings.Builder
 	for _, e := range r.events() {

@@ -7,7 +7,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// An answer is put together of what the events say, whatever their shape.
+// An answer consists of the texts of all events, whatever their shape.
 func TestAnswer(t *testing.T) {
 	const created = `{"id":"7","conversation_id":"8"}`
 	text := func(id, content string) event {
@@ -60,7 +60,7 @@ func answerOf(events []event) *upstream.Answer {
 	return a
 }
 
-// The first failure is the one that is told.
+// The first failure counts.
 func TestAnswerFails(t *testing.T) {
 	tests := []struct {
 		name   string

@@ -13,7 +13,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// A reply's chat can be asked for while its events are read.
+// A reply's chat is available during the reading of events.
 func TestChatIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := live(t.Context())
@@ -70,7 +70,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// What came of a message that a canceled chat does not keep is all there is of it.
+// A canceled chat does not keep an incomplete message; the delivered part is all.
 func TestCanceledChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{stream: begun, answer: func(r *http.Request) (int, string) {

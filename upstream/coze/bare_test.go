@@ -23,7 +23,7 @@ func numbered(e upstream.Event) string {
 	return f.Head[:f.Number] + strconv.Itoa(42) + f.Head[f.Number:] + e.Text + f.Tail
 }
 
-// A bare object gets what a chat's clients look for, where it is missing.
+// A bare object gets the missing fields that clients of a chat expect.
 func TestBareObjects(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -58,7 +58,7 @@ func TestBareObjects(t *testing.T) {
 	}
 }
 
-// checkCompleted compares a completed object with what it was made of.
+// checkCompleted compares an object with its original.
 func checkCompleted(t *testing.T, completed, from string, added []string) {
 	t.Helper()
 	values := map[string]any{
@@ -106,8 +106,7 @@ func asJSON(t *testing.T, v any) string {
 	return string(data)
 }
 
-// What has an id of any kind stays as it is: clients tell deltas from messages by
-// the missing created_at.
+// An object with any id stays unchanged: clients recognize deltas by the missing created_at.
 func TestObjectsWithIDGetNothing(t *testing.T) {
 	for _, data := range []string{
 		`{"id":"1","content":"hi"}`, `{"id":"","content":"hi"}`, `{"id":null,"content":"hi"}`,

@@ -10,7 +10,7 @@ import (
 const cozeDelta = `{"id":"7371089265172791332","conversation_id":"7371089265172676644","bot_id":"73710","role":"assistant",` +
 	`"type":"answer","content":"你好","content_type":"text","chat_id":"7371089265172742180","section_id":"7371089265172676644","x":"123456789abcdef"}`
 
-// BenchmarkDecode reads a stream; an operation is one event.
+// BenchmarkDecode reads a stream; an operation is an event.
 func BenchmarkDecode(b *testing.B) {
 	const events = 1000
 	stream := strings.Repeat("event:conversation.message.delta\ndata:"+cozeDelta+"\n\n", events) + "event:done\ndata:\"[DONE]\"\n\n"
@@ -30,7 +30,7 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkDecodeLong reads one event of megabytes. Its time grows as its size.
+// BenchmarkDecodeLong reads an event of megabytes. The time must grow linearly.
 func BenchmarkDecodeLong(b *testing.B) {
 	for _, megabytes := range []int{1, 4} {
 		for _, size := range []int{1024, 16384} {
@@ -51,7 +51,7 @@ func BenchmarkDecodeLong(b *testing.B) {
 	}
 }
 
-// BenchmarkEvent finds the text of a delta, and passes what is none.
+// BenchmarkEvent decodes deltas and other events.
 func BenchmarkEvent(b *testing.B) {
 	other := strings.Replace(cozeDelta, `7371089265172791332`, `7371089265172791333`, 1)
 	for _, bench := range []struct {

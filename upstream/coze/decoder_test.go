@@ -84,7 +84,7 @@ func TestOnlyDeltasAreText(t *testing.T) {
 	}
 }
 
-// A run of deltas that differ in their text alone has one frame in memory.
+// A run of deltas that differ only in text shares a frame.
 func TestFramesAreShared(t *testing.T) {
 	const (
 		a         = `{"id":"1","content":"a","role":"x"}`
@@ -104,7 +104,7 @@ func TestFramesAreShared(t *testing.T) {
 		{"head differs", a, otherID, false},
 		{"tail differs", a, otherTail, false},
 		{"kind differs", a, thought, false},
-		{"bare", bare, bare, false}, // each has an id of its own
+		{"bare", bare, bare, false}, // the ids differ
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := decoder{}
@@ -128,7 +128,7 @@ func TestFramesAreShared(t *testing.T) {
 	})
 }
 
-// All bytes of a delta but its text stand in its frame.
+// The frame of a delta keeps all bytes but the text.
 func TestDeltaKeepsItsBytes(t *testing.T) {
 	for _, test := range []struct{ name, data, head, text string }{
 		{"white space", "{ \"id\" :\t\"1\" , \"content\" :  \"hi\" } ", "{ \"id\" :\t\"1\" , \"content\" :  \"", "hi"},
@@ -164,8 +164,8 @@ func TestDeltaKeepsItsBytes(t *testing.T) {
 	}
 }
 
-// What Python takes for a line's end, and data of several lines, which three SDKs
-// break on, are written otherwise; but only where that cannot change the meaning.
+// Python's line separators, and data of several lines, make SDKs fail. Both are rewritten
+// without a change of the meaning.
 func TestSingleLineJSON(t *testing.T) {
 	const delta, done, other = eventDelta, eventDone, "conversation.message.completed"
 	for _, test := range []struct{ name, event, data, want string }{

@@ -131,7 +131,7 @@ func FuzzSplice(f *testing.F) {
 	})
 }
 
-// object decodes JSON, whose numbers it leaves as they are written.
+// object decodes JSON with the numbers as text.
 func object(t *testing.T, data string) any {
 	t.Helper()
 	decoder := json.NewDecoder(strings.NewReader(data))
@@ -143,7 +143,7 @@ func object(t *testing.T, data string) any {
 	return v
 }
 
-// checkSplice compares a text event with the object that it was made of.
+// checkSplice compares a text event with the original object.
 func checkSplice(t *testing.T, e upstream.Event, got, want any) {
 	t.Helper()
 	field := "content"

@@ -9,7 +9,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// format is the format with its default options.
+// format is the format with the default options.
 var format = New(Options{})
 
 // transportFunc is a transport made of a function.
@@ -17,7 +17,7 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// parts is a reader that returns one part at each Read, and then an error or io.EOF.
+// parts is a reader of one part per Read, followed by an error or io.EOF.
 type parts struct {
 	parts []string
 	err   error
@@ -52,15 +52,15 @@ func inPieces(s string, size int) *parts {
 	return p
 }
 
-// live is a body that a test writes to as time passes. Like the body of a connection it
-// fails when its request is canceled.
+// live returns a body and a writer to the body. Like the body of a connection, the body
+// fails when the request is canceled.
 func live(ctx context.Context) (io.ReadCloser, *io.PipeWriter) {
 	r, w := io.Pipe()
 	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
 	return r, w
 }
 
-// open opens a stream whose body is made for its request.
+// open opens a stream with a body for the request.
 func open(ctx context.Context, t testing.TB, format *upstream.Format, body func(context.Context) io.ReadCloser, set func(*upstream.Client)) *upstream.Reply {
 	t.Helper()
 	client := upstream.NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
@@ -83,13 +83,13 @@ func openStream(ctx context.Context, t testing.TB, body func(context.Context) io
 	return open(ctx, t, format, body, set)
 }
 
-// event is an event as a test compares it.
+// event is an event for comparison.
 type event struct{ name, data string }
 
-// payload is an event's data, as a client would get it.
+// payload returns an event's data for a client.
 func payload(e upstream.Event) string { return e.Frame.Head + e.Text + e.Frame.Tail }
 
-// readAll reads a reply to its end.
+// readAll reads all events of a reply.
 func readAll(reply *upstream.Reply) ([]event, *upstream.Error) {
 	var got []event
 	events, failure := reply.Events()
@@ -99,7 +99,7 @@ func readAll(reply *upstream.Reply) ([]event, *upstream.Error) {
 	return got, failure()
 }
 
-// decode reads a stream that comes as a reader says.
+// decode reads a stream from a body.
 func decode(t *testing.T, body *parts, set func(*upstream.Client)) ([]event, *upstream.Error) {
 	t.Helper()
 	return readAll(openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, set))

@@ -14,7 +14,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// follow gives a progress a stream's events, each a name and its data, and returns it.
+// follow returns the progress after events.
 func follow(events ...event) *progress {
 	p, d := &progress{}, decoder{}
 	for _, e := range events {
@@ -24,7 +24,7 @@ func follow(events ...event) *progress {
 	return p
 }
 
-// find returns the events that are missing of a stream.
+// find returns the missing events of a stream.
 func find(p *progress, chat, messages string) (got []event) {
 	for e := range remainder(p, gjson.Parse(chat), gjson.Parse(messages)) {
 		got = append(got, event{e.Frame.Name, payload(e)})
@@ -43,7 +43,7 @@ var (
 	end     = []event{{eventChatCompleted, completedChat}, {eventDone, doneData}}
 )
 
-// answerFields are those of an answer but for its text, and half and thought deltas.
+// answerFields are the fields of an answer without the text; half and thought are deltas.
 const answerFields = `"id":"1","type":"answer","content_type":"text"`
 
 var (
@@ -140,7 +140,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// A stream that goes on with a chat, after a tool's call, is not given its beginning.
+// A stream that continues a chat, after a tool call, does not get the beginning.
 func TestMissingOfTheSecondStream(t *testing.T) {
 	list := "[" + strings.Join([]string{
 		inChat(`"id":"1","type":"answer","content":"wait"`),
@@ -196,7 +196,7 @@ func TestNaming(t *testing.T) {
 	}
 }
 
-// Streams that cannot be recovered cost nothing, and none without bound.
+// Progress takes bounded memory, and none for a stream without recovery.
 func TestProgressIsBounded(t *testing.T) {
 	p, d := &progress{}, decoder{}
 	for i := range 3 * maxMessages {

@@ -15,14 +15,14 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// Who reads a stream that was cut gets the events of one that was not: the same ones in
-// the same order, each text in full. It ends as soon as the chat's end was seen.
+// A cut stream has the events of a complete stream: the same events in the same order, each
+// text in full. The stream ends at the first poll after the end of the chat.
 func TestCutStreamsAreWhole(t *testing.T) {
 	for _, scenario := range []string{"cut", "cut-early", "no-done"} {
 		t.Run(scenario, func(t *testing.T) {
 			var want, stub, got []timed
 			var failure *upstream.Error
-			// crlf is the chat that these cut.
+			// crlf is the same chat without a cut.
 			synctest.Test(t, func(t *testing.T) {
 				want, failure = listen(t.Context(), t, upstream.NewClient("http://standin", mock.New(7, cozemock.New())), chatOf("crlf"))
 			})
@@ -77,7 +77,7 @@ func cuts(stream []byte) []int {
 	}
 }
 
-// named is where a recorded stream has named its chat.
+// named returns the offset at which a recorded stream has named the chat.
 func named(stream []byte) int { return bytes.Index(stream, []byte("\n\n")) + 2 }
 
 func TestCutAnywhere(t *testing.T) {
@@ -104,9 +104,9 @@ func TestCutAnywhere(t *testing.T) {
 					case at < named(stream):
 						wanted = []event{{eventError, `{"code":5023,"msg":"upstream ended mid-stream"}`}}
 					case err == nil && len(transport.seen) == 1 && at < len(stream):
-						wanted = want[:len(want)-1] // it had ended, and well, but for its done
+						wanted = want[:len(want)-1] // the chat had ended; only done was missing
 						if got[len(got)-1].Frame.Name == eventDone {
-							wanted = want // only its last blank line was cut
+							wanted = want // only the last blank line was cut
 						}
 					}
 					if d := differ(told(got), wanted); (failure != nil) != (at < named(stream)) || d != "" {
@@ -118,7 +118,7 @@ func TestCutAnywhere(t *testing.T) {
 	}
 }
 
-// The rest of a chat can be had by another process, which knows what was recorded.
+// Another process can fetch the rest of a chat, given the recorded events.
 func TestContinue(t *testing.T) {
 	for _, scenario := range []string{"reasoning", "surrogates", "tool"} {
 		t.Run(scenario, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 // question is a question, whose answer is short enough to be cut everywhere.
 const question = `{"bot_id":"1","user_id":"2","stream":true,"additional_messages":[{"role":"user","content":"hi"}]}`
 
-// chatOf is a request that opens a chat of the stand-in, as a scenario has it.
+// chatOf returns a request for a chat of the stand-in with a scenario.
 func chatOf(scenario string) upstream.Request {
 	header := http.Header{"Authorization": {"Bearer pat_x"}, "Content-Type": {"application/json"}}
 	if scenario != "" {
@@ -30,13 +30,13 @@ func chatOf(scenario string) upstream.Request {
 	return upstream.Request{Method: http.MethodPost, Format: format, Path: "/v3/chat", Header: header, Body: []byte(question)}
 }
 
-// timed is an event and when it came.
+// timed is an event with the time of arrival.
 type timed struct {
 	upstream.Event
 	at time.Duration
 }
 
-// listen opens a stream and reads it to its end.
+// listen opens a stream and reads all events.
 func listen(ctx context.Context, t *testing.T, client *upstream.Client, req upstream.Request) (got []timed, failure *upstream.Error) {
 	t.Helper()
 	start := time.Now()
@@ -52,7 +52,7 @@ func listen(ctx context.Context, t *testing.T, client *upstream.Client, req upst
 	return got, failed()
 }
 
-// theTime is what coze-studio's deltas have and differ in.
+// theTime is the only difference between coze-studio's deltas.
 var theTime = regexp.MustCompile(`,"created_at":\d+`)
 
 // differ compares events and tells the first difference; empty if there is none.
@@ -67,8 +67,7 @@ func differ(got, want []event) string {
 	return ""
 }
 
-// told is joined, but for the event that tells of a chat's start: once it has ended,
-// there is no use for that.
+// told is joined without the event of a running chat: a recovered chat has already ended.
 func told(events []timed) []event {
 	return slices.DeleteFunc(joined(events), func(e event) bool { return e.name == "conversation.chat.in_progress" })
 }
@@ -102,7 +101,7 @@ func joined(events []timed) []event {
 	return all
 }
 
-// cutter is a transport to a stand-in that cuts the first stream.
+// cutter is a transport to a stand-in, and cuts the first stream.
 type cutter struct {
 	standIn *mock.StandIn
 	at      int   // how many bytes come
@@ -159,7 +158,7 @@ type service struct {
 	asked  []asked
 }
 
-// asked is a request for what is missing.
+// asked is a request for missing messages.
 type asked struct {
 	what   string
 	header http.Header

@@ -17,7 +17,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// begun is a stream that is cut within an answer, and half its text.
+// begun is a stream with half of an answer.
 const (
 	begun = "event:conversation.chat.created\ndata:{\"id\":\"c\",\"conversation_id\":\"v\",\"status\":\"created\"}\n\n" +
 		"event:conversation.message.delta\ndata:{\"id\":\"1\",\"type\":\"answer\",\"content\":\"half\",\"chat_id\":\"c\",\"conversation_id\":\"v\"}\n\n"
@@ -31,7 +31,7 @@ func reply(data string) string {
 	return `{"code":0,"msg":"","data":` + data + `,"detail":{"logid":"x"}}`
 }
 
-// well answers as a service does that has all.
+// well answers successfully.
 func well(r *http.Request) (int, string) {
 	if r.URL.Path == pathRetrieve {
 		return 200, reply(completedChat)
@@ -39,7 +39,7 @@ func well(r *http.Request) (int, string) {
 	return 200, reply("[" + wholeMessage + "]")
 }
 
-// beginning is what has come of begun, and ending what is to follow.
+// beginning has the events of begun, and rest the missing events.
 var (
 	beginning = []event{
 		{eventChatCreated, `{"id":"c","conversation_id":"v","status":"created"}`},
@@ -71,7 +71,7 @@ func (s *service) open(ctx context.Context, t *testing.T, set func(*upstream.Cli
 	return reply
 }
 
-// then answers as several do, one after another, and as the last for ever.
+// then answers with each function in turn, then always with the last one.
 func then(replies ...answers) answers {
 	return func(r *http.Request) (int, string) {
 		next := replies[0]
@@ -86,7 +86,7 @@ func always(status int, body string) answers {
 	return func(*http.Request) (int, string) { return status, body }
 }
 
-// on answers one path, the other well.
+// on answers a path; other paths succeed.
 func on(path string, a answers) answers {
 	return func(r *http.Request) (int, string) {
 		if r.URL.Path == path {
@@ -105,7 +105,7 @@ func only(method string) answers {
 	}
 }
 
-// mixed serves one path on POST and the other on GET.
+// mixed serves a path on POST, and the other path on GET.
 func mixed(onPost string) answers {
 	return func(r *http.Request) (int, string) {
 		if (r.Method == http.MethodPost) != (r.URL.Path == onPost) {
@@ -192,7 +192,7 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// What is sent to ask for the rest: nothing of the request but its credentials.
+// Requests for the rest have the credentials of the chat's request, and nothing else.
 func TestRecoveryAsks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := strings.NewReplacer(`"c"`, `"c&1"`, `"v"`, `"v 2"`).Replace(begun)
@@ -230,7 +230,7 @@ func TestRecoveryAsks(t *testing.T) {
 	})
 }
 
-// A stream that fell silent is dropped, and then as if it had been cut.
+// A silent stream is dropped and recovered like a cut stream.
 func TestSilentStreamIsRecovered(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -275,7 +275,7 @@ func TestHang(t *testing.T) {
 	})
 }
 
-// Whoever gives up a stream gives up its recovery.
+// The end of a stream's context ends the recovery.
 func TestRecoveryIsGivenUp(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -308,7 +308,7 @@ func TestRecoveryIsGivenUp(t *testing.T) {
 	}
 }
 
-// Who wants no more events gets none of the rest either.
+// A consumer that stops gets no more events of the rest.
 func TestRestIsRefused(t *testing.T) {
 	for wanted := 2; wanted < 6; wanted++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -339,7 +339,7 @@ func TestRestIsRefused(t *testing.T) {
 	}
 }
 
-// Where there is nothing to recover, or it is not wanted, nothing is asked for.
+// Without anything to recover, or with recovery disabled, nothing is requested.
 func TestNotRecovered(t *testing.T) {
 	for _, test := range []struct {
 		name   string

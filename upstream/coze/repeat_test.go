@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A delta that follows others of its kind is read as if it stood alone.
+// A delta decodes the same after similar deltas and alone.
 func TestDeltaAgain(t *testing.T) {
 	const (
 		head      = `{"id":"1","role":"assistant","type":"answer","content":"`
@@ -15,7 +15,7 @@ func TestDeltaAgain(t *testing.T) {
 	)
 	for _, test := range []struct {
 		name, data string
-		quick      bool // it is known by its frame alone
+		quick      bool // decodeRepeat recognizes the delta
 	}{
 		{"the same", head + "你好" + tail, true},
 		{"a longer text", head + strings.Repeat("很长", 100) + tail, true},

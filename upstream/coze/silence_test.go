@@ -15,14 +15,14 @@ import (
 
 const aDelta = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"a\"}\n\n"
 
-// said is what an upstream writes, and how long after what it wrote before.
+// said is a write of an upstream, and the pause before the write.
 type said struct {
 	after time.Duration
 	text  string
 }
 
-// speak opens a stream that says things at their times and then nothing, without
-// an end. The sequence of its events ends at the returned time.
+// speak opens a stream of timed writes without an end. The sequence of events ends at the
+// returned time.
 func speak(t *testing.T, script []said, during func(context.CancelFunc, *upstream.Reply)) (got []event, failure *upstream.Error, ended time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -45,7 +45,7 @@ func speak(t *testing.T, script []said, during func(context.CancelFunc, *upstrea
 	}, nil)
 	start := time.Now()
 	if during != nil {
-		go during(cancel, reply) // ends at its own time
+		go during(cancel, reply) // ends by itself
 	}
 	got, failure = readAll(reply)
 	return got, failure, time.Since(start)
@@ -87,7 +87,7 @@ func TestIdleTimeout(t *testing.T) {
 	}
 }
 
-// A stream that is given up ends at that instant.
+// An abandoned stream ends immediately.
 func TestStreamIsGivenUp(t *testing.T) {
 	const when = 10 * time.Second
 	for _, test := range []struct {
@@ -115,7 +115,7 @@ func TestStreamIsGivenUp(t *testing.T) {
 	}
 }
 
-// Who wants no more events gets none, not even of an error.
+// A consumer that stops gets no more events, not even an error event.
 func TestRefused(t *testing.T) {
 	for _, stream := range []string{aDelta + aDelta, aDelta, aDelta + "data:{"} {
 		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return inPieces(stream, 0) }, nil)

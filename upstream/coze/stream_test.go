@@ -11,7 +11,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// talk is a stream in its plainest form, and talkEvents what it holds.
+// talk is a stream in the plainest form, with the events talkEvents.
 const talk = `event:conversation.chat.created
 data:{"id":"c"}
 
@@ -128,7 +128,7 @@ func TestMaxEventBytes(t *testing.T) {
 // errReset is how a connection breaks.
 var errReset = errors.New("connection reset by peer")
 
-// endCase is how a stream ends, and what is made of that.
+// endCase is an end of a stream and the expected events.
 type endCase struct {
 	name   string
 	stream string
@@ -207,7 +207,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A line of a megabyte is one event, whatever it comes in.
+// A line of a megabyte is one event, for all sizes of reads.
 func TestLongLine(t *testing.T) {
 	text := strings.Repeat("你好, ", 1<<20/8)
 	stream := `event:conversation.message.delta` + "\n" + `data:{"id":"1","content":"` + text + `"}` + "\n\ndata:[DONE]\n\n"
