@@ -16,7 +16,11 @@ type pacer struct {
 	pauses  *Pauses         // of Typewriter text
 	natural []time.Duration // the mean of each pause at the speed of the pace, then smoothPause
 	random  rand.PCG
-	bursts  bursts // of Smooth text
+	bursts  bursts           // of Smooth text
+	lags    [2]time.Duration // the max lag of the answer and of reasoning; 0: none
+	catchUp time.Duration    // the longest backlog at the natural pace; 0: any
+
+	spacing float64 // the factor of Smooth text by the bursts
 
 	clock   time.Duration // the time of the state below
 	rest    time.Duration // natural time from the player to the next unit
@@ -54,6 +58,9 @@ func newPacer(pace Pace, now time.Duration) pacer {
 		p.natural = append(p.natural, time.Duration(float64(pause.mean())/pace.Speed))
 	}
 	p.natural = append(p.natural, smoothPause)
+	p.lags[0] = p.pace.lagOf(p.pace.modeOf(Answer))
+	p.lags[1] = p.pace.lagOf(p.pace.modeOf(Reasoning))
+	p.catchUp = p.pace.lagOf(Typewriter) / catchUpShare
 	seed1, seed2 := pace.Seed, pace.Seed
 	if pace.Seed == 0 {
 		seed1, seed2 = rand.Uint64(), rand.Uint64()
@@ -90,6 +97,7 @@ func (p *pacer) arrive(d delivery) {
 	if p.pace.modeOf(d.kind) == Smooth {
 		p.bursts.arrive(d.at, float64(d.added)/float64(smoothPause))
 		by = min(by, d.at+p.bursts.horizon())
+		p.spacing = float64(p.bursts.spacing()) / float64(smoothPause)
 	} else {
 		p.backlog += d.added
 	}
@@ -114,11 +122,15 @@ func (p *pacer) ended(at time.Duration) {
 // deadline returns the latest time to type text, given the arrival.
 func (p *pacer) deadline(arrived time.Duration, kind TextKind) time.Duration {
 	by := p.endBy
-	if lag := p.pace.lagOf(p.pace.modeOf(kind)); lag > 0 {
-		by = min(by, arrived+lag)
+	lag := p.lags[0]
+	if kind == Reasoning {
+		lag = p.lags[1]
+		if arrived <= p.answerAt {
+			by = min(by, p.reasoningBy)
+		}
 	}
-	if kind == Reasoning && arrived <= p.answerAt {
-		by = min(by, p.reasoningBy)
+	if lag > 0 {
+		by = min(by, arrived+lag)
 	}
 	return by
 }
@@ -182,10 +194,10 @@ func (p *pacer) resolvePause(next string) {
 func (p *pacer) updateFactor() {
 	p.factor = 1
 	if p.pauseID == p.smoothID() {
-		p.factor = float64(p.bursts.spacing()) / float64(smoothPause)
+		p.factor = p.spacing
 	}
-	if most := p.pace.lagOf(Typewriter) / catchUpShare; most > 0 && p.backlog > most {
-		p.factor = min(p.factor, float64(most)/float64(p.backlog))
+	if p.catchUp > 0 && p.backlog > p.catchUp {
+		p.factor = min(p.factor, float64(p.catchUp)/float64(p.backlog))
 	}
 	here := deadline{pos: p.pos - p.rest, by: p.clock}
 	p.factor = min(p.factor, p.deadlines.factor(here))
