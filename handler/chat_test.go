@@ -167,6 +167,12 @@ func TestTempoIsAskedFor(t *testing.T) {
 		{"max lag", "?max_lag=30ms&speed=0.1", [2]string{}, func(a answer) bool {
 			return a.chunks[1].at <= 110*time.Millisecond
 		}},
+		{"unit", "?unit=word", [2]string{}, func(a answer) bool { return strings.Contains(a.text(), `"Coze "`) }},
+		{"unit in a header", "", [2]string{"Typewriter-Unit", "word"}, func(a answer) bool { return strings.Contains(a.text(), `"Coze "`) }},
+		{"min interval", "?min_interval=1s&max_tail=0", [2]string{}, func(a answer) bool { return a.chunks[1].at == time.Second }},
+		{"min interval in a header", "?max_tail=0", [2]string{"Typewriter-Min-Interval", "1s"}, func(a answer) bool {
+			return a.chunks[1].at == time.Second
+		}},
 		{"max tail", "?max_tail=50ms&speed=0.1", [2]string{}, endsWithin(50 * time.Millisecond)},
 		{"max tail in a header", "?speed=0.1", [2]string{"Typewriter-Max-Tail", "20ms"}, endsWithin(20 * time.Millisecond)},
 	}
@@ -208,6 +214,9 @@ func TestBadRequestsAreNamed(t *testing.T) {
 		{"negative max lag", "/v3/chat?max_lag=-1ns", "", 400, `max_lag \"-1ns\" is not a duration like 3s, 400ms or 0`},
 		{"max tail", "/v3/chat?max_tail=soon", "", 400, `max_tail \"soon\" is not a duration like 3s, 400ms or 0`},
 		{"reasoning", "/v3/chat?reasoning=fast", "", 400, `reasoning \"fast\" is unknown: want typewriter, smooth or raw`},
+		{"unit", "/v3/chat?unit=line", "", 400, `unit \"line\" is unknown: want grapheme or word`},
+		{"min interval", "/v3/chat?min_interval=x", "", 400, `min_interval \"x\" is not a duration like 3s, 400ms or 0`},
+		{"min interval out of bounds", "/v3/chat?min_interval=2s", "", 400, `min interval 2s is out of bounds: want 0 to 1s`},
 		{"max tail out of bounds", "/v3/chat?max_tail=2h", "", 400, `max tail 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"max lag out of bounds", "/v3/chat?max_lag=2h", "", 400, `max lag 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"smooth without lag", "/v3/chat?mode=smooth&max_lag=0", "", 400, `smooth needs one`},

@@ -14,16 +14,18 @@ import (
 type param struct{ header, query string }
 
 var (
-	paramMode      = param{"Typewriter-Mode", "mode"}
-	paramSpeed     = param{"Typewriter-Speed", "speed"}
-	paramMaxLag    = param{"Typewriter-Max-Lag", "max_lag"}
-	paramMaxTail   = param{"Typewriter-Max-Tail", "max_tail"}
-	paramReasoning = param{"Typewriter-Reasoning", "reasoning"}
-	paramEventIDs  = param{"Typewriter-Event-Ids", "event_ids"}
+	paramMode        = param{"Typewriter-Mode", "mode"}
+	paramSpeed       = param{"Typewriter-Speed", "speed"}
+	paramMaxLag      = param{"Typewriter-Max-Lag", "max_lag"}
+	paramMaxTail     = param{"Typewriter-Max-Tail", "max_tail"}
+	paramReasoning   = param{"Typewriter-Reasoning", "reasoning"}
+	paramUnit        = param{"Typewriter-Unit", "unit"}
+	paramMinInterval = param{"Typewriter-Min-Interval", "min_interval"}
+	paramEventIDs    = param{"Typewriter-Event-Ids", "event_ids"}
 )
 
 // paceParams are all parameters. None goes upstream.
-var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramReasoning, paramEventIDs}
+var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramReasoning, paramUnit, paramMinInterval, paramEventIDs}
 
 // value returns the value of the parameter, and the name under which the client sent it.
 func (p param) value(c *app.RequestContext) (value, name string) {
@@ -63,12 +65,19 @@ func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
 		}
 		pace.Reasoning = typewriter.Mode(v)
 	}
+	if v, name := paramUnit.value(c); v != "" {
+		pace.Unit = typewriter.Unit(v)
+		if pace.Unit != typewriter.Grapheme && pace.Unit != typewriter.Word {
+			return pace, fmt.Errorf("%s %q is unknown: want grapheme or word", name, v)
+		}
+	}
 	for _, d := range []struct {
 		param param
 		value *time.Duration
 	}{
 		{paramMaxLag, &pace.MaxLag},
 		{paramMaxTail, &pace.MaxTail},
+		{paramMinInterval, &pace.MinInterval},
 	} {
 		if err := d.param.parseDuration(c, d.value); err != nil {
 			return pace, err

@@ -55,6 +55,43 @@ func BenchmarkSplit(b *testing.B) {
 	}
 }
 
+// segmentAll segments a text in deltas of about ten bytes.
+func segmentAll(s *segmenter, text string) (units int) {
+	for text != "" {
+		n := 0
+		for n < min(10, len(text)) {
+			_, size := jsontext.ScanRune(text[n:])
+			n += size
+		}
+		s.add("a", text[:n], 0)
+		for ; !s.frontOpen(); units++ {
+			s.pop()
+		}
+		text = text[n:]
+	}
+	return units
+}
+
+func BenchmarkSegment(b *testing.B) {
+	for _, unit := range []Unit{Grapheme, Word} {
+		for _, sample := range samples[:2] {
+			b.Run(string(unit)+"/"+sample.name, func(b *testing.B) {
+				b.ReportAllocs()
+				pace := DefaultPace(Typewriter)
+				pace.Unit = unit
+				p := newPacer(pace, 0)
+				s, split := newSegmenter(&p, unit), splitter{}
+				clusters, n := splitAll(&split, sample.text), 0
+				for b.Loop() {
+					segmentAll(&s, sample.text)
+					n += clusters
+				}
+				perCluster(b, n)
+			})
+		}
+	}
+}
+
 // pacing is a pacer in use: deltas of three units arrive and are typed.
 type pacing struct {
 	pacer
@@ -151,6 +188,18 @@ func TestAllocations(t *testing.T) {
 	s.search("👩\u200d👩\u200d👩\u200d")
 	if n := testing.AllocsPerRun(10, func() { s.mayGrow("👩\u200d") }); n != 0 {
 		t.Errorf("holding allocates %v times", n)
+	}
+	for _, unit := range []Unit{Grapheme, Word} {
+		for _, sample := range samples[:2] {
+			pace := DefaultPace(Typewriter)
+			pace.Unit = unit
+			p := newPacer(pace, 0)
+			seg := newSegmenter(&p, unit)
+			segmentAll(&seg, sample.text) // grows the buffers
+			if n := testing.AllocsPerRun(10, func() { segmentAll(&seg, sample.text) }); n != 0 {
+				t.Errorf("segmenting %s by %s allocates %v times", sample.name, unit, n)
+			}
+		}
 	}
 	for _, mode := range []Mode{Typewriter, Smooth} {
 		p := pacing{pacer: newPacer(DefaultPace(mode), 0)}

@@ -25,6 +25,19 @@ const (
 // fields. See [Pace.Resolve].
 const Auto time.Duration = -1
 
+// Unit is the smallest piece of text that is written.
+type Unit string
+
+// Units.
+const (
+	// Grapheme is a grapheme cluster (UAX #29).
+	Grapheme Unit = "grapheme"
+
+	// Word is a word (UAX #29) with the closing punctuation and the spaces behind it. Each
+	// ideograph is a word.
+	Word Unit = "word"
+)
+
 // Default values of [Pace.MaxLag] by mode.
 const (
 	DefaultMaxLag       = 3 * time.Second
@@ -70,6 +83,10 @@ type Pace struct {
 	// DefaultSmoothMaxLag. Mode Smooth itself is bounded by MaxLag.
 	SmoothMaxLag time.Duration
 
+	// Unit is the smallest piece of text that is written, except in mode Raw. Positions are
+	// valid for players with any unit.
+	Unit Unit
+
 	// MinInterval is the minimum time between two events of text. Clusters due closer
 	// together share an event.
 	MinInterval time.Duration
@@ -85,7 +102,7 @@ type Pace struct {
 func DefaultPace(mode Mode) Pace {
 	return Pace{
 		Mode: mode, Speed: 1, MaxLag: Auto, MaxTail: Auto, Reasoning: Smooth, SmoothMaxLag: Auto,
-		MinInterval: DefaultMinInterval, Pauses: defaultPauses,
+		Unit: Grapheme, MinInterval: DefaultMinInterval, Pauses: defaultPauses,
 	}
 }
 
@@ -139,6 +156,8 @@ func (p Pace) Validate() error {
 		return fmt.Errorf("unknown mode %q: want typewriter, smooth or raw", p.Mode)
 	case !isMode(p.Reasoning):
 		return fmt.Errorf("unknown mode %q of reasoning: want typewriter, smooth or raw", p.Reasoning)
+	case p.Unit != Grapheme && p.Unit != Word:
+		return fmt.Errorf("unknown unit %q: want grapheme or word", p.Unit)
 	case !(p.Speed >= MinSpeed && p.Speed <= MaxSpeed): // so that NaN fails too
 		return fmt.Errorf("speed %v is out of bounds: want %v to %v", p.Speed, MinSpeed, MaxSpeed)
 	case p.MaxLag != Auto && (p.MaxLag < 0 || p.MaxLag > MaxLag):

@@ -39,7 +39,7 @@ func newPlayback(p *Player, w Writer) *playback {
 	s.now = s.time()
 	s.lastText = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
-	s.segmenter = newSegmenter(s.pacer.pauses, s.pacer.natural)
+	s.segmenter = newSegmenter(&s.pacer, p.Pace.Unit)
 	return s
 }
 
@@ -201,10 +201,24 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	}
 	s.out.piece |= p
 	s.appendText(int(u.size))
-	s.clusters++
-	s.out.Clusters++
+	n := s.countClusters(int(u.size))
+	s.clusters += int64(n)
+	s.out.Clusters += n
 	s.pacer.typed(due, u.pause, tentative)
 	return false, nil
+}
+
+// countClusters returns the number of clusters in the unit at the end of the event being
+// assembled.
+func (s *playback) countClusters(size int) (n int) {
+	if s.player.Pace.Unit == Grapheme {
+		return 1
+	}
+	unit := s.text[len(s.text)-size:]
+	for text := viewString(unit); text != ""; n++ {
+		text = text[s.segmenter.split.first(text).size:]
+	}
+	return n
 }
 
 // target returns the frame of the entry in which the next n bytes of text end, and which
@@ -277,7 +291,7 @@ func (s *playback) number(frame *Frame) {
 
 // clustersBefore counts the clusters of text before a position.
 func (s *playback) clustersBefore(end Position) (n int64) {
-	before := newSegmenter(s.pacer.pauses, s.pacer.natural)
+	before := newSegmenter(&s.pacer, Grapheme)
 	for i := range min(end.Entry+1, s.available) {
 		e, _, _ := s.log.Read(i)
 		text := e.Text

@@ -3,12 +3,16 @@ package typewriter
 import (
 	"encoding/binary"
 	"time"
+	"unsafe"
 
 	"sse-typewriter/internal/jsontext"
 )
 
 // HoldTime bounds the wait of an incomplete grapheme cluster for more text.
 const HoldTime = 100 * time.Millisecond
+
+// WordHoldTime bounds the wait of an incomplete word for more text.
+const WordHoldTime = 500 * time.Millisecond
 
 // maxCluster is the length in bytes from which a cluster is not joined with later events.
 // A stream of combining marks would otherwise be one endless cluster.
@@ -30,19 +34,25 @@ type segmenter struct {
 	pauses  *Pauses
 	natural []time.Duration // the natural time of each pause
 	split   splitter
-	queue   unitQueue // final units
+	words   *wordSplitter // if not nil, units are words
+	queue   unitQueue     // final units
 
 	channel   string  // of the text so far
 	smooth    bool    // all units of the next text have the same pause, the last of natural
 	open      [2]unit // the open units, which follow those of the queue
 	numOpen   int
 	tail      []byte        // the text of the open units
+	joined    []byte        // the text of the open units and the next text
 	tailPlain bool          // the only open unit is a plain character
 	tailAt    time.Duration // when the last part of the first open unit arrived
 }
 
-func newSegmenter(pauses *Pauses, natural []time.Duration) segmenter {
-	return segmenter{pauses: pauses, natural: natural, queue: unitQueue{pauses: uint64(len(natural))}}
+func newSegmenter(p *pacer, unit Unit) segmenter {
+	s := segmenter{pauses: p.pauses, natural: p.natural, queue: unitQueue{pauses: uint64(len(p.natural))}}
+	if unit == Word {
+		s.words = &wordSplitter{}
+	}
+	return s
 }
 
 // len returns the number of queued units.
@@ -76,20 +86,32 @@ func (s *segmenter) add(channel, text string, at time.Duration) (added, last tim
 			added -= s.natural[u.pause]
 		}
 		s.numOpen = 0
-		text = string(s.tail) + text
+		s.joined = append(append(s.joined[:0], s.tail...), text...)
+		text = viewString(s.joined)
 	}
 	cut, last := s.cut(text, unchanged, at)
 	return added + cut, last
 }
 
+// viewString returns a string that shares the bytes of b.
+func viewString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
 // cut queues the units of a text and opens the last of them. A first unit with the size
 // unchanged was open before and has not grown.
 func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added, last time.Duration) {
 	var c cluster
+	if s.words != nil {
+		s.words.reset(text)
+	}
 	for rest := text; rest != ""; {
 		c = s.split.first(rest)
 		rest = rest[c.size:]
 		u := unit{size: uint32(c.size), pause: s.pauseAfter(c.char, rest)}
+		if s.words != nil && s.words.joins(c) && s.numOpen > 0 {
+			added += s.lengthen(u)
+			last = s.natural[s.open[s.numOpen-1].pause]
+			continue
+		}
 		last = s.natural[u.pause]
 		added += last
 		if s.numOpen == len(s.open) {
@@ -109,7 +131,7 @@ func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added,
 		s.tailAt = at
 	}
 	s.tail = append(s.tail[:0], text[len(text)-size:]...)
-	s.tailPlain = s.numOpen == 1 && isPlain(c.char)
+	s.tailPlain = s.numOpen == 1 && isPlain(c.char) && s.words == nil
 	if size >= maxCluster {
 		s.close()
 	}
@@ -125,6 +147,18 @@ func (s *segmenter) pauseAfter(char rune, next string) pauseID {
 }
 
 func (s *segmenter) smoothID() pauseID { return pauseID(len(s.natural) - 1) }
+
+// lengthen adds a cluster to the last open unit. The longer of the pauses follows the unit.
+// The result is the growth in natural time.
+func (s *segmenter) lengthen(by unit) (added time.Duration) {
+	u := &s.open[s.numOpen-1]
+	u.size += by.size
+	if was := s.natural[u.pause]; s.natural[by.pause] > was {
+		u.pause = by.pause
+		return s.natural[by.pause] - was
+	}
+	return 0
+}
 
 // settleFirst makes the first open unit final.
 func (s *segmenter) settleFirst() {
@@ -160,7 +194,16 @@ func (s *segmenter) heldUntil(deadline time.Duration) time.Duration {
 	if !s.frontOpen() || s.numOpen == 0 || s.tailPlain {
 		return 0
 	}
-	text := string(s.tail[:s.open[0].size])
+	text := viewString(s.tail[:s.open[0].size])
+	switch {
+	case s.words == nil:
+	case s.numOpen > 1:
+		return min(deadline, s.tailAt+HoldTime)
+	case s.words.mayGrow():
+		return min(deadline, s.tailAt+WordHoldTime)
+	default:
+		text = text[len(text)-s.words.lastSize:]
+	}
 	switch {
 	case !s.split.mayGrow(text):
 		return 0

@@ -11,7 +11,7 @@ import (
 
 func segmenterOf(pace Pace) segmenter {
 	p := newPacer(pace, 0)
-	return newSegmenter(p.pauses, p.natural)
+	return newSegmenter(&p, pace.Unit)
 }
 
 // drain removes all units and returns their sizes and pauses.
@@ -27,9 +27,10 @@ func drain(s *segmenter) []unit {
 // However text is cut between characters, its units, their pauses and their natural time
 // are those of the text as a whole.
 func TestSegmenterCuts(t *testing.T) {
-	pace := fixed(t)
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(7, seed))
+		pace := fixed(t)
+		pace.Unit = []Unit{Grapheme, Word}[seed%2]
 		cut, whole := segmenterOf(pace), segmenterOf(pace)
 		var text strings.Builder
 		var grown time.Duration

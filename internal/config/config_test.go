@@ -43,6 +43,7 @@ var defaults = Config{
 	MaxLag:                 typewriter.DefaultMaxLag,
 	MaxTail:                autoDuration(typewriter.Auto),
 	Reasoning:              typewriter.Smooth,
+	Unit:                   typewriter.Grapheme,
 	SmoothMaxLag:           typewriter.DefaultSmoothMaxLag,
 	MinInterval:            typewriter.DefaultMinInterval,
 	MaxStreams:             10000,
@@ -119,6 +120,7 @@ var settings = []setting{
 	{"max-tail", "2s", func(c *Config) any { return c.MaxTail }, autoDuration(2 * time.Second)},
 	{"reasoning", "raw", func(c *Config) any { return c.Reasoning }, typewriter.Raw},
 	{"smooth-max-lag", "1m", func(c *Config) any { return c.SmoothMaxLag }, time.Minute},
+	{"unit", "word", func(c *Config) any { return c.Unit }, typewriter.Word},
 	{"min-interval", "0s", func(c *Config) any { return c.MinInterval }, time.Duration(0)},
 	{"seed", "18446744073709551615", func(c *Config) any { return c.Seed }, uint64(1<<64 - 1)},
 	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys) }, 2},
@@ -240,7 +242,7 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestPaces(t *testing.T) {
-	c, err := parse("--speed=2", "--max-lag=5s", "--max-tail=2s", "--reasoning=typewriter", "--smooth-max-lag=1s", "--min-interval=1ms", "--seed=3")
+	c, err := parse("--speed=2", "--max-lag=5s", "--max-tail=2s", "--reasoning=typewriter", "--smooth-max-lag=1s", "--unit=word", "--min-interval=1ms", "--seed=3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +256,7 @@ func TestPaces(t *testing.T) {
 		got := paces[mode]
 		want := typewriter.Pace{
 			Mode: mode, Speed: 2, MaxLag: lag, MaxTail: 2 * time.Second,
-			Reasoning: typewriter.Typewriter, SmoothMaxLag: time.Second, MinInterval: time.Millisecond, Pauses: got.Pauses, Seed: 3,
+			Reasoning: typewriter.Typewriter, SmoothMaxLag: time.Second, Unit: typewriter.Word, MinInterval: time.Millisecond, Pauses: got.Pauses, Seed: 3,
 		}
 		if got != want || got.Pauses == nil {
 			t.Errorf("%s: got %+v, want %+v", mode, got, want)
@@ -282,7 +284,7 @@ func TestHelp(t *testing.T) {
 		}
 		for _, want := range []string{
 			"Flags override environment variables, which override the configuration file.", "($TYPEWRITER_CONFIG)",
-			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=3s ", "--max-tail=auto ", `--reasoning="smooth"`,
+			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=3s ", "--max-tail=auto ", `--reasoning="smooth"`, `--unit="grapheme"`,
 			"--max-streams=10000 ", "--max-streams-per-client=0 ",
 			"--smooth-max-lag=1s ", "--min-interval=8ms ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",
 			"--upstream-connect-timeout=10s ", "--upstream-header-timeout=60s ", "--upstream-idle-timeout=120s ",

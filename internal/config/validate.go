@@ -115,6 +115,7 @@ func (c *Config) validatePace() error {
 		{"max-tail", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxTail = time.Duration(c.MaxTail) }},
 		{"reasoning", typewriter.Typewriter, func(p *typewriter.Pace) { p.Reasoning = c.Reasoning }},
 		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
+		{"unit", typewriter.Typewriter, func(p *typewriter.Pace) { p.Unit = c.Unit }},
 		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = c.MinInterval }},
 	} {
 		pace := typewriter.DefaultPace(setting.mode)

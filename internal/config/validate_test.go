@@ -80,6 +80,8 @@ var badValues = []struct{ flag, value string }{
 	{"smooth-max-lag", "5"},
 	{"smooth-max-lag", "0"},
 	{"smooth-max-lag", "1m1s"},
+	{"unit", "line"},
+	{"unit", ""},
 	{"min-interval", "1.5s"},
 	{"min-interval", "-1ms"},
 	{"seed", "-1"},
@@ -127,7 +129,7 @@ func TestBadValues(t *testing.T) {
 // All invalid settings are reported at once, in the order of the flags.
 func TestAllErrors(t *testing.T) {
 	want := []string{
-		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "max-tail", "reasoning", "smooth-max-lag", "min-interval",
+		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "max-tail", "reasoning", "smooth-max-lag", "unit", "min-interval",
 		"max-streams", "max-streams-per-client", "store", "resume-grace", "resume-retention", "heartbeat",
 		"upstream-connect-timeout", "upstream-header-timeout", "upstream-idle-timeout", "upstream-max-time",
 		"recovery-timeout", "summarize-timeout", "max-connections",

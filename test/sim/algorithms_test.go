@@ -14,6 +14,7 @@ import (
 type algorithm struct {
 	name string
 	lag  time.Duration // the bound of the added latency; negative: none
+	hold time.Duration // the longest wait of the first text for its end
 	peer bool          // of another project
 	run  func(*testing.T, []arrival) []item
 }
@@ -21,15 +22,29 @@ type algorithm struct {
 var algorithms = []algorithm{
 	player("typewriter", typewriter.DefaultPace(typewriter.Typewriter)),
 	player("smooth", typewriter.DefaultPace(typewriter.Smooth)),
+	player("typewriter, words", withUnit(typewriter.Typewriter)),
+	player("smooth, words", withUnit(typewriter.Smooth)),
 	player("raw", typewriter.DefaultPace(typewriter.Raw)),
 	player("no bound", unbounded()),
-	{"smoothStream", -1, true, smoothStream},
-	{"Segmenter", -1, true, segmenterStream},
-	{"chat-ui", -1, true, chatUI},
-	{"LibreChat", -1, true, libreChat},
-	{"assistant-ui", -1, true, assistantUI},
-	{"markstream", -1, true, markstream},
-	{"SillyTavern", -1, true, sillyTavern},
+	peer("smoothStream", smoothStream),
+	peer("Segmenter", segmenterStream),
+	peer("chat-ui", chatUI),
+	peer("LibreChat", libreChat),
+	peer("assistant-ui", assistantUI),
+	peer("markstream", markstream),
+	peer("SillyTavern", sillyTavern),
+}
+
+// peer returns the algorithm of another project, without a bound.
+func peer(name string, run func(*testing.T, []arrival) []item) algorithm {
+	return algorithm{name: name, lag: -1, peer: true, run: run}
+}
+
+// withUnit returns the pace of a mode with words as units.
+func withUnit(mode typewriter.Mode) typewriter.Pace {
+	pace := typewriter.DefaultPace(mode)
+	pace.Unit = typewriter.Word
+	return pace
 }
 
 // unbounded returns the typewriter pace without a max lag.
@@ -67,6 +82,9 @@ func items(arrivals []arrival) []item {
 func player(name string, pace typewriter.Pace) algorithm {
 	pace.Seed = 1
 	a := algorithm{name: name, lag: pace.Resolve().MaxLag}
+	if pace.Unit == typewriter.Word {
+		a.hold = typewriter.WordHoldTime
+	}
 	switch {
 	case pace.Mode == typewriter.Raw:
 		a.lag = 0

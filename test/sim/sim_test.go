@@ -156,9 +156,9 @@ func checkLag(t *testing.T, a algorithm, units []unit) {
 func checkFirst(t *testing.T, a algorithm, input, output []item) {
 	t.Helper()
 	first, sent := firstText(input), firstText(output)
-	held := time.Duration(0)
+	held := a.hold
 	if unicode.Is(unicode.So, clusters(first.text)[0].char) { // an emoji
-		held = typewriter.HoldTime
+		held = max(held, typewriter.HoldTime)
 	}
 	if wait := sent.at - first.at; wait > held {
 		t.Errorf("%s: the first text waited %v, want at most %v", a.name, wait, held)
