@@ -13,14 +13,9 @@ import (
 // decoder implements [upstream.Decoder].
 type decoder struct {
 	chunk   chunk
-	runs    []run // of different channels
+	id      string // of the last chunk
+	runs    []run  // of different channels
 	choices choices
-}
-
-// run is a run of events that differ only in their text.
-type run struct {
-	event upstream.Event // without text
-	whole typewriter.Payload
 }
 
 // maxRuns bounds the runs that are remembered. A chat has two: its reasoning and its
@@ -45,6 +40,7 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 	if meaning.Kind == upstream.KindPiece && c.isSplittable() {
 		return d.decodeText(name, meaning)
 	}
+	meaning.Texts, meaning.Ambiguous = c.wholeTexts(), c.ambiguous
 	return upstream.Pass(name, c.data, meaning)
 }
 
@@ -55,37 +51,15 @@ var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Ended}
 // nearly all do, without parsing the rest.
 func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
 	for i := range d.runs {
-		r := &d.runs[i]
-		if text := r.textOf(data); text != "" && r.event.Frame.Name == name {
-			e := r.event
-			e.Text = jsontext.SingleLine(text)
-			return e, true
+		if r := &d.runs[i]; r.event.Frame.Name == name {
+			if text := r.textOf(data); text != "" {
+				e := r.event
+				e.Text = jsontext.SingleLine(text)
+				return e, true
+			}
 		}
 	}
 	return upstream.Event{}, false
-}
-
-// textOf returns the text of an event of the run, or "" for any other event.
-func (r *run) textOf(data string) string {
-	p := &r.whole
-	n := len(data) - len(p.Head) - len(p.Twin) - len(p.Tail)
-	if p.Twin != "" {
-		n /= 2
-	}
-	if n <= 0 || !strings.HasPrefix(data, p.Head) || !strings.HasSuffix(data, p.Tail) {
-		return ""
-	}
-	text := data[len(p.Head) : len(p.Head)+n]
-	if p.Twin != "" {
-		rest, ok := strings.CutPrefix(data[len(p.Head)+n:len(data)-len(p.Tail)], p.Twin)
-		if !ok || rest != text {
-			return ""
-		}
-	}
-	if !gjson.Valid(data[len(p.Head)-1 : len(p.Head)+n+1]) { // the text ends earlier, and the rest differs too
-		return ""
-	}
-	return text
 }
 
 // decodeText decodes a chunk that can be split.
@@ -94,10 +68,10 @@ func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Ev
 	text := c.texts[0].raw
 	frame := c.frame(name)
 	r := d.run(frame.Channel)
-	meaning.Kind, meaning.Texts = upstream.KindText, nil
-	*r = run{upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}, c.payload(firstPiece | lastPiece)}
+	meaning.Kind = upstream.KindText
+	*r = newRun(upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}, c.payload(firstPiece|lastPiece))
 	e := r.event
-	e.Text = strings.Clone(text)
+	e.Text = text
 	return e
 }
 
@@ -118,11 +92,11 @@ func (d *decoder) run(channel string) *run {
 // meaning returns the meaning of the chunk. An event with text is of KindPiece.
 func (d *decoder) meaning(name string) *upstream.Meaning {
 	c := &d.chunk
-	m := &upstream.Meaning{Texts: c.wholeTexts(), Ambiguous: c.ambiguous, Usage: readUsage(find(c.members, "usage"))}
-	if id := find(c.members, "id").Str; id != "" {
-		m.Message = strings.Clone(id)
-		m.Chat.ID = m.Message
+	m := &upstream.Meaning{Usage: readUsage(find(c.members, "usage"))}
+	if id := find(c.members, "id").Str; id != d.id {
+		d.id = strings.Clone(id) // a copy does not keep the chunk in memory
 	}
+	m.Message, m.Chat.ID = d.id, d.id
 	for i := range c.choices {
 		d.choices.add(c.choices[i].value)
 	}

@@ -205,6 +205,38 @@ func TestRunsShareFrames(t *testing.T) {
 	}
 }
 
+// Events that differ in their padding too keep it, without being parsed.
+func TestPadding(t *testing.T) {
+	for _, test := range []struct {
+		name, data string
+		allocs     float64
+	}{
+		{"other padding", `{"choices":[{"delta":{"content":"c\"d"}}],"obfuscation":"xyz","usage":null}`, 1},
+		{"no padding", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"","usage":null}`, 1},
+		{"same padding", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"ab","usage":null}`, 0},
+		{"an escape", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"\"","usage":null}`, -1},
+		{"another field", `{"choices":[{"delta":{"content":"c"},"x":[]}],"obfuscation":"ab","usage":null}`, -1},
+		{"usage", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"ab","usage":{"total_tokens":1}}`, -1},
+		{"no text", `{"choices":[{"delta":{"content":""}}],"obfuscation":"ab","usage":null}`, -1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			const first = `{"choices":[{"delta":{"content":"a"}}],"obfuscation":"ab","usage":null}`
+			var e upstream.Event
+			d := decoder{}
+			d.Decode("", first)
+			allocs := testing.AllocsPerRun(10, func() {
+				e = d.Decode("", test.data)
+				if test.allocs > 0 {
+					d.runs[0].whole.Tail = "" // so that the padding differs again
+				}
+			})
+			if e.Payload() != test.data || test.allocs >= 0 && allocs != test.allocs {
+				t.Errorf("got %s with %v allocations", e.Payload(), allocs)
+			}
+		})
+	}
+}
+
 func TestMeaning(t *testing.T) {
 	answer := func(channel, text string) upstream.Text { return upstream.Text{Channel: channel, Text: text} }
 	for _, test := range []struct {

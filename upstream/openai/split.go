@@ -44,7 +44,6 @@ func (c *chunk) frame(name string) *typewriter.Frame {
 		c.readChoice(t.choice) // it was not the last one to be read
 		c.texts = c.texts[:texts]
 	}
-	c.data = strings.Clone(c.data)
 	slices.SortFunc(c.texts, func(a, b text) int { return a.begin - b.begin })
 	c.texts = c.texts[:min(len(c.texts), 2)] // more copies of the text are not cut
 	c.edits = c.edits[:0]

@@ -1,0 +1,105 @@
+package openai
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// run is a run of events that differ only in their text, and perhaps in their padding.
+type run struct {
+	event upstream.Event // without text
+	whole typewriter.Payload
+
+	// What surrounds the padding in the tail; empty if there is none.
+	padding struct{ head, tail string }
+}
+
+// paddingKey begins the field with which OpenAI hides the length of the text.
+const paddingKey = `"obfuscation":"`
+
+// newRun returns the run of an event without text, given the payload of the whole event.
+func newRun(e upstream.Event, whole typewriter.Payload) run {
+	r := run{event: e, whole: whole}
+	if i := strings.Index(whole.Tail, paddingKey); i >= 0 && e.Frame.Once == nil && whole.Twin == "" {
+		begin := i + len(paddingKey)
+		end := begin + strings.IndexByte(whole.Tail[begin:], '"')
+		if isPadding(whole.Tail[begin:end]) {
+			r.padding.head, r.padding.tail = whole.Tail[:begin], whole.Tail[end:]
+		}
+	}
+	return r
+}
+
+// isPadding reports whether s has only letters and digits.
+func isPadding(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
+// textOf returns the text of an event of the run, or "" for any other event.
+func (r *run) textOf(data string) string {
+	p := &r.whole
+	if !strings.HasPrefix(data, p.Head) {
+		return ""
+	}
+	if r.padding.head != "" {
+		return r.paddedTextOf(data)
+	}
+	n := len(data) - len(p.Head) - len(p.Twin) - len(p.Tail)
+	if p.Twin != "" {
+		n /= 2
+	}
+	if n <= 0 || !strings.HasSuffix(data, p.Tail) {
+		return ""
+	}
+	text := data[len(p.Head) : len(p.Head)+n]
+	if p.Twin != "" {
+		rest, ok := strings.CutPrefix(data[len(p.Head)+n:len(data)-len(p.Tail)], p.Twin)
+		if !ok || rest != text {
+			return ""
+		}
+	}
+	if !gjson.Valid(data[len(p.Head)-1 : len(p.Head)+n+1]) {
+		return "" // the text ends earlier, and the rest differs too
+	}
+	return text
+}
+
+// paddedTextOf is textOf for a run with padding. The frame gets the event's padding.
+func (r *run) paddedTextOf(data string) string {
+	begin := len(r.whole.Head)
+	end := begin + stringEnd(data[begin:])
+	tail := data[end:]
+	n := len(tail) - len(r.padding.tail)
+	if end == begin || n < len(r.padding.head) || tail[:len(r.padding.head)] != r.padding.head || tail[n:] != r.padding.tail ||
+		!isPadding(tail[len(r.padding.head):n]) || !gjson.Valid(data[begin-1:end+1]) {
+		return ""
+	}
+	if tail != r.whole.Tail {
+		frame := *r.event.Frame
+		frame.Tail, r.whole.Tail = tail, tail
+		r.event.Frame = &frame
+	}
+	return data[begin:end]
+}
+
+// stringEnd returns the length of the inside of a JSON string at the beginning of s, or 0.
+func stringEnd(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return 0
+}
