@@ -92,7 +92,7 @@ func New(o Options) *Handler {
 	return &Handler{
 		options:   o,
 		policy:    policy,
-		cors:      access.CORS{Origins: o.Origins, RequestHeaders: o.Formats.BrowserHeaders(), ResponseHeaders: o.Formats.RequestIDHeaders()},
+		cors:      access.CORS{Origins: o.Origins, RequestHeaders: o.Formats.BrowserHeaders(), ResponseHeaders: o.Formats.SDKHeaders()},
 		admit:     admitter{policy, access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
 		requests:  requestBuilder{policy, o.Formats},
 		paces:     paces{o.Paces, o.Mode},

@@ -57,7 +57,7 @@ type Format struct {
 	// the ErrorEvents, so that an SDK which ignores the events notices the failure.
 	BreaksOff bool
 
-	// RetryHeader is the response header with which the service stops its SDKs from
+	// RetryHeader is the response header, in lower case, with which the service stops its SDKs from
 	// repeating a failed request, if its value is "false".
 	RetryHeader string
 
@@ -180,10 +180,15 @@ func (f Formats) BrowserHeaders() []string {
 	return f.collect(func(format *Format) []string { return format.BrowserHeaders })
 }
 
-// RequestIDHeaders returns the response headers with services' ids of requests, in lower
-// case.
-func (f Formats) RequestIDHeaders() []string {
-	return f.collect(func(format *Format) []string { return []string{strings.ToLower(format.RequestIDHeader)} })
+// SDKHeaders returns the response headers that SDKs read, in lower case.
+func (f Formats) SDKHeaders() []string {
+	return f.collect(func(format *Format) []string {
+		headers := []string{strings.ToLower(format.RequestIDHeader)}
+		if format.RetryHeader != "" {
+			headers = append(headers, format.RetryHeader)
+		}
+		return headers
+	})
 }
 
 // RetryAsGet returns the paths of POST requests to repeat as GET.

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	fixedFormat  = &Format{Name: "fixed", Paths: []string{"/chat"}, EventNames: []string{"b", "a"}, RequestIDHeader: "X-Id"}
+	fixedFormat  = &Format{Name: "fixed", Paths: []string{"/chat"}, EventNames: []string{"b", "a"}, RequestIDHeader: "X-Id", RetryHeader: "x-retry"}
 	suffixFormat = &Format{Name: "suffix", EventNames: []string{"b", "c"}, RequestIDHeader: "X-ID", Route: func(_, path string) string {
 		if path == "/v1/chat" {
 			return "*/chat"
@@ -45,7 +45,7 @@ func TestFormats(t *testing.T) {
 	if got, want := bothFormats.EventNames(), []string{"a", "b", "c"}; !slices.Equal(got, want) {
 		t.Errorf("got event names %q, want %q", got, want)
 	}
-	if got, want := bothFormats.RequestIDHeaders(), []string{"x-id"}; !slices.Equal(got, want) {
+	if got, want := bothFormats.SDKHeaders(), []string{"x-id", "x-retry"}; !slices.Equal(got, want) {
 		t.Errorf("got headers %q, want %q", got, want)
 	}
 }

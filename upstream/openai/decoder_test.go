@@ -1,8 +1,13 @@
 package openai
 
 import (
+	"context"
+	"io"
 	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -341,6 +346,56 @@ func TestEnd(t *testing.T) {
 			if reason != test.reason || last.Frame.Name != test.last.name || last.Payload() != test.last.data {
 				t.Errorf("got reason %q and last %s %q, want %q and %v", reason, last.Frame.Name, last.Payload(), test.reason, test.last)
 			}
+		})
+	}
+}
+
+// tail is the end of a body, after which reads fail.
+type tail struct {
+	io.Reader
+	fail func() error
+}
+
+func (r tail) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n == 0 && err != nil {
+		err = r.fail()
+	}
+	return n, err
+}
+
+// After [DONE], the end of the connection does not matter, and is not waited for.
+func TestConnectionAfterDone(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		stream string
+		fail   func(context.Context) error
+		reason string
+		after  time.Duration
+	}{
+		{"reset after done", "data: [DONE]\n\n", func(context.Context) error { return io.ErrUnexpectedEOF }, "", 0},
+		{"reset before done", `data: {"choices":[{"delta":{},"finish_reason":"stop"}]}` + "\n\n", func(context.Context) error { return io.ErrUnexpectedEOF }, "cut", 0},
+		{"open after done", "data: [DONE]\n\n", func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}, "", time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun := time.Now()
+				events, failure := open(t, func(ctx context.Context) io.Reader {
+					return tail{strings.NewReader(test.stream), func() error { return test.fail(ctx) }}
+				}).Events()
+				for range events {
+				}
+				reason := ""
+				if err := failure(); err != nil {
+					reason = err.Reason
+				}
+				if after := time.Since(begun); reason != test.reason || after != test.after {
+					t.Errorf("got reason %q after %v, want %q after %v", reason, after, test.reason, test.after)
+				}
+			})
 		})
 	}
 }

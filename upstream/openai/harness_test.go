@@ -18,12 +18,12 @@ type transportFunc func(*http.Request) (*http.Response, error)
 
 func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// open opens a stream with a body.
-func open(t testing.TB, body io.Reader) *upstream.Reply {
+// open opens a stream whose body is made for its request.
+func open(t testing.TB, body func(context.Context) io.Reader) *upstream.Reply {
 	t.Helper()
 	client := upstream.NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
-		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(body), Request: r}, nil
+		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(body(r.Context())), Request: r}, nil
 	}))
 	reply, err := client.Do(context.Background(), upstream.Request{Method: http.MethodPost, Format: format, Path: "/v1/chat/completions"})
 	if err != nil {
@@ -51,7 +51,7 @@ func encodeAll(events []event) string {
 // decodeAll reads a stream to its end.
 func decodeAll(t testing.TB, stream string) ([]upstream.Event, *upstream.Error) {
 	t.Helper()
-	events, failure := open(t, strings.NewReader(stream)).Events()
+	events, failure := open(t, func(context.Context) io.Reader { return strings.NewReader(stream) }).Events()
 	var got []upstream.Event
 	for e := range events {
 		got = append(got, e)

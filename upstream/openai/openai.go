@@ -48,7 +48,12 @@ func New(o Options) *upstream.Format {
 		RequestIDHeader: "X-Request-Id",
 		Heartbeat:       "\n\n",
 		Credentials:     []upstream.Credential{{Header: "Authorization", Prefix: "Bearer "}, {Header: "api-key"}},
-		Ask:             o.ask,
+		BrowserHeaders: []string{
+			"api-key", "openai-organization", "openai-project",
+			"x-stainless-arch", "x-stainless-helper-method", "x-stainless-lang", "x-stainless-os", "x-stainless-package-version",
+			"x-stainless-retry-count", "x-stainless-runtime", "x-stainless-runtime-version", "x-stainless-timeout",
+		},
+		Ask: o.ask,
 	}
 }
 
