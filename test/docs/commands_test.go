@@ -197,11 +197,14 @@ func (s shown) runGo(t *testing.T) {
 	}
 }
 
+// upstreamFlag matches a service in front of which the server runs.
+var upstreamFlag = regexp.MustCompile(`--upstream https://\S+`)
+
 // runProgram runs the program with the stand-in of a server in place of Coze. A server is
 // told to shut down once it serves. The program must exit with code 0.
 func (s shown) runProgram(t *testing.T, base string) {
 	t.Helper()
-	line := strings.ReplaceAll(s.line, "https://api.coze.com", base+"/upstream")
+	line := upstreamFlag.ReplaceAllString(s.line, "--upstream "+base+"/upstream")
 	const store = "redis://user:password@redis:6379/0"
 	if strings.Contains(line, store) {
 		line = strings.ReplaceAll(line, store, testenv.StartRedis(t).URL())
