@@ -54,7 +54,7 @@ func TestRateLimit(t *testing.T) {
 		ask(oneKey, "GET", "/v3/chat", 429, "30") // 29.5 s, rounded up
 		ask(oneKey, "GET", "/v1/x", 429, "30")
 		ask(oneKey, "POST", "/v3/chat/retrieve", 429, "30")
-		ask(oneKey, "GET", "/nothing", 404, "")
+		ask(oneKey, "GET", "/ai/nothing", 404, "")
 		ask(oneKey, "GET", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa", 204, "")
 		ask(oneKey, "DELETE", "/typewriter/streams/aaaaaaaaaaaaaaaaaaaaaaaaaa", 404, "")
 		ask(oneKey[1:], "GET", "/v1/x", 401, "")

@@ -57,7 +57,7 @@ func TestCORS(t *testing.T) {
 			{"GET", "/v1/x", oneKey, 200, true},
 			{"POST", "/v3/chat", oneKey, 200, true},
 			{"POST", "/v3/chat", "", 401, false},
-			{"GET", "/nothing", "", 404, false},
+			{"GET", "/ai/nothing", "", 404, false},
 			{"GET", "/typewriter/streams/x/skip", "", 405, false},
 			{"GET", "/v1/../x", "", 400, false},
 		} {
@@ -94,7 +94,7 @@ func TestCORS(t *testing.T) {
 
 // Preflight requests are answered on all paths, without a key and without the upstream.
 func TestPreflight(t *testing.T) {
-	for _, path := range []string{"/v3/chat", "/v1/files/upload", "/typewriter/streams/x", "/nothing", "/v1/../x", "/"} {
+	for _, path := range []string{"/v3/chat", "/v1/files/upload", "/typewriter/streams/x", "/ai/nothing", "/v1/../x", "/"} {
 		for _, test := range []struct {
 			name, origin, method string
 			status               int
@@ -104,7 +104,7 @@ func TestPreflight(t *testing.T) {
 				"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + page,
 				"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after",
 				"Access-Control-Allow-Methods":  "|GET, HEAD, POST, PUT, PATCH, DELETE",
-				"Access-Control-Allow-Headers": "|authorization, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
+				"Access-Control-Allow-Headers": "|authorization, x-api-key, x-goog-api-key, api-key, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
 					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-event-ids",
 				"Access-Control-Max-Age": "|7200",
 			}},

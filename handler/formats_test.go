@@ -121,7 +121,7 @@ func TestErrorsOfOtherFormat(t *testing.T) {
 		for _, test := range []struct{ url, want string }{
 			{"/v9/lines?mode=x", `{"problem":"bad_request","id":"`},
 			{"/v9/../lines", `{"problem":"bad_request","id":"`},
-			{"/v9/others", `{"code":4200,`},
+			{"/ai/others", `{"code":4200,`},
 		} {
 			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url})
 			if got := a.text(); !strings.HasPrefix(got, test.want) {

@@ -3,9 +3,7 @@ package handler
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,34 +18,6 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// apiPrefixes are the paths of the AI service. Requests below them without a route are
-// forwarded.
-var apiPrefixes = []string{"/v1/", "/v3/", "/api/", "/open_api/"}
-
-// errPath reports a path to somewhere outside of the upstream's API.
-var errPath = errors.New("path is not allowed")
-
-// apiPath returns the path of a request target for the upstream: unchanged but for doubled
-// slashes: SDKs double the final slash of a base URL. A path with several meanings to
-// servers in between is an error.
-func apiPath(target string) (path string, isAPI bool, err error) {
-	path, _, _ = strings.Cut(target, "?")
-	decoded, err := url.PathUnescape(path)
-	if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " #") ||
-		strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
-		return "", false, fmt.Errorf("%w: %q", errPath, path)
-	}
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	for segment := range strings.SplitSeq(decoded, "/") {
-		if segment == "." || segment == ".." {
-			return "", false, fmt.Errorf("%w: %q", errPath, path)
-		}
-	}
-	return path, slices.ContainsFunc(apiPrefixes, func(p string) bool { return strings.HasPrefix(path, p) }), nil
-}
-
 // forwarder serves all requests without a route.
 type forwarder struct {
 	*Handler
@@ -61,19 +31,18 @@ func newForwarder(h *Handler, routes func() route.RoutesInfo) forwarder {
 	return forwarder{h, routes, formats.RetryAsGet(), formats.Unpaced()}
 }
 
-// forward forwards a request of the AI service's API, and the reply, both unchanged and as
-// they arrive.
+// forward forwards a request to the AI service, and the reply, both unchanged and as they
+// arrive.
 func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
-	target := string(c.Request.Header.RequestURI())
-	path, ok := f.route(c, target)
-	if !ok || !f.authenticate(c) {
+	to := targetOf(c)
+	if !f.mayForward(c, to) || !f.authenticate(c) {
 		return
 	}
-	if c.GetString(patternKey) != "" {
+	if to.pattern != "" {
 		f.chat(ctx, c)
 		return
 	}
-	release, ok := f.admitForwarded(ctx, c, path)
+	release, ok := f.admitForwarded(ctx, c, to.path)
 	if !ok {
 		return
 	}
@@ -82,37 +51,29 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	defer cancel()
 	defer context.AfterFunc(f.lifecycle.shutdownCtx, cancel)() //nolint:contextcheck // the request ends with either context
 
-	_, query, _ := strings.Cut(target, "?")
-	req := upstream.Request{
-		Method: string(c.Method()),
-		Path:   path,
-		Query:  f.requests.query(query, f.policy.KeyParameters()),
-		Header: f.requests.header(c),
-	}
-	if req.Method == http.MethodPost && slices.Contains(f.retryAsGet, path) {
+	req := f.requests.forward(c, to)
+	if req.Method == http.MethodPost && slices.Contains(f.retryAsGet, req.Path) {
 		f.forwardOrGet(ctx, c, req)
 		return
 	}
 	f.forwardUpload(ctx, c, req)
 }
 
-// route returns the upstream path of a request target. For a path outside of the API,
-// route answers the client and reports false.
-func (f forwarder) route(c *app.RequestContext, target string) (path string, ok bool) {
-	path, isAPI, err := apiPath(target)
-	isAPI = isAPI || c.GetString(patternKey) != ""
+// mayForward reports whether a request is for the AI service. Any other request has been
+// answered.
+func (f forwarder) mayForward(c *app.RequestContext, to *target) bool {
 	switch {
-	case err != nil:
-		failUnread(c, apierror.BadRequest.WithMsg(err.Error()))
-	case !isAPI && c.Response.StatusCode() == http.StatusMethodNotAllowed: // set by Hertz
+	case to.err != nil:
+		failUnread(c, apierror.BadRequest.WithMsg(to.err.Error()))
+	case to.own && c.Response.StatusCode() == http.StatusMethodNotAllowed:
 		c.Response.Header.Set("Allow", f.allowed(string(c.Path())))
-		failUnread(c, apierror.MethodNotAllowed.WithMsg("method "+string(c.Method())+" is not served at "+path))
-	case !isAPI:
-		failUnread(c, apierror.NotFound.WithMsg("no such path: "+path))
+		failUnread(c, apierror.MethodNotAllowed.WithMsg("method "+string(c.Method())+" is not served at "+to.path))
+	case to.own:
+		failUnread(c, apierror.NotFound.WithMsg("no such path: "+to.path))
 	default:
-		return path, true
+		return true
 	}
-	return "", false
+	return false
 }
 
 // admitForwarded admits a request to the upstream until release is called. A rejected

@@ -13,16 +13,28 @@ import (
 func TestAPIPath(t *testing.T) {
 	tests := []struct {
 		target, want string
-		isAPI, bad   bool
+		own, bad     bool
 	}{
-		{target: "/v1/bot/x?a=b", want: "/v1/bot/x", isAPI: true},
-		{target: "//v3//chat/retrieve", want: "/v3/chat/retrieve", isAPI: true},
-		{target: "/api/a%20b/%E4%BD%A0;x=1", want: "/api/a%20b/%E4%BD%A0;x=1", isAPI: true},
-		{target: "/open_api/knowledge/", want: "/open_api/knowledge/", isAPI: true},
-		{target: "/v1/a...b/..c", want: "/v1/a...b/..c", isAPI: true},
-		{target: "/v2/chat", want: "/v2/chat"},
+		{target: "/v1/bot/x?a=b", want: "/v1/bot/x"},
+		{target: "//v3//chat/retrieve", want: "/v3/chat/retrieve"},
+		{target: "/api/a%20b/%E4%BD%A0;x=1", want: "/api/a%20b/%E4%BD%A0;x=1"},
+		{target: "/open_api/knowledge/", want: "/open_api/knowledge/"},
+		{target: "/v1/a...b/..c", want: "/v1/a...b/..c"},
+		{target: "/compatible-mode/v1/models", want: "/compatible-mode/v1/models"},
+		{target: "/openai/deployments/gpt-4o/x?api-version=1", want: "/openai/deployments/gpt-4o/x"},
+		{target: "/aix/webs", want: "/aix/webs"},
 		{target: "/v1", want: "/v1"},
-		{target: "/", want: "/"},
+		{target: "/", want: "/", own: true},
+		{target: "//", want: "/", own: true},
+		{target: "/ai", want: "/ai", own: true},
+		{target: "/ai/x/chat/completions", want: "/ai/x/chat/completions", own: true},
+		{target: "//typewriter/x", want: "/typewriter/x", own: true},
+		{target: "/%74ypewriter/x", want: "/%74ypewriter/x", own: true},
+		{target: "/%2ftypewriter/x", want: "/%2ftypewriter/x", own: true},
+		{target: "/typewriter%2fx", want: "/typewriter%2fx", own: true},
+		{target: "/web/none.js", want: "/web/none.js", own: true},
+		{target: "/progress/", want: "/progress/", own: true},
+		{target: "/healthz/x", want: "/healthz/x", own: true},
 		{target: "/v1/../admin", bad: true},
 		{target: "/v1/..", bad: true},
 		{target: "/v1/./x", bad: true},
@@ -41,10 +53,48 @@ func TestAPIPath(t *testing.T) {
 		{target: "*", bad: true},
 	}
 	for _, test := range tests {
-		got, isAPI, err := apiPath(test.target)
-		if got != test.want || isAPI != test.isAPI || (err != nil) != test.bad {
-			t.Errorf("%q: got %q, %v, %v", test.target, got, isAPI, err)
+		got, decoded, err := apiPath(test.target)
+		if got != test.want || (err != nil) != test.bad {
+			t.Errorf("%q: got %q, %v, want %q", test.target, got, err, test.want)
 		}
+		if own := isOwnPath(decoded); !test.bad && own != test.own {
+			t.Errorf("%q: got own %t, want %t", test.target, own, test.own)
+		}
+	}
+}
+
+// Any path that is not the server's own is forwarded. The server's own paths are not, even
+// if they look like those of a format.
+func TestAnyPath(t *testing.T) {
+	for _, test := range []struct {
+		method, url string
+		want        string // the upstream's request; empty: none
+		status      int
+	}{
+		{"GET", "/compatible-mode/v1/models?x=%2F", "GET /compatible-mode/v1/models?x=%2F", 200},
+		{"POST", "/openai/deployments/d/embeddings?api-version=1", "POST /openai/deployments/d/embeddings?api-version=1", 200},
+		{"DELETE", "/x", "DELETE /x", 200},
+		{"GET", "//x//y/", "GET /x/y/", 200},
+		{"GET", "/v3/chat/x", "GET /v3/chat/x", 200},
+		{"POST", "/typewriter/lines", "", 404},
+		{"POST", "/ai/v1/lines", "", 404},
+		{"GET", "/web/none.js", "", 404},
+		{"POST", "/healthz", "", 405},
+		{"PUT", "/ai/summarize", "", 405},
+		{"GET", "/x/../y", "", 400},
+	} {
+		t.Run(test.method+" "+test.url, func(t *testing.T) {
+			var up asked
+			_, engine := newTestHandler(t, &up, withLines)
+			a := engine.serve(t.Context(), t, request{method: test.method, url: test.url})
+			got := ""
+			if len(up) > 0 {
+				got = up[0].Method + " " + up[0].URL.RequestURI()
+			}
+			if a.status != test.status || got != test.want {
+				t.Errorf("got %d, upstream got %q, want %d, %q", a.status, got, test.status, test.want)
+			}
+		})
 	}
 }
 

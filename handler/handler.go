@@ -40,11 +40,13 @@ type Options struct {
 	// Heartbeat is the longest silence in a stream before a heartbeat.
 	Heartbeat time.Duration
 
-	// Keys, TrustedProxies and UpstreamToken are those of [access.Policy]; each may be
-	// empty.
+	// Keys and TrustedProxies are those of [access.Policy]; each may be empty.
 	Keys           [][sha256.Size]byte
 	TrustedProxies []netip.Prefix
-	UpstreamToken  string
+
+	// UpstreamToken is the token for requests without a credential of their own; empty:
+	// none is added.
+	UpstreamToken string
 
 	// Origins are those of [access.CORS]; they may be empty.
 	Origins []string
@@ -84,7 +86,7 @@ type Handler struct {
 // New returns a handler, to be ended by [Handler.Shutdown].
 func New(o Options) *Handler {
 	policy := &access.Policy{
-		Keys: o.Keys, TrustedProxies: o.TrustedProxies, UpstreamToken: o.UpstreamToken, AllowsQueryKey: isEventSourcePath,
+		Keys: o.Keys, TrustedProxies: o.TrustedProxies, AllowsQueryKey: isEventSourcePath,
 	}
 	lifecycle := newLifecycle()
 	observer := observer{o.Metrics, o.Logger}
@@ -94,7 +96,7 @@ func New(o Options) *Handler {
 		policy:    policy,
 		cors:      access.CORS{Origins: o.Origins, RequestHeaders: o.Formats.BrowserHeaders(), ResponseHeaders: o.Formats.SDKHeaders()},
 		admit:     admitter{policy, access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
-		requests:  requestBuilder{policy, o.Formats},
+		requests:  requestBuilder{policy, o.Formats, o.UpstreamToken},
 		paces:     paces{o.Paces, o.Mode},
 		recorder:  &recorder{o.Upstream, o.Formats, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
@@ -109,7 +111,7 @@ const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
-	r.Use(hertzio.Track, detectFormat(h.options.Formats), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
+	r.Use(hertzio.Track, findTarget(h.options.Formats), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
 	r.GET("/healthz", healthz)
 	r.HEAD("/healthz", healthz)
 	r.GET("/readyz", h.readyz)

@@ -13,7 +13,6 @@ import (
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/streams"
-	"sse-typewriter/upstream"
 )
 
 // headerRequestID identifies a request across servers.
@@ -24,31 +23,6 @@ const maxRequestID = 128
 
 // arrivedKey is the key of a request's arrival time.
 const arrivedKey = "arrived"
-
-// The keys of a request's format and of the pattern of its path, which is empty unless the
-// request opens a stream.
-const (
-	formatKey  = "format"
-	patternKey = "pattern"
-)
-
-// detectFormat determines the format of a request, in which errors are reported.
-func detectFormat(formats upstream.Formats) app.HandlerFunc {
-	return func(ctx context.Context, c *app.RequestContext) {
-		format, pattern := formats.Route(string(c.Method()), string(c.Path()))
-		if format == nil {
-			format = formats.Default()
-		}
-		c.Set(formatKey, format)
-		c.Set(patternKey, pattern)
-		c.Next(ctx)
-	}
-}
-
-// formatOf returns the format of a request.
-func formatOf(c *app.RequestContext) *upstream.Format {
-	return c.MustGet(formatKey).(*upstream.Format)
-}
 
 // checkFraming rejects request smuggling.
 func checkFraming(ctx context.Context, c *app.RequestContext) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,13 +28,7 @@ type observer struct {
 // routeOf returns the method and the pattern of a request's route, never the path of the
 // request.
 func routeOf(c *app.RequestContext) string {
-	pattern := cmp.Or(c.FullPath(), c.GetString(patternKey))
-	for _, prefix := range apiPrefixes {
-		if pattern == "" && strings.HasPrefix(string(c.Path()), prefix) {
-			pattern = prefix + "*"
-		}
-	}
-	return string(c.Method()) + " " + pattern
+	return string(c.Method()) + " " + cmp.Or(c.FullPath(), targetOf(c).pattern, "/*")
 }
 
 // viewObserver records metrics and the log line of a view.

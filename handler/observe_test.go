@@ -22,6 +22,7 @@ import (
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // series is a line of a scrape: what is counted, without our prefix, and its value.
@@ -388,7 +389,7 @@ func TestFailureAfterATakeoverIsCounted(t *testing.T) {
 		t.Run(test.format, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, _ := newTestHandler(t, nil)
-				events, source := h.recorder.proceed(t.Context(), nil, test.format, slices.Values(test.seen))
+				events, source := h.recorder.proceed(t.Context(), func(*upstream.Format) http.Header { return nil }, test.format, slices.Values(test.seen))
 				for range events {
 					continue
 				}

@@ -166,17 +166,20 @@ func ErrorEvents(formats upstream.Formats, err *apierror.Error) func(format stri
 	return func(name string) []typewriter.Event { return streamFormat(formats, name).ErrorEvents(err) }
 }
 
-// proceed continues a stream of a lost replica, with the credential in header. See
-// [streams.Continue].
-func (r *recorder) proceed(ctx context.Context, header http.Header, name string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-	o := origin{streamFormat(r.formats, name), header}
+// proceed continues a stream of a lost replica; header returns the header of requests with
+// a credential. See [streams.Continue].
+func (r *recorder) proceed(
+	ctx context.Context, header func(*upstream.Format) http.Header, name string, recorded iter.Seq[typewriter.Event],
+) (iter.Seq[typewriter.Event], streams.Source) {
+	format := streamFormat(r.formats, name)
+	o := origin{format, header(format)}
 	if strings.HasPrefix(name, summaryPrefix) {
 		if events, source, ok := r.proceedSummary(ctx, o, recorded); ok {
 			return r.observer.countFailure(events, source), source
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	events, failure := r.upstream.Continue(ctx, o.format, header, recorded)
+	events, failure := r.upstream.Continue(ctx, o.format, o.header, recorded)
 	known := o.format.ChatOf(recorded)
 	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
 	return r.observer.countFailure(untilCanceled(upstream.Typed(events), canceled, doneEvents(o.format)), source), source

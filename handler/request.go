@@ -20,11 +20,12 @@ import (
 type requestBuilder struct {
 	policy  *access.Policy
 	formats upstream.Formats
+	token   string // for clients without a credential; may be empty
 }
 
 // ask returns the upstream request that asks a question, with the header of a client's
-// request.
-func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question) (upstream.Request, error) {
+// request and a query.
+func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question, query string) (upstream.Request, error) {
 	format := b.formats.Default()
 	req, err := format.Ask(q)
 	if err != nil {
@@ -32,7 +33,8 @@ func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question) (upstrea
 	}
 	header := b.header(c)
 	maps.Copy(header, req.Header)
-	req.Format, req.Header = format, header
+	req.Format, req.Header, req.Query = format, header, query
+	b.addToken(c, &req, format)
 	return req, nil
 }
 
@@ -92,7 +94,7 @@ var hopByHop = []string{
 var notUpstream = []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"}
 
 // header returns the header of an upstream request: the client's, without the headers of
-// the connection and those for this server, and with the upstream's credential.
+// the connection and those for this server.
 func (b requestBuilder) header(c *app.RequestContext) http.Header {
 	header := http.Header{}
 	c.Request.Header.VisitAll(func(key, value []byte) {
@@ -131,23 +133,54 @@ func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Reque
 	}
 	query := string(c.Request.URI().QueryString())
 	if c.FullPath() == chatPath && (len(body) == 0 || isPlainText(c)) {
-		req, err := b.ask(c, readQuestion(c, body))
-		req.Query = b.query(query, append(without, ownQuery...))
-		return req, err
+		return b.ask(c, readQuestion(c, body), b.query(query, append(without, ownQuery...)))
 	}
-	path := c.FullPath()
-	if path == "" { // no route, see forwarder
-		var err error
-		if path, _, err = apiPath(string(c.Request.Header.RequestURI())); err != nil {
-			return upstream.Request{}, err
-		}
-	}
-	return upstream.Request{
+	to := targetOf(c)
+	req := upstream.Request{
 		Method: http.MethodPost,
-		Format: formatOf(c),
-		Path:   path,
+		Format: to.format,
+		Path:   to.path,
 		Query:  b.query(query, without),
 		Header: b.header(c),
 		Body:   body,
-	}, nil
+	}
+	b.addToken(c, &req, to.format)
+	return req, nil
+}
+
+// forward returns the upstream request for one that is only forwarded, without the body.
+func (b requestBuilder) forward(c *app.RequestContext, to *target) upstream.Request {
+	_, query, _ := strings.Cut(string(c.Request.Header.RequestURI()), "?")
+	req := upstream.Request{
+		Method: string(c.Method()),
+		Path:   to.path,
+		Query:  b.query(query, b.policy.KeyParameters()),
+		Header: b.header(c),
+	}
+	b.addToken(c, &req, to.format)
+	return req
+}
+
+// addToken adds the server's token to a request of a client without a credential.
+func (b requestBuilder) addToken(c *app.RequestContext, req *upstream.Request, format *upstream.Format) {
+	if b.needsToken(c) {
+		format.SetToken(req, b.token)
+	}
+}
+
+func (b requestBuilder) needsToken(c *app.RequestContext) bool {
+	return b.token != "" && !b.policy.HasCredential(c)
+}
+
+// followUp returns a function that returns the header for requests about a chat of a format,
+// with the credential of the client. The function may be called after the request.
+func (b requestBuilder) followUp(c *app.RequestContext) func(*upstream.Format) http.Header {
+	header, needsToken := b.header(c), b.needsToken(c)
+	return func(format *upstream.Format) http.Header {
+		req := upstream.Request{Header: header.Clone()}
+		if needsToken {
+			format.SetToken(&req, b.token)
+		}
+		return req.Header
+	}
 }

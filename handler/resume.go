@@ -146,7 +146,7 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	if !streams.ValidID(id) {
 		return nil, streams.ErrGone
 	}
-	header := h.requests.header(c)
+	header := h.requests.followUp(c)
 	return h.options.Streams.Find(ctx, streams.Lookup{
 		ID: id, Owner: h.policy.Owner(c), From: from,
 		Continue: func(ctx context.Context, format string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {

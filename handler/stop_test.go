@@ -15,6 +15,7 @@ import (
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // Skip types what waits at once, for every viewer, and what comes later as it comes.
@@ -156,7 +157,7 @@ func TestStopAfterTakeOver(t *testing.T) {
 		created := typewriter.Event{Frame: &typewriter.Frame{
 			Name: "conversation.chat.created", Head: `{"id":"1","conversation_id":"2","status":"created"}`,
 		}}
-		header := http.Header{"Authorization": {"Bearer mine"}}
+		header := func(*upstream.Format) http.Header { return http.Header{"Authorization": {"Bearer mine"}} }
 		_, source := h.recorder.proceed(t.Context(), header, "coze", slices.Values([]typewriter.Event{created}))
 		source.Cancel(t.Context())
 		if want := `Bearer mine /v3/chat/cancel {"conversation_id":"2","chat_id":"1"}`; !slices.Equal(asked, []string{want}) {

@@ -63,7 +63,7 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 		failBadRequest(c, err)
 		return
 	}
-	chat, err := h.requests.ask(c, q)
+	chat, err := h.requests.ask(c, q, "")
 	if err != nil {
 		failBadRequest(c, err)
 		return

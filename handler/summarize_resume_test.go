@@ -16,6 +16,7 @@ import (
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
 )
 
 // A summary is resumed as a chat is; once it is finished and seen, there is nothing.
@@ -122,7 +123,7 @@ func TestSummaryIsTakenOver(t *testing.T) {
 		id := strings.TrimPrefix(at, streamsPath)
 		s, _ := h.options.Streams.Attach(id, "")
 		n, _ := s.Log.Len()
-		events, source := h.recorder.proceed(t.Context(), http.Header{}, s.Format, s.Log.Events(n))
+		events, source := h.recorder.proceed(t.Context(), func(*upstream.Format) http.Header { return http.Header{} }, s.Format, s.Log.Events(n))
 		texts := progressOf(s.Log.Events(n))
 		texts = append(texts, progressOf(events)...)
 		for i := 1; i < len(texts); i++ {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -68,8 +69,7 @@ type Format struct {
 	// heartbeat.
 	Heartbeat string
 
-	// Credentials are the places for a client's credential. The server's own token goes
-	// into the first place.
+	// Credentials are the places for a credential; none: a bearer token.
 	Credentials []Credential
 
 	// BrowserHeaders are additional request headers of the service's SDKs in browsers, in
@@ -122,6 +122,26 @@ func (f Framing) ContentType() string { return "text/event-stream" }
 // Credential is a place for a credential in a request: a header, with a prefix before the
 // credential, or a query parameter.
 type Credential struct{ Header, Prefix, Query string }
+
+// bearer is the place of a token in most services.
+var bearer = Credential{Header: "Authorization", Prefix: "Bearer "}
+
+// SetToken puts a token into the first place for a credential. The request must have a
+// header.
+func (f *Format) SetToken(req *Request, token string) {
+	place := bearer
+	if len(f.Credentials) > 0 {
+		place = f.Credentials[0]
+	}
+	if place.Header != "" {
+		req.Header.Set(place.Header, place.Prefix+token)
+		return
+	}
+	if req.Query != "" {
+		req.Query += "&"
+	}
+	req.Query += url.Values{place.Query: {token}}.Encode()
+}
 
 // Question is a question in terms of this server's own API.
 type Question struct {

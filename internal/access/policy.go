@@ -6,14 +6,24 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/cloudwego/hertz/pkg/app"
 )
 
-// keyParameter is the query parameter for the key of an EventSource, a client without
+// credentialHeaders are the headers in which SDKs of AI services send a credential.
+var credentialHeaders = []string{"Authorization", "X-Api-Key", "X-Goog-Api-Key", "Api-Key"}
+
+// keyParameter is the query parameter in which SDKs send a credential.
+const keyParameter = "key"
+
+// ownKeyParameter is the query parameter for the key of an EventSource, a client without
 // control of headers.
-const keyParameter = "api_key"
+const ownKeyParameter = "api_key"
+
+// bearerPrefix precedes a credential in the Authorization header.
+const bearerPrefix = "Bearer "
 
 // Policy authenticates requests and identifies their clients. The zero value lets
 // everybody in and trusts no proxy. A Policy is safe for concurrent use as long as no field
@@ -25,10 +35,6 @@ type Policy struct {
 
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
-
-	// UpstreamToken is the bearer token for requests without a credential of their own;
-	// empty: none is added.
-	UpstreamToken string
 
 	// AllowsQueryKey reports whether a GET of a path may have the key in the query; nil:
 	// no path may.
@@ -49,18 +55,50 @@ func (p *Policy) Authenticate(c *app.RequestContext) bool {
 	return found == 1
 }
 
-// key returns the API key of a request. The Authorization header takes precedence over
-// the query.
+// key returns the API key of a request: the first credential. The Authorization header takes
+// precedence over the others, in any form.
 func (p *Policy) key(c *app.RequestContext) string {
 	const bearer = "bearer "
+	all := p.credentials(c)
 	switch header := c.Request.Header.Get("Authorization"); {
 	case len(header) > len(bearer) && strings.EqualFold(header[:len(bearer)], bearer):
 		return strings.TrimLeft(header[len(bearer):], " ")
+	case header == "" && len(all) > 0:
+		return strings.TrimPrefix(all[0], bearerPrefix)
 	case header == "" && p.isQueryKeyAllowed(c):
-		return c.Query(keyParameter)
+		return c.Query(ownKeyParameter)
 	default:
 		return ""
 	}
+}
+
+// credentials returns the distinct credentials of a request, those outside of the
+// Authorization header in the form of that header. The parameter of an EventSource is not
+// among them.
+func (p *Policy) credentials(c *app.RequestContext) []string {
+	var all []string
+	add := func(credential string) {
+		if !slices.Contains(all, credential) {
+			all = append(all, credential)
+		}
+	}
+	for i, name := range credentialHeaders {
+		for _, value := range c.Request.Header.PeekAll(name) {
+			switch {
+			case len(value) == 0:
+			case i == 0:
+				add(string(value))
+			default:
+				add(bearerPrefix + string(value))
+			}
+		}
+	}
+	for _, value := range c.QueryArgs().PeekAll(keyParameter) {
+		if len(value) > 0 {
+			add(bearerPrefix + string(value))
+		}
+	}
+	return all
 }
 
 func (p *Policy) isQueryKeyAllowed(c *app.RequestContext) bool {
@@ -74,12 +112,17 @@ func (p *Policy) keyID(c *app.RequestContext) string {
 }
 
 // Owner returns the credential of the owner of a request's streams: the API key or, if
-// none are configured, the Authorization header.
+// none are configured, all credentials of the request. A credential counts the same in any
+// place.
 func (p *Policy) Owner(c *app.RequestContext) string {
 	if len(p.Keys) > 0 {
 		return p.keyID(c)
 	}
-	return c.Request.Header.Get("Authorization")
+	all := p.credentials(c)
+	if key := c.Query(ownKeyParameter); len(all) == 0 && key != "" && p.isQueryKeyAllowed(c) {
+		return bearerPrefix + key
+	}
+	return strings.Join(all, "\n")
 }
 
 // Client returns the client for whom limits count: an API key or, if none are
@@ -91,28 +134,28 @@ func (p *Policy) Client(c *app.RequestContext) string {
 	return subnet(p.clientAddr(c))
 }
 
-// SetUpstreamHeader replaces the credential and the X-Forwarded-* headers in the header of
-// an upstream request.
+// SetUpstreamHeader replaces the X-Forwarded-* headers in the header of an upstream request
+// and, if there are keys, removes all credentials.
 func (p *Policy) SetUpstreamHeader(c *app.RequestContext, header http.Header) {
-	p.setCredential(header)
+	if len(p.Keys) > 0 {
+		for _, name := range credentialHeaders {
+			header.Del(name)
+		}
+	}
 	p.setForwarded(c, header)
 }
 
-func (p *Policy) setCredential(header http.Header) {
-	if len(p.Keys) > 0 {
-		header.Del("Authorization")
-	}
-	if header.Get("Authorization") == "" && p.UpstreamToken != "" {
-		header.Set("Authorization", "Bearer "+p.UpstreamToken)
-	}
-}
-
-// KeyParameters returns the query parameters for API keys. The caller must remove them
-// from upstream requests of any path: some clients send a key in the header and in the
-// query.
+// KeyParameters returns the query parameters for credentials, if there are keys. The caller
+// must remove them from upstream requests of any path: some clients send a key in the header
+// and in the query.
 func (p *Policy) KeyParameters() []string {
 	if len(p.Keys) > 0 {
-		return []string{keyParameter}
+		return []string{ownKeyParameter, keyParameter}
 	}
 	return nil
+}
+
+// HasCredential reports whether a credential of the client goes upstream with a request.
+func (p *Policy) HasCredential(c *app.RequestContext) bool {
+	return len(p.Keys) == 0 && len(p.credentials(c)) > 0
 }

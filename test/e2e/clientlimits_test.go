@@ -109,7 +109,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	t.Parallel()
 	up := newRecordingUpstream(t)
 	p := testenv.Start(t, "--upstream="+up.URL)
-	send(t, "GET", p.Base+"/nothing")
+	send(t, "GET", p.Base+"/ai/nothing")
 	_, before := p.Memory(t)
 	for _, test := range []struct{ name, begin, more, end string }{
 		{"header", "GET /v3/chat HTTP/1.1\r\nHost: x\r\nX: ", "x", "\r\n\r\n"},

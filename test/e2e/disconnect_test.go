@@ -161,7 +161,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	if _, err := io.Copy(io.Discard, conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("connection: %v", err)
 	}
-	if status, _ := send(t, "GET", base+"/nothing"); status != http.StatusNotFound {
+	if status, _ := send(t, "GET", base+"/ai/nothing"); status != http.StatusNotFound {
 		t.Errorf("then got %d", status)
 	}
 }

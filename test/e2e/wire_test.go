@@ -39,7 +39,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		status       int
 		msg          string
 	}{
-		{"GET", "/nothing", 404, `{"code":4200,"msg":"no such path: /nothing","detail":{"logid":"`},
+		{"GET", "/ai/nothing", 404, `{"code":4200,"msg":"no such path: /ai/nothing","detail":{"logid":"`},
 		{"PUT", "/upstream", 405, `{"code":4000,"msg":"method PUT is not served at /upstream","detail":{"logid":"`},
 	} {
 		status, body := send(t, test.method, base+test.path)

@@ -1,0 +1,102 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/cloudwego/hertz/pkg/app"
+
+	"sse-typewriter/upstream"
+)
+
+// target is the destination of a request, determined before the request is served.
+type target struct {
+	// format is the format of the request, in which errors are reported.
+	format *upstream.Format
+
+	// path is the path at the upstream, or err the fault of the path.
+	path string
+	err  error
+
+	// own reports whether the path is one of the server's own, and not of the AI service.
+	own bool
+
+	// pattern is the pattern of a path whose streams are paced, or empty.
+	pattern string
+}
+
+// targetKey is the key of a request's target.
+const targetKey = "target"
+
+// targetOf returns the target of a request.
+func targetOf(c *app.RequestContext) *target { return c.MustGet(targetKey).(*target) }
+
+// formatOf returns the format of a request.
+func formatOf(c *app.RequestContext) *upstream.Format { return targetOf(c).format }
+
+// findTarget determines the target of each request.
+func findTarget(formats upstream.Formats) app.HandlerFunc {
+	return func(ctx context.Context, c *app.RequestContext) {
+		c.Set(targetKey, newTarget(c, formats))
+		c.Next(ctx)
+	}
+}
+
+// newTarget returns the target of a request. A route of the server takes precedence over
+// the target of the request, which may have several spellings.
+func newTarget(c *app.RequestContext, formats upstream.Formats) *target {
+	t := &target{format: formats.Default(), path: c.FullPath()}
+	decoded := t.path
+	if t.path == "" {
+		t.path, decoded, t.err = apiPath(string(c.Request.Header.RequestURI()))
+	}
+	format, pattern := formats.Route(http.MethodPost, decoded)
+	// Hertz has set the status if the path has a route for other methods.
+	t.own = isOwnPath(decoded) || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
+	if format != nil && !t.own {
+		t.format = format
+		if string(c.Method()) == http.MethodPost {
+			t.pattern = pattern
+		}
+	}
+	return t
+}
+
+// ownPaths are the first segments of the server's own paths. All other paths without a
+// route are those of the AI service.
+var ownPaths = []string{"", "progress", "web", "typewriter", "ai", "healthz", "readyz", "metrics"}
+
+// isOwnPath reports whether a decoded path is one of the server's own.
+func isOwnPath(path string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
+	return slices.Contains(ownPaths, first)
+}
+
+// errPath reports a path that must not go upstream.
+var errPath = errors.New("path is not allowed")
+
+// apiPath returns the path of a request target for the upstream, as it is and decoded. Only
+// doubled slashes are removed: SDKs double the final slash of a base URL. A path with
+// several meanings to servers in between is an error.
+func apiPath(target string) (path, decoded string, err error) {
+	path, _, _ = strings.Cut(target, "?")
+	decoded, err = url.PathUnescape(path)
+	if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " #") ||
+		strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
+		return "", decoded, fmt.Errorf("%w: %q", errPath, path)
+	}
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	for segment := range strings.SplitSeq(decoded, "/") {
+		if segment == "." || segment == ".." {
+			return "", decoded, fmt.Errorf("%w: %q", errPath, path)
+		}
+	}
+	return path, decoded, nil
+}
