@@ -65,6 +65,9 @@ func TestModels(t *testing.T) {
 				}
 				content, reasoning, finished, usages := "", "", 0, 0
 				for _, d := range data {
+					if choices := gjson.Get(d, "choices"); choices.Exists() && !choices.IsArray() {
+						t.Errorf("got choices %s", choices.Raw)
+					}
 					delta := gjson.Get(d, "choices.0.delta")
 					content += delta.Get("content").Str
 					reasoning += delta.Get("reasoning_content").Str + delta.Get("reasoning").Str

@@ -2,6 +2,7 @@ package openai
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/mock/texts"
@@ -56,7 +57,9 @@ func (s *script) say(text string) {
 	}
 	last := pieces[len(pieces)-1]
 	s.speak(pieces[:len(pieces)-1], setContent)
-	s.pause(s.tempo.Pause(s.rng, len(last)))
+	n := utf8.RuneCountInString(last)
+	s.pause(s.tempo.Pause(s.rng, n))
+	s.written += n
 	reason := "stop"
 	for i := range s.choices {
 		c := s.choice(i, last, setContent)

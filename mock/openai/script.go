@@ -125,7 +125,7 @@ func (s *script) addData(name string, data []byte, isText bool) {
 // add writes the next chunk, with the choices that it has.
 func (s *script) add(choices ...choice) {
 	c, isText := s.base, false
-	c.Choices = choices
+	c.Choices = append([]choice{}, choices...) // never null
 	for _, choice := range choices {
 		d, _ := choice.Delta.(delta)
 		isText = isText || choice.Text != nil || d.Content != nil && *d.Content != ""
