@@ -15,8 +15,16 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// call sends a request to a stand-in, and returns the reply with its body.
-func send(t *testing.T, method, path, body string, header ...string) (*http.Response, string, error) {
+// reply is a reply of a stand-in; err is the error of reading the body.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+// send sends a request to a stand-in.
+func send(t *testing.T, method, path, body string, header ...string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://stand-in"+path, strings.NewReader(body))
 	if err != nil {
@@ -31,21 +39,21 @@ func send(t *testing.T, method, path, body string, header ...string) (*http.Resp
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	return res, string(text), err
+	return reply{res.StatusCode, res.Header, string(text), err}
 }
 
 // ask asks a model and returns the data of the events.
 func ask(t *testing.T, model, fields string) ([]string, error) {
 	t.Helper()
 	body := `{"model":"` + model + `","stream":true,"messages":[{"role":"user","content":"hello"}]` + fields + `}`
-	_, text, err := send(t, http.MethodPost, "/upstream/v1/chat/completions", body)
+	reply := send(t, http.MethodPost, "/upstream/v1/chat/completions", body)
 	var data []string
-	for block := range strings.SplitSeq(text, "\n\n") {
+	for block := range strings.SplitSeq(reply.body, "\n\n") {
 		if _, d, ok := strings.Cut(block, "data: "); ok {
 			data = append(data, d)
 		}
 	}
-	return data, err
+	return data, reply.err
 }
 
 // Each model ends as its description says.
@@ -124,8 +132,8 @@ func TestTools(t *testing.T) {
 		if name != "f" || !gjson.Valid(arguments) || gjson.Get(data[len(data)-2], "choices.0.finish_reason").Str != "tool_calls" {
 			t.Errorf("got %s(%s) and %s", name, arguments, data[len(data)-2])
 		}
-		_, text, _ := send(t, http.MethodPost, "/v1/chat/completions",
-			`{"model":"gpt-4o","messages":[{"role":"tool","content":"sunny"}],"tools":[{"type":"function","function":{"name":"f"}}]}`)
+		text := send(t, http.MethodPost, "/v1/chat/completions",
+			`{"model":"gpt-4o","messages":[{"role":"tool","content":"sunny"}],"tools":[{"type":"function","function":{"name":"f"}}]}`).body
 		if content := gjson.Get(text, "choices.0.message.content").Str; !strings.Contains(content, "sunny") {
 			t.Errorf("got %s", text)
 		}
@@ -153,12 +161,12 @@ func TestReplies(t *testing.T) {
 		{"a bad key", "POST", "/v1/chat/completions", body, []string{"Authorization", "Bearer bad"}, 401, "error.code", "invalid_api_key"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			res, text, err := send(t, test.method, test.path, test.body, test.header...)
-			if got := gjson.Get(text, test.field).String(); err != nil || res.StatusCode != test.status || got != test.want {
-				t.Errorf("got %d %s, %v; want %d with %s %q", res.StatusCode, text, err, test.status, test.field, test.want)
+			reply := send(t, test.method, test.path, test.body, test.header...)
+			if got := gjson.Get(reply.body, test.field).String(); reply.err != nil || reply.status != test.status || got != test.want {
+				t.Errorf("got %d %s, %v; want %d with %s %q", reply.status, reply.body, reply.err, test.status, test.field, test.want)
 			}
-			if !strings.HasPrefix(res.Header.Get("X-Request-Id"), "req_") {
-				t.Errorf("got request id %q", res.Header.Get("X-Request-Id"))
+			if id := reply.header.Get("X-Request-Id"); !strings.HasPrefix(id, "req_") {
+				t.Errorf("got request id %q", id)
 			}
 		})
 	}

@@ -11,7 +11,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// defaultQuestion is asked if a question has no message.
+// defaultQuestion is the message of a question without messages.
 const defaultQuestion = "你好，请介绍一下 SSE"
 
 // chatBody is the body of a chat request.
@@ -55,8 +55,8 @@ func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 	}, nil
 }
 
-// versioned matches the path of a base URL that ends with a version or a deployment, as the
-// base URL of an SDK does.
+// versioned matches the path of a base URL with a version or a deployment at its end, as in
+// the base URL of an SDK.
 var versioned = regexp.MustCompile(`/(?:v\d[^/]*(?:/openai)?|x\d|deployments/[^/]+)$`)
 
 // chatPath returns the path of a question below the base URL.

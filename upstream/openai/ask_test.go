@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"net/http"
 	"testing"
 
 	"sse-typewriter/upstream"
@@ -15,25 +16,30 @@ func TestAsk(t *testing.T) {
 		body    string
 	}{
 		{
-			"a question", Options{Model: "m"}, []upstream.Message{{Role: "user", Text: "hi <b>"}},
+			"a question",
+			Options{Model: "m"},
+			[]upstream.Message{{Role: "user", Text: "hi <b>"}},
 			"/v1/chat/completions",
 			`{"model":"m","messages":[{"role":"user","content":"hi <b>"}],"stream":true,"stream_options":{"include_usage":true}}`,
 		},
 		{
-			"a conversation", Options{Model: "m", SystemPrompt: "be brief", BaseURL: "https://api.openai.com"},
+			"a conversation",
+			Options{Model: "m", SystemPrompt: "be brief", BaseURL: "https://api.openai.com"},
 			[]upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}},
 			"/v1/chat/completions",
 			`{"model":"m","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true,"stream_options":{"include_usage":true}}`,
 		},
 		{
-			"nothing", Options{Model: "m"}, nil,
+			"nothing",
+			Options{Model: "m"},
+			nil,
 			"/v1/chat/completions",
 			`{"model":"m","messages":[{"role":"user","content":"` + defaultQuestion + `"}],"stream":true,"stream_options":{"include_usage":true}}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := New(test.options).Ask(upstream.Question{Messages: test.ask})
-			if err != nil || req.Method != "POST" || req.Path != test.path || string(req.Body) != test.body || req.Header.Get("Content-Type") != "application/json" {
+			if err != nil || req.Method != http.MethodPost || req.Path != test.path || string(req.Body) != test.body || req.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("got %v %s %s %s, %v", req.Method, req.Path, req.Header, req.Body, err)
 			}
 		})

@@ -15,17 +15,18 @@ type chunk struct {
 	members []member
 	choices []member
 
-	// Those of the choice that was read last.
+	// Members of the last choice that was read.
 	choice, delta, details []member
 
-	texts []text // that are not empty
+	texts []text // none is empty
 
-	// Clients may disagree about the texts, because a key may be repeated.
+	// ambiguous reports whether clients may disagree about the texts, because a key may be
+	// repeated.
 	ambiguous bool
 
 	edits []edit
 
-	// An earlier chunk had the usage null. Services that report usage on request do that.
+	// nullUsage reports whether chunks without usage have the field usage.
 	nullUsage bool
 }
 
@@ -36,8 +37,8 @@ type text struct {
 	raw    string
 	begin  int // the offset of raw
 
-	// inList marks the texts in lists: several of them follow each other, while the texts
-	// of two fields are the same text twice.
+	// inList reports whether the text is in a list. Texts in a list follow each other,
+	// while equal texts of two fields are copies.
 	inList bool
 }
 
@@ -98,8 +99,8 @@ func (c *chunk) addDetails(choice int) {
 	}
 }
 
-// addParts adds the texts of a content that is a list of parts, as Mistral's models with
-// reasoning have it. Such a chunk is not split.
+// addParts adds the texts of a content that is a list of parts, as that of Mistral's
+// reasoning models. A chunk with such a content is not split.
 func (c *chunk) addParts(choice int, content gjson.Result) {
 	if !content.IsArray() {
 		return
@@ -113,7 +114,7 @@ func (c *chunk) addParts(choice int, content gjson.Result) {
 	}
 }
 
-// isSplittable reports whether the chunk has exactly one text, perhaps in several fields.
+// isSplittable reports whether the chunk has exactly one text, possibly in several fields.
 func (c *chunk) isSplittable() bool {
 	if len(c.texts) == 0 || c.ambiguous {
 		return false
@@ -130,7 +131,7 @@ func (c *chunk) isSplittable() bool {
 	return listed <= 1
 }
 
-// wholeTexts returns the texts of a chunk that is not split, each once.
+// wholeTexts returns the texts of the chunk without copies.
 func (c *chunk) wholeTexts() []upstream.Text {
 	var all []upstream.Text
 	var seen [len(channels)]struct{ field, list bool } // in the choice
@@ -155,7 +156,7 @@ var channels = [...]string{typewriter.Answer: "content ", typewriter.Reasoning: 
 // channel returns the channel of a text.
 func (c *chunk) channel(t text) string { return channels[t.kind] + c.index(t.choice) }
 
-// index returns the index of a choice, which need not be that in the list.
+// index returns the index of a choice as its field has it, given the index in the list.
 func (c *chunk) index(choice int) string {
 	if index := c.choices[choice].value.Get("index"); index.Type == gjson.Number {
 		return index.Raw

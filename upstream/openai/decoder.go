@@ -18,11 +18,10 @@ type decoder struct {
 	choices choices
 }
 
-// maxRuns bounds the runs that are remembered. A chat has two: its reasoning and its
-// answer.
+// maxRuns bounds the remembered runs. Most chats have two: a reasoning and an answer.
 const maxRuns = 8
 
-// Decode implements [upstream.Decoder]. Payloads keep all their bytes but the few at which
+// Decode implements [upstream.Decoder]. Payloads keep all bytes except for a few that make
 // official SDKs fail.
 func (d *decoder) Decode(name, data string) upstream.Event {
 	if e, ok := d.decodeRepeat(name, data); ok {
@@ -47,8 +46,8 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 // done is the meaning of the final event. FastGPT sends other events after it.
 var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Ended}
 
-// decodeRepeat decodes an event that differs from an earlier one only in its text, as
-// nearly all do, without parsing the rest.
+// decodeRepeat decodes an event of a run without parsing the payload around the text.
+// Nearly all events belong to a run.
 func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
 	for i := range d.runs {
 		if r := &d.runs[i]; r.event.Frame.Name == name {
@@ -62,7 +61,7 @@ func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
 	return upstream.Event{}, false
 }
 
-// decodeText decodes a chunk that can be split.
+// decodeText decodes a splittable chunk.
 func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Event {
 	c := &d.chunk
 	text := c.texts[0].raw
@@ -75,7 +74,7 @@ func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Ev
 	return e
 }
 
-// run returns the run to replace by one of a channel.
+// run returns the remembered run of a channel, or a free place.
 func (d *decoder) run(channel string) *run {
 	for i := range d.runs {
 		if d.runs[i].event.Frame.Channel == channel {
@@ -89,7 +88,8 @@ func (d *decoder) run(channel string) *run {
 	return &d.runs[len(d.runs)-1]
 }
 
-// meaning returns the meaning of the chunk. An event with text is of KindPiece.
+// meaning returns the meaning of the chunk, without texts. A chunk with text is of
+// KindPiece.
 func (d *decoder) meaning(name string) *upstream.Meaning {
 	c := &d.chunk
 	m := &upstream.Meaning{Usage: readUsage(find(c.members, "usage"))}
@@ -127,8 +127,8 @@ func readUsage(v gjson.Result) *upstream.Usage {
 // choices tracks which choices of a stream are finished.
 type choices struct{ begun, finished uint64 } // bits by index
 
-// maxChoices is the number of choices that are told apart; OpenAI allows 128. Any others
-// count as the last one.
+// maxChoices is the number of choices that are tracked; OpenAI allows 128. Any further
+// choices share the last place.
 const maxChoices = 64
 
 // add adds a choice of a chunk.

@@ -45,7 +45,7 @@ func errorType(status int) string {
 	}
 }
 
-// errorCode returns the code of an error: that of OpenAI if there is one, or the reason.
+// errorCode returns the code of an error: the code of OpenAI if there is one, or the reason.
 func errorCode(err *upstream.Error) string {
 	switch err.Status {
 	case http.StatusUnauthorized:
@@ -72,9 +72,9 @@ func readError(status int, body []byte) *upstream.Error {
 	return readFailure(members, fmt.Sprintf("it answered with status %d", status), true)
 }
 
-// readFailure returns the error that an object reports, or nil. Most services have a field
-// error, iFlytek a code that is not 0, and MiniMax a status in base_resp. failed requires
-// an error.
+// readFailure returns the error in an object, or nil. Most services have a field error,
+// iFlytek a code other than 0, and MiniMax a status in base_resp. With failed, an object
+// without these fields is an error too.
 func readFailure(object []member, defaultMsg string, failed bool) *upstream.Error {
 	base := find(object, "base_resp")
 	switch e := find(object, "error"); {
@@ -89,7 +89,7 @@ func readFailure(object []member, defaultMsg string, failed bool) *upstream.Erro
 	}
 }
 
-// serviceError returns an error that the service reports as an object or a text.
+// serviceError returns the error in an object or a text of the service.
 func serviceError(e gjson.Result, defaultMsg string) *upstream.Error {
 	if e.Type == gjson.String {
 		return newError(e.Str, "", defaultMsg)

@@ -11,22 +11,22 @@ import (
 
 // Options are the settings of the format.
 type Options struct {
-	// Model is the model that questions are for. Ask fails without one.
+	// Model is the model of questions. Without a model, Ask fails.
 	Model string
 
 	// SystemPrompt, if not empty, is the first message of each question.
 	SystemPrompt string
 
-	// BaseURL is the base URL of the service. It decides whether the path of a question
-	// begins with a version.
+	// BaseURL is the base URL of the service. The path of a question begins with a version
+	// unless BaseURL ends with one.
 	BaseURL string
 }
 
 // doneData is the data of the event that ends a stream.
 const doneData = "[DONE]"
 
-// suffixes are the ends of the paths whose replies are streams of chunks, the longest
-// first. Each service has a prefix of its own.
+// suffixes are the ends of the paths of completions, the longest first. The prefix differs
+// by service.
 var suffixes = []string{pathChat, "/text/chatcompletion_v2", "/completions"}
 
 const pathChat = "/chat/completions"

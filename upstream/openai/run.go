@@ -14,11 +14,11 @@ type run struct {
 	event upstream.Event // without text
 	whole typewriter.Payload
 
-	// What surrounds the padding in the tail; empty if there is none.
+	// padding is the tail before and after the padding; empty without padding.
 	padding struct{ head, tail string }
 }
 
-// paddingKey begins the field with which OpenAI hides the length of the text.
+// paddingKey begins the field of OpenAI that hides the length of the text.
 const paddingKey = `"obfuscation":"`
 
 // newRun returns the run of an event without text, given the payload of the whole event.
@@ -73,7 +73,8 @@ func (r *run) textOf(data string) string {
 	return text
 }
 
-// paddedTextOf is textOf for a run with padding. The frame gets the event's padding.
+// paddedTextOf is textOf for a run with padding. The run takes over the padding of the
+// event.
 func (r *run) paddedTextOf(data string) string {
 	begin := len(r.whole.Head)
 	end := begin + stringEnd(data[begin:])

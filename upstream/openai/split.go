@@ -24,37 +24,37 @@ type edit struct {
 	except     piece
 }
 
-// fate is what becomes of a member when its chunk is split.
-type fate int
+// scope is the set of pieces with a member of a chunk.
+type scope int
 
 const (
-	repeat fate = iota // each piece has it
-	first              // only the first piece has it
-	last               // only the last piece has it
-	null               // only the last piece has it; it is null in the others
+	everyPiece scope = iota
+	onlyFirst
+	onlyLast
+	nullUntilLast // null in all pieces but the last
 )
 
-// frame returns the frame of a chunk that is splittable. SDKs join the deltas of a stream:
-// they concatenate strings and lists, and add numbers. Each piece therefore has its part of
-// the text, and other fields of a delta are in one piece.
+// frame returns the frame of a splittable chunk. SDKs join the deltas of a stream: they
+// concatenate strings and lists, and add numbers. Each piece therefore has a part of the
+// text, and any other field of a delta is in a single piece.
 func (c *chunk) frame(name string) *typewriter.Frame {
 	t := c.texts[0]
 	if t.choice != len(c.choices)-1 {
 		texts := len(c.texts)
-		c.readChoice(t.choice) // it was not the last one to be read
+		c.readChoice(t.choice) // another choice was read after it
 		c.texts = c.texts[:texts]
 	}
 	slices.SortFunc(c.texts, func(a, b text) int { return a.begin - b.begin })
 	c.texts = c.texts[:min(len(c.texts), 2)] // more copies of the text are not cut
 	c.edits = c.edits[:0]
-	c.edit(c.members, c.fateInChunk)
-	c.edit(c.choices, fateInList)
-	c.edit(c.choice, fateInChoice)
-	c.edit(c.delta, fateInDelta)
-	c.edit(c.details, fateInList)
+	c.edit(c.members, c.scopeInChunk)
+	c.edit(c.choices, scopeInList)
+	c.edit(c.choice, scopeInChoice)
+	c.edit(c.delta, scopeInDelta)
+	c.edit(c.details, scopeInList)
 	for _, m := range c.details {
 		if c.hasText(m) {
-			c.edit(appendMembers(nil, m.value), fateInDelta)
+			c.edit(appendMembers(nil, m.value), scopeInDelta)
 		}
 	}
 	slices.SortFunc(c.edits, func(a, b edit) int { return a.begin - b.begin })
@@ -77,7 +77,7 @@ func (c *chunk) frame(name string) *typewriter.Frame {
 }
 
 // edit adds the edits of the members of an object or a list that contains a text.
-func (c *chunk) edit(members []member, fateOf func(member) fate) {
+func (c *chunk) edit(members []member, scopeOf func(member) scope) {
 	anchor := slices.IndexFunc(members, c.hasText)
 	if anchor < 0 {
 		return
@@ -87,14 +87,14 @@ func (c *chunk) edit(members []member, fateOf func(member) fate) {
 			continue
 		}
 		e := edit{except: lastPiece}
-		switch fateOf(m) {
-		case repeat:
+		switch scopeOf(m) {
+		case everyPiece:
 			continue
-		case null:
+		case nullUntilLast:
 			e.begin, e.end, e.with = m.value.Index, m.end(), "null"
 			c.edits = append(c.edits, e)
 			continue
-		case first:
+		case onlyFirst:
 			e.except = firstPiece
 		}
 		if i < anchor {
@@ -106,7 +106,7 @@ func (c *chunk) edit(members []member, fateOf func(member) fate) {
 	}
 }
 
-// hasText reports whether a text that is cut is within a member.
+// hasText reports whether a member contains the text.
 func (c *chunk) hasText(m member) bool {
 	return slices.ContainsFunc(c.texts, func(t text) bool { return m.begin <= t.begin && t.begin < m.end() })
 }
@@ -115,7 +115,7 @@ func (c *chunk) hasEdits(except piece) bool {
 	return slices.ContainsFunc(c.edits, func(e edit) bool { return e.except == except })
 }
 
-// payload returns what surrounds the text in one of the pieces in a set.
+// payload returns the payload around the text of a piece in a set.
 func (c *chunk) payload(in piece) typewriter.Payload {
 	if first := c.texts[0]; len(c.texts) == 1 {
 		return typewriter.Payload{Head: c.section(0, first.begin, in), Tail: c.section(first.end(), len(c.data), in)}
@@ -128,7 +128,7 @@ func (c *chunk) payload(in piece) typewriter.Payload {
 	}
 }
 
-// section returns a part of the data in one of the pieces in a set.
+// section returns a part of the data of a piece in a set.
 func (c *chunk) section(begin, end int, in piece) string {
 	var edited strings.Builder
 	for _, e := range c.edits {
@@ -146,44 +146,44 @@ func (c *chunk) section(begin, end int, in piece) string {
 	return edited.String()
 }
 
-// fateInChunk returns the fate of a field of a chunk: ids, times and names are repeated.
-func (c *chunk) fateInChunk(m member) fate {
+// scopeInChunk returns the scope of a field of a chunk: ids, times and names are repeated.
+func (c *chunk) scopeInChunk(m member) scope {
 	switch {
 	case isEmpty(m.value) || m.value.Type != gjson.JSON:
-		return repeat
+		return everyPiece
 	case m.key == "usage" && c.nullUsage:
-		return null
+		return nullUntilLast
 	default:
-		return last // citations, statistics and the like
+		return onlyLast // citations, statistics and the like
 	}
 }
 
-// fateInChoice returns the fate of a field of a choice.
-func fateInChoice(m member) fate {
+// scopeInChoice returns the scope of a field of a choice.
+func scopeInChoice(m member) scope {
 	switch {
 	case isEmpty(m.value), m.key == "content_filter_results":
-		return repeat
+		return everyPiece
 	case m.key == "logprobs", m.key == "stop_reason", strings.HasSuffix(m.key, "finish_reason"):
-		return null
+		return nullUntilLast
 	case m.value.Type == gjson.JSON, m.key == "text":
-		return last
+		return onlyLast
 	default:
-		return repeat
+		return everyPiece
 	}
 }
 
-// fateInDelta returns the fate of a field of a delta, or of an element of a list in it. An
-// index and a type are overwritten by SDKs; anything else that they do not know is joined.
-func fateInDelta(m member) fate {
+// scopeInDelta returns the scope of a field of a delta, or of an element of a list in a
+// delta. SDKs overwrite an index and a type, and join any other field.
+func scopeInDelta(m member) scope {
 	switch {
 	case isEmpty(m.value), m.key == "index", m.key == "type":
-		return repeat
+		return everyPiece
 	case m.key == "role":
-		return first
+		return onlyFirst
 	default:
-		return last
+		return onlyLast
 	}
 }
 
-// fateInList returns the fate of an element of a list without the text.
-func fateInList(member) fate { return last }
+// scopeInList returns the scope of an element of a list without the text.
+func scopeInList(member) scope { return onlyLast }
