@@ -41,7 +41,7 @@ func (h *Handler) readPost(c *app.RequestContext) (body []byte, withIDs, ok bool
 	if body, ok = h.readBody(c); !ok {
 		return nil, false, false
 	}
-	withIDs, err := parseEventIDs(c)
+	withIDs, err := paramEventIDs.parseSwitch(c, false)
 	if err != nil {
 		failBadRequest(c, err)
 		return nil, false, false

@@ -217,6 +217,7 @@ func TestBadRequestsAreNamed(t *testing.T) {
 		{"unit", "/v3/chat?unit=line", "", 400, `unit \"line\" is unknown: want grapheme or word`},
 		{"min interval", "/v3/chat?min_interval=x", "", 400, `min_interval \"x\" is not a duration like 3s, 400ms or 0`},
 		{"min interval out of bounds", "/v3/chat?min_interval=2s", "", 400, `min interval 2s is out of bounds: want 0 to 1s`},
+		{"Markdown", "/v3/chat?markdown=yes", "", 400, `markdown \"yes\" is neither on nor off`},
 		{"max tail out of bounds", "/v3/chat?max_tail=2h", "", 400, `max tail 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"max lag out of bounds", "/v3/chat?max_lag=2h", "", 400, `max lag 2h0m0s is out of bounds: want 0 to 1m0s`},
 		{"smooth without lag", "/v3/chat?mode=smooth&max_lag=0", "", 400, `smooth needs one`},
@@ -293,7 +294,7 @@ func TestReasoningMode(t *testing.T) {
 		name, query, header string
 		wantRaw             bool
 	}{
-		{"default", "", "", false},
+		{"default", "?max_lag=0", "", false},
 		{"smooth", "?reasoning=smooth", "", false},
 		{"raw", "?reasoning=raw", "", true},
 		{"raw in a header", "?reasoning=smooth", "raw", true},
@@ -307,6 +308,34 @@ func TestReasoningMode(t *testing.T) {
 			if !strings.Contains(test.query, "mode=raw") && answer <= rawAnswer {
 				t.Errorf("%d events of the answer, raw ones are %d", answer, rawAnswer)
 			}
+		})
+	}
+}
+
+// With Markdown, no event ends within a marker.
+func TestMarkdownParameter(t *testing.T) {
+	for _, test := range []struct {
+		name, query, header string
+		want                bool
+	}{
+		{"default", "?max_lag=0", "", false},
+		{"off", "?max_lag=0&markdown=off", "", false},
+		{"on", "?max_lag=0&markdown=on", "", true},
+		{"on in a header", "?max_lag=0&markdown=off", "on", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+				r := question("/at-once")
+				r.url += test.query
+				if test.header != "" {
+					r.header = map[string]string{"Content-Type": "application/json", "Typewriter-Markdown": test.header}
+				}
+				text := engine.serve(t.Context(), t, r).text()
+				if whole := !strings.Contains(text, `"content":"#"`); whole != test.want || len(text) < 5000 {
+					t.Errorf("the marks of headings stay together: %t, want %t, in %d bytes", whole, test.want, len(text))
+				}
+			})
 		})
 	}
 }

@@ -105,7 +105,7 @@ func TestPreflight(t *testing.T) {
 				"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after",
 				"Access-Control-Allow-Methods":  "|GET, HEAD, POST, PUT, PATCH, DELETE",
 				"Access-Control-Allow-Headers": "|authorization, x-api-key, x-goog-api-key, api-key, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
-					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-event-ids",
+					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-markdown, typewriter-event-ids",
 				"Access-Control-Max-Age": "|7200",
 			}},
 			{"another origin", "https://other.example", "POST", 204, map[string]string{"Vary": "|Origin"}},

@@ -21,11 +21,12 @@ var (
 	paramReasoning   = param{"Typewriter-Reasoning", "reasoning"}
 	paramUnit        = param{"Typewriter-Unit", "unit"}
 	paramMinInterval = param{"Typewriter-Min-Interval", "min_interval"}
+	paramMarkdown    = param{"Typewriter-Markdown", "markdown"}
 	paramEventIDs    = param{"Typewriter-Event-Ids", "event_ids"}
 )
 
 // paceParams are all parameters. None goes upstream.
-var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramReasoning, paramUnit, paramMinInterval, paramEventIDs}
+var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramReasoning, paramUnit, paramMinInterval, paramMarkdown, paramEventIDs}
 
 // value returns the value of the parameter, and the name under which the client sent it.
 func (p param) value(c *app.RequestContext) (value, name string) {
@@ -71,6 +72,10 @@ func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
 			return pace, fmt.Errorf("%s %q is unknown: want grapheme or word", name, v)
 		}
 	}
+	var err error
+	if pace.Markdown, err = paramMarkdown.parseSwitch(c, pace.Markdown); err != nil {
+		return pace, err
+	}
 	for _, d := range []struct {
 		param param
 		value *time.Duration
@@ -100,10 +105,12 @@ func (p param) parseDuration(c *app.RequestContext, d *time.Duration) error {
 	return nil
 }
 
-// parseEventIDs reports whether the events of a request's stream have ids.
-func parseEventIDs(c *app.RequestContext) (bool, error) {
-	switch v, name := paramEventIDs.value(c); v {
-	case "", "off":
+// parseSwitch returns the value of a parameter that is on or off, or else the default.
+func (p param) parseSwitch(c *app.RequestContext, byDefault bool) (bool, error) {
+	switch v, name := p.value(c); v {
+	case "":
+		return byDefault, nil
+	case "off":
 		return false, nil
 	case "on":
 		return true, nil

@@ -188,11 +188,11 @@ func TestWhatGoesUpstream(t *testing.T) {
 	const odd = ` {"bot_id": "1", "x":1.0,"y":"\u4f60" } `
 	engine.serve(context.Background(), t, request{
 		method: "POST",
-		url:    "/v3/chat?conversation_id=&mode=raw&a=%2f&speed=2&max_lag=1s&max_tail=1s&reasoning=raw&unit=word&min_interval=1s&event_ids=off&a=b",
+		url:    "/v3/chat?conversation_id=&mode=raw&a=%2f&speed=2&max_lag=1s&max_tail=1s&reasoning=raw&unit=word&min_interval=1s&markdown=on&event_ids=off&a=b",
 		header: map[string]string{
 			"Authorization": "Bearer t", "X-Coze-Client-User-Agent": "{}", "Content-Type": "application/json; charset=x",
 			"Connection": "close, X-Hop", "X-Hop": "1", "Keep-Alive": "1", "Te": "trailers", "Upgrade": "h2c",
-			"Typewriter-Mode": "raw", "Typewriter-Speed": "1", "Typewriter-Max-Lag": "1s", "Typewriter-Max-Tail": "1s", "Typewriter-Reasoning": "raw", "Typewriter-Unit": "word", "Typewriter-Min-Interval": "1s", "Typewriter-Event-Ids": "off",
+			"Typewriter-Mode": "raw", "Typewriter-Speed": "1", "Typewriter-Max-Lag": "1s", "Typewriter-Max-Tail": "1s", "Typewriter-Reasoning": "raw", "Typewriter-Unit": "word", "Typewriter-Markdown": "on", "Typewriter-Min-Interval": "1s", "Typewriter-Event-Ids": "off",
 			"Accept-Encoding": "gzip", "Last-Event-ID": "1", "X-Request-Id": "id-1",
 		},
 		body: odd,

@@ -1,6 +1,7 @@
 package typewriter
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,10 @@ var samples = []struct{ name, text string }{
 	{"escaped", strings.Repeat(`\u4eca\u5929 \"\u597d\"\n\ud83d\ude00`, 20)},
 	{"emoji", strings.Repeat("👩\u200d👧🇨🇳👍🏽❤\ufe0f1\ufe0f\u20e3", 20)},
 	{"Devanagari", strings.Repeat("क्षत्रिय नमस्ते ", 20)},
+}
+
+var markdownSample = struct{ name, text string }{
+	"Markdown", strings.Repeat("**Bold** and [a link](https://example.com/a) with `code`.\\n| a | b |\\n|---|---|\\n| 1 | 2 |\\n\\n", 5),
 }
 
 // sink is a Writer that only counts.
@@ -72,18 +77,29 @@ func segmentAll(s *segmenter, text string) (units int) {
 	return units
 }
 
-func BenchmarkSegment(b *testing.B) {
+// unitPaces returns the default pace with each unit, without and with Markdown.
+func unitPaces() []Pace {
+	var paces []Pace
 	for _, unit := range []Unit{Grapheme, Word} {
-		for _, sample := range samples[:2] {
-			b.Run(string(unit)+"/"+sample.name, func(b *testing.B) {
+		for _, markdown := range []bool{false, true} {
+			pace := DefaultPace(Typewriter)
+			pace.Unit, pace.Markdown = unit, markdown
+			paces = append(paces, pace)
+		}
+	}
+	return paces
+}
+
+func BenchmarkSegment(b *testing.B) {
+	for _, pace := range unitPaces() {
+		for _, sample := range append(samples[:2:2], markdownSample) {
+			b.Run(fmt.Sprintf("%s markdown=%t/%s", pace.Unit, pace.Markdown, sample.name), func(b *testing.B) {
 				b.ReportAllocs()
-				pace := DefaultPace(Typewriter)
-				pace.Unit = unit
 				p := newPacer(pace, 0)
-				s, split := newSegmenter(&p, unit), splitter{}
+				s, split := newSegmenter(&p), splitter{}
 				clusters, n := splitAll(&split, sample.text), 0
 				for b.Loop() {
-					segmentAll(&s, sample.text)
+					segmentAll(s, sample.text)
 					n += clusters
 				}
 				perCluster(b, n)
@@ -189,15 +205,13 @@ func TestAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() { s.mayGrow("👩\u200d") }); n != 0 {
 		t.Errorf("holding allocates %v times", n)
 	}
-	for _, unit := range []Unit{Grapheme, Word} {
-		for _, sample := range samples[:2] {
-			pace := DefaultPace(Typewriter)
-			pace.Unit = unit
+	for _, pace := range unitPaces() {
+		for _, sample := range append(samples[:2:2], markdownSample) {
 			p := newPacer(pace, 0)
-			seg := newSegmenter(&p, unit)
-			segmentAll(&seg, sample.text) // grows the buffers
-			if n := testing.AllocsPerRun(10, func() { segmentAll(&seg, sample.text) }); n != 0 {
-				t.Errorf("segmenting %s by %s allocates %v times", sample.name, unit, n)
+			seg := newSegmenter(&p)
+			segmentAll(seg, sample.text) // grows the buffers
+			if n := testing.AllocsPerRun(10, func() { segmentAll(seg, sample.text) }); n != 0 {
+				t.Errorf("segmenting %s by %s, Markdown %t, allocates %v times", sample.name, pace.Unit, pace.Markdown, n)
 			}
 		}
 	}

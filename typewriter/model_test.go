@@ -23,7 +23,7 @@ func (t token) isLow() bool  { return t.char >= 0xDC00 && t.char < 0xE000 }
 // words are the alphabets of generated text. Each word consists of whole clusters or parts
 // of them. The function waits knows all characters.
 var words = [][]string{
-	strings.Split("the|a |3.14|end. |Is it?|no,|x-y|**b**|`c`|# |\n|\n\n|\t|\"q\"|\\|/|\r\n|\r", "|"),
+	strings.Split("the|a |3.14|[a](b)|$x$|&amp;|\n```\ngo a\n```\n|![i](j)|\n|end. |Is it?|no,|x-y|**b**|`c`|# |\n|\n\n|\t|\"q\"|\\|/|\r\n|\r", "|"),
 	strings.Split("你好|世界|，|。|！|语言|——|“引”|…|ｶﾞ|が|カ|全角（）", "|"),
 	strings.Split("👩|👩‍👧|👩🏽‍💻|👍🏽|🏽|❤️|❤️‍🔥|🇨🇳|🇨|🇳🇪|1️⃣|#️⃣|🏴\U000E0067\U000E0062\U000E007F|🙂", "|"),
 	strings.Split("é|é|ö̲|̈|각|각|각|ᄀ|ᆨ|각|क्षि|क्|ष|नी|\u0600a|\u0600|\u200d", "|"),

@@ -87,6 +87,11 @@ type Pace struct {
 	// valid for players with any unit.
 	Unit Unit
 
+	// Markdown joins the parts of a construct of Markdown in a unit: markers with their
+	// text, links, formulas, rows of tables, words of code. An unfinished construct waits
+	// for more text, for at most MarkdownHoldTime and never beyond the deadline.
+	Markdown bool
+
 	// MinInterval is the minimum time between two events of text. Clusters due closer
 	// together share an event.
 	MinInterval time.Duration

@@ -10,7 +10,7 @@ type playback struct {
 	start     time.Time // of the log
 	w         Writer
 	pacer     pacer
-	segmenter segmenter
+	segmenter *segmenter
 
 	pos       Position      // of the next unit or event
 	available int           // the number of entries seen in the log
@@ -39,7 +39,7 @@ func newPlayback(p *Player, w Writer) *playback {
 	s.now = s.time()
 	s.lastText = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
-	s.segmenter = newSegmenter(&s.pacer, p.Pace.Unit)
+	s.segmenter = newSegmenter(&s.pacer)
 	return s
 }
 
@@ -211,7 +211,7 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 // countClusters returns the number of clusters in the unit at the end of the event being
 // assembled.
 func (s *playback) countClusters(size int) (n int) {
-	if s.player.Pace.Unit == Grapheme {
+	if s.player.Pace.Unit == Grapheme && !s.player.Pace.Markdown {
 		return 1
 	}
 	unit := s.text[len(s.text)-size:]
@@ -291,7 +291,7 @@ func (s *playback) number(frame *Frame) {
 
 // clustersBefore counts the clusters of text before a position.
 func (s *playback) clustersBefore(end Position) (n int64) {
-	before := newSegmenter(&s.pacer, Grapheme)
+	before := newCounter(&s.pacer)
 	for i := range min(end.Entry+1, s.available) {
 		e, _, _ := s.log.Read(i)
 		text := e.Text

@@ -48,6 +48,7 @@ func generatePace(r *rand.Rand) Pace {
 	pace.MaxTail = []time.Duration{0, 0, 10, 1000}[r.IntN(4)] * time.Millisecond
 	pace.MinInterval = []time.Duration{0, 1, 8, 50, 1000}[r.IntN(5)] * time.Millisecond
 	pace.Unit = []Unit{Grapheme, Grapheme, Word}[r.IntN(3)]
+	pace.Markdown = r.IntN(3) == 0
 	pace.Seed = r.Uint64N(3)
 	return pace
 }
@@ -269,8 +270,8 @@ func checkFirst(t *testing.T, pace Pace, items []item, sent []sent) {
 	t.Helper()
 	first := slices.IndexFunc(items, func(it item) bool { return len(it.tokens) > 0 })
 	text := items[first]
-	if pace.Unit == Word && pace.Mode != Raw {
-		return // the first word is held until it is complete
+	if (pace.Unit == Word || pace.Markdown) && pace.Mode != Raw {
+		return // the first unit is held until it is complete
 	}
 	if pace.Mode != Raw {
 		ends := run{tokens: text.tokens}.clusters(0)

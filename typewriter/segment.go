@@ -14,6 +14,9 @@ const HoldTime = 100 * time.Millisecond
 // WordHoldTime bounds the wait of an incomplete word for more text.
 const WordHoldTime = 500 * time.Millisecond
 
+// MarkdownHoldTime bounds the wait of an incomplete construct of Markdown for more text.
+const MarkdownHoldTime = time.Second
+
 // maxCluster is the length in bytes from which a cluster is not joined with later events.
 // A stream of combining marks would otherwise be one endless cluster.
 const maxCluster = 4096
@@ -35,28 +38,45 @@ type segmenter struct {
 	natural []time.Duration // the natural time of each pause
 	split   splitter
 	words   *wordSplitter // if not nil, units are words
+	marks   *markdown     // if not nil, joins units of Markdown
 	queue   unitQueue     // final units
 
 	channel   string  // of the text so far
 	smooth    bool    // all units of the next text have the same pause, the last of natural
 	open      [2]unit // the open units, which follow those of the queue
+	chars     [2]rune // their first characters
 	numOpen   int
 	tail      []byte        // the text of the open units
 	joined    []byte        // the text of the open units and the next text
 	tailPlain bool          // the only open unit is a plain character
 	tailAt    time.Duration // when the last part of the first open unit arrived
+	heldAt    time.Duration // when the last text arrived
 }
 
-func newSegmenter(p *pacer, unit Unit) segmenter {
-	s := segmenter{pauses: p.pauses, natural: p.natural, queue: unitQueue{pauses: uint64(len(p.natural))}}
-	if unit == Word {
-		s.words = &wordSplitter{}
+func newSegmenter(p *pacer) *segmenter {
+	s := &segmenter{pauses: p.pauses, natural: p.natural, queue: unitQueue{pauses: uint64(len(p.natural))}}
+	if p.pace.Unit == Word {
+		s.words = &wordSplitter{markdown: p.pace.Markdown}
+	}
+	if p.pace.Markdown {
+		s.marks = &markdown{queue: &s.queue, natural: s.natural}
 	}
 	return s
 }
 
+// newCounter returns a segmenter of grapheme clusters, to count them.
+func newCounter(p *pacer) *segmenter {
+	return &segmenter{pauses: p.pauses, natural: p.natural, queue: unitQueue{pauses: uint64(len(p.natural))}}
+}
+
 // len returns the number of queued units.
-func (s *segmenter) len() int { return s.queue.len + s.numOpen }
+func (s *segmenter) len() int {
+	n := s.queue.len + s.numOpen
+	if s.marks != nil {
+		n += len(s.marks.parts)
+	}
+	return n
+}
 
 // frontOpen reports whether the first unit is open or missing.
 func (s *segmenter) frontOpen() bool { return s.queue.len == 0 }
@@ -75,10 +95,17 @@ func (s *segmenter) add(channel, text string, at time.Duration) (added, last tim
 	if text == "" || channel == "" {
 		return added, 0
 	}
+	if s.marks != nil {
+		s.marks.reset(channel)
+		s.marks.plain = otherPause
+		if s.smooth {
+			s.marks.plain = s.smoothID()
+		}
+	}
 	unchanged := uint32(0)
 	if s.numOpen > 0 && s.tailPlain && startsPlain(text) {
 		added += s.resolveLast(text)
-		s.close()
+		s.settle()
 	} else if s.numOpen > 0 {
 		// The text of the open units is cut again, together with the new text.
 		unchanged = s.open[0].size
@@ -90,6 +117,10 @@ func (s *segmenter) add(channel, text string, at time.Duration) (added, last tim
 		text = viewString(s.joined)
 	}
 	cut, last := s.cut(text, unchanged, at)
+	if s.marks != nil {
+		s.heldAt = at
+		added += s.marks.takeAdjust()
+	}
 	return added + cut, last
 }
 
@@ -117,7 +148,7 @@ func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added,
 		if s.numOpen == len(s.open) {
 			s.settleFirst()
 		}
-		s.open[s.numOpen] = u
+		s.open[s.numOpen], s.chars[s.numOpen] = u, c.char
 		s.numOpen++
 	}
 	if s.numOpen == 2 && (c.size != jsontext.SurrogateSize || !jsontext.EndsWithHighSurrogate(text)) {
@@ -133,7 +164,7 @@ func (s *segmenter) cut(text string, unchanged uint32, at time.Duration) (added,
 	s.tail = append(s.tail[:0], text[len(text)-size:]...)
 	s.tailPlain = s.numOpen == 1 && isPlain(c.char) && s.words == nil
 	if size >= maxCluster {
-		s.close()
+		s.settle()
 	}
 	return added, last
 }
@@ -162,15 +193,32 @@ func (s *segmenter) lengthen(by unit) (added time.Duration) {
 
 // settleFirst makes the first open unit final.
 func (s *segmenter) settleFirst() {
-	s.queue.push(s.open[0])
-	s.open[0] = s.open[1]
+	if s.marks != nil {
+		s.marks.add(s.open[0], s.chars[0])
+	} else {
+		s.queue.push(s.open[0])
+	}
+	s.shiftOpen()
+}
+
+// shiftOpen removes the first open unit.
+func (s *segmenter) shiftOpen() {
+	s.open[0], s.chars[0] = s.open[1], s.chars[1]
 	s.numOpen--
 }
 
-// close makes all units final: no more text belongs to them.
-func (s *segmenter) close() {
+// settle makes the open units final.
+func (s *segmenter) settle() {
 	for s.numOpen > 0 {
 		s.settleFirst()
+	}
+}
+
+// close ends the text: all units are final and complete.
+func (s *segmenter) close() {
+	s.settle()
+	if s.marks != nil {
+		s.marks.close()
 	}
 }
 
@@ -191,7 +239,19 @@ func (s *segmenter) resolveLast(next string) (added time.Duration) {
 // heldUntil returns until when, at most the deadline, the first unit waits to be lengthened
 // by more text. The result is 0 if the unit does not wait.
 func (s *segmenter) heldUntil(deadline time.Duration) time.Duration {
-	if !s.frontOpen() || s.numOpen == 0 || s.tailPlain {
+	if !s.frontOpen() {
+		return 0
+	}
+	if s.marks != nil && (len(s.marks.parts) > 0 || s.numOpen > 0) {
+		hold := MarkdownHoldTime
+		if len(s.marks.parts) == 0 {
+			hold = s.marks.holdTime(s.chars[0])
+		}
+		if hold > 0 {
+			return min(deadline, s.heldAt+hold)
+		}
+	}
+	if s.numOpen == 0 || s.tailPlain {
 		return 0
 	}
 	text := viewString(s.tail[:s.open[0].size])
@@ -220,9 +280,15 @@ func (s *segmenter) pop() (u unit, tentative bool) {
 	if !s.frontOpen() {
 		return s.queue.pop(), false
 	}
+	if s.marks != nil && len(s.marks.parts) > 0 {
+		s.marks.join(s.marks.parts[len(s.marks.parts)-1].pause)
+		return s.queue.pop(), false
+	}
 	u = s.open[0]
-	s.open[0] = s.open[1]
-	s.numOpen--
+	if s.marks != nil {
+		s.marks.passed(s.chars[0])
+	}
+	s.shiftOpen()
 	s.tail = append(s.tail[:0], s.tail[u.size:]...)
 	return u, u.pause != s.smoothID() && s.pauses.table[u.pause].beforeSpace
 }
@@ -232,6 +298,7 @@ func (s *segmenter) pop() (u unit, tentative bool) {
 type unitQueue struct {
 	pauses uint64 // the number of different pauses
 	len    int
+	last   int    // the offset of the last unit
 	bytes  []byte // uvarints of size*pauses + pause
 	head   int    // the offset of the first unit
 }
@@ -247,6 +314,7 @@ func (q *unitQueue) push(u unit) {
 		q.bytes = q.bytes[:copy(q.bytes, q.bytes[q.head:])]
 		q.head = 0
 	}
+	q.last = len(q.bytes)
 	q.bytes = binary.AppendUvarint(q.bytes, uint64(u.size)*q.pauses+uint64(u.pause))
 	q.len++
 }
@@ -256,4 +324,22 @@ func (q *unitQueue) pop() unit {
 	q.head += n
 	q.len--
 	return unit{size: uint32(v / q.pauses), pause: pauseID(v % q.pauses)}
+}
+
+// mergeLast joins the last unit to the unit before if both are queued. The pause of the
+// former remains. The result is the growth in natural time.
+func (q *unitQueue) mergeLast(natural []time.Duration) (added time.Duration) {
+	if q.len < 2 {
+		return 0
+	}
+	before := q.last - 1
+	for before > q.head && q.bytes[before-1] >= 0x80 {
+		before--
+	}
+	last, _ := binary.Uvarint(q.bytes[q.last:])
+	first, _ := binary.Uvarint(q.bytes[before:])
+	q.bytes = binary.AppendUvarint(q.bytes[:before], (last/q.pauses+first/q.pauses)*q.pauses+first%q.pauses)
+	q.last = before
+	q.len--
+	return -natural[last%q.pauses]
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-func segmenterOf(pace Pace) segmenter {
+func segmenterOf(pace Pace) *segmenter {
 	p := newPacer(pace, 0)
-	return newSegmenter(&p, pace.Unit)
+	return newSegmenter(&p)
 }
 
 // drain removes all units and returns their sizes and pauses.
@@ -46,7 +46,7 @@ func TestSegmenterCuts(t *testing.T) {
 			text.WriteString(part.String())
 		}
 		natural, _ := whole.add("a", text.String(), 0)
-		got, want := drain(&cut), drain(&whole)
+		got, want := drain(cut), drain(whole)
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("seed %d: %q is cut into %v, want %v", seed, text.String(), got, want)
 		}

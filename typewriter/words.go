@@ -12,6 +12,8 @@ import (
 
 // wordSplitter decides which grapheme clusters of a text belong to the word before.
 type wordSplitter struct {
+	markdown bool // marks of Markdown are words of their own
+
 	rest  string // the text after the last cluster
 	runes int    // the number of runes before rest
 	ends  []int  // the ends of the words, in runes from the beginning
@@ -31,7 +33,7 @@ const closing = ",.;:!?)]}%”’»…。，、！？；：）】》」』"
 
 // reset begins a text, the inside of a JSON string.
 func (w *wordSplitter) reset(text string) {
-	*w = wordSplitter{rest: text, ends: w.ends[:0], buf: w.buf[:0], last: unknown}
+	*w = wordSplitter{markdown: w.markdown, rest: text, ends: w.ends[:0], buf: w.buf[:0], last: unknown}
 	for rest := text; rest != ""; {
 		r, size := jsontext.ScanRune(rest)
 		w.buf = utf8.AppendRune(w.buf, r)
@@ -52,7 +54,7 @@ func (w *wordSplitter) joins(c cluster) bool {
 	}
 	boundary := w.next < len(w.ends) && w.ends[w.next] == w.runes
 	first, _ := jsontext.ScanRune(w.rest)
-	joins := w.size > 0 && w.size < maxWord && (!boundary || follows(first))
+	joins := w.size > 0 && w.size < maxWord && (!boundary || w.follows(first))
 	for n := 0; n < c.size; w.runes++ {
 		var size int
 		w.last, size = jsontext.ScanRune(w.rest)
@@ -69,7 +71,10 @@ func (w *wordSplitter) joins(c cluster) bool {
 
 // follows reports whether a character that begins a word belongs to the unit before all the
 // same: a space or a closing mark.
-func follows(first rune) bool {
+func (w *wordSplitter) follows(first rune) bool {
+	if w.markdown && (strings.ContainsRune(")]}!;", first) || strings.ContainsRune("*_~`[]()|$#&!\\", w.last)) {
+		return false
+	}
 	return first == ' ' || strings.ContainsRune(closing, first)
 }
 

@@ -23,7 +23,7 @@ func unitsOf(t testing.TB, text string) []string {
 	s := segmenterOf(wordPace(t))
 	s.add("a", text, 0)
 	var all []string
-	for _, u := range drain(&s) {
+	for _, u := range drain(s) {
 		all = append(all, text[:u.size])
 		text = text[u.size:]
 	}

@@ -121,6 +121,7 @@ var settings = []setting{
 	{"reasoning", "raw", func(c *Config) any { return c.Reasoning }, typewriter.Raw},
 	{"smooth-max-lag", "1m", func(c *Config) any { return c.SmoothMaxLag }, time.Minute},
 	{"unit", "word", func(c *Config) any { return c.Unit }, typewriter.Word},
+	{"markdown", "true", func(c *Config) any { return c.Markdown }, true},
 	{"min-interval", "0s", func(c *Config) any { return c.MinInterval }, time.Duration(0)},
 	{"seed", "18446744073709551615", func(c *Config) any { return c.Seed }, uint64(1<<64 - 1)},
 	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys) }, 2},
@@ -242,7 +243,7 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestPaces(t *testing.T) {
-	c, err := parse("--speed=2", "--max-lag=5s", "--max-tail=2s", "--reasoning=typewriter", "--smooth-max-lag=1s", "--unit=word", "--min-interval=1ms", "--seed=3")
+	c, err := parse("--speed=2", "--max-lag=5s", "--max-tail=2s", "--reasoning=typewriter", "--smooth-max-lag=1s", "--unit=word", "--markdown", "--min-interval=1ms", "--seed=3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +257,7 @@ func TestPaces(t *testing.T) {
 		got := paces[mode]
 		want := typewriter.Pace{
 			Mode: mode, Speed: 2, MaxLag: lag, MaxTail: 2 * time.Second,
-			Reasoning: typewriter.Typewriter, SmoothMaxLag: time.Second, Unit: typewriter.Word, MinInterval: time.Millisecond, Pauses: got.Pauses, Seed: 3,
+			Reasoning: typewriter.Typewriter, SmoothMaxLag: time.Second, Unit: typewriter.Word, Markdown: true, MinInterval: time.Millisecond, Pauses: got.Pauses, Seed: 3,
 		}
 		if got != want || got.Pauses == nil {
 			t.Errorf("%s: got %+v, want %+v", mode, got, want)

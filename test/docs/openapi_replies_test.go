@@ -204,7 +204,7 @@ func provoke(t *testing.T, a *api) []request {
 		{"DELETE /typewriter/streams/{id}", "204", base, stream, nil, ""},
 		{"DELETE /typewriter/streams/{id}", "404", base, "/typewriter/streams/" + unknown, nil, ""},
 	}
-	for _, name := range []string{"Typewriter-Mode", "Typewriter-Speed", "Typewriter-Max-Lag", "Typewriter-Max-Tail", "Typewriter-Reasoning", "Typewriter-Unit", "Typewriter-Min-Interval", "Typewriter-Event-Ids"} {
+	for _, name := range []string{"Typewriter-Mode", "Typewriter-Speed", "Typewriter-Max-Lag", "Typewriter-Max-Tail", "Typewriter-Reasoning", "Typewriter-Unit", "Typewriter-Min-Interval", "Typewriter-Markdown", "Typewriter-Event-Ids"} {
 		all = append(all, request{"POST /v3/chat", "400", base, "", http.Header{name: {"no"}}, ""})
 	}
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {

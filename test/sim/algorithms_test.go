@@ -24,6 +24,8 @@ var algorithms = []algorithm{
 	player("smooth", typewriter.DefaultPace(typewriter.Smooth)),
 	player("typewriter, words", withUnit(typewriter.Typewriter)),
 	player("smooth, words", withUnit(typewriter.Smooth)),
+	player("typewriter, Markdown", withMarkdown(typewriter.Typewriter)),
+	player("smooth, Markdown", withMarkdown(typewriter.Smooth)),
 	player("raw", typewriter.DefaultPace(typewriter.Raw)),
 	player("no bound", unbounded()),
 	peer("smoothStream", smoothStream),
@@ -44,6 +46,13 @@ func peer(name string, run func(*testing.T, []arrival) []item) algorithm {
 func withUnit(mode typewriter.Mode) typewriter.Pace {
 	pace := typewriter.DefaultPace(mode)
 	pace.Unit = typewriter.Word
+	return pace
+}
+
+// withMarkdown returns the pace of a mode with units of Markdown.
+func withMarkdown(mode typewriter.Mode) typewriter.Pace {
+	pace := typewriter.DefaultPace(mode)
+	pace.Markdown = true
 	return pace
 }
 
@@ -84,6 +93,9 @@ func player(name string, pace typewriter.Pace) algorithm {
 	a := algorithm{name: name, lag: pace.Resolve().MaxLag}
 	if pace.Unit == typewriter.Word {
 		a.hold = typewriter.WordHoldTime
+	}
+	if pace.Markdown {
+		a.hold = typewriter.MarkdownHoldTime
 	}
 	switch {
 	case pace.Mode == typewriter.Raw:

@@ -45,7 +45,7 @@ export class Turn {
       command("DELETE", this.#url);
       return;
     }
-    this.#stream = new Stream(this.#url + "?" + new URLSearchParams(tempo), Object.values(events), {
+    this.#stream = new Stream(this.#url + "?" + new URLSearchParams({ ...tempo, markdown: "on" }), Object.values(events), {
       event: (name, data) => this.#receive(name, data),
       reconnecting: () => this.#change("reconnecting"),
       lost: problem => this.#fail(problem),

@@ -1,0 +1,522 @@
+package typewriter
+
+import (
+	"time"
+	"unicode"
+)
+
+// markdown joins grapheme clusters to units that a renderer of Markdown can show without
+// changing its mind: a marker leaves with its text, a link with its address, a table row by
+// row. It sees each cluster once and only changes the units, never the text: wrong guesses,
+// unbalanced marks and unfinished constructs cost no more than a coarser unit.
+type markdown struct {
+	queue   *unitQueue
+	natural []time.Duration
+	plain   pauseID // the pause after a unit that ends within a line
+
+	channel string
+	state   markdownState
+	parts   []unit // the clusters of the construct, held until its end is known
+	marker  rune   // of the run at the end of parts, or the closing bracket
+	run     int    // the length of the run; the depth of brackets
+	start   bool   // only white space precedes the construct in its line
+
+	prev     rune   // the last character before the construct
+	last     rune   // the last character
+	stack    []mark // open emphasis and inline code
+	brackets int    // open square brackets
+	fence    rune   // the character of the open code fence, or 0
+	inTable  bool   // the last line was a row of a table
+	indent   bool   // only white space so far in this line
+
+	pushed int           // units queued since the last event that is no text
+	adjust time.Duration // the growth in natural time by joining, not yet reported
+}
+
+// mark is an open run of markers.
+type mark struct {
+	char rune
+	run  int
+}
+
+type markdownState uint8
+
+const (
+	inText         markdownState = iota
+	inOpening                    // a run of markers that may open
+	inClosing                    // a run of markers that may close
+	inHeading                    // the marks of a heading, and their spaces
+	inFenceLine                  // the line that opens a code block
+	inCode                       // a word in a code block
+	inFenceEnd                   // a run that may close a code block
+	inRow                        // a row of a table
+	inHeader                     // the header of a table, up to the separator
+	inSeparator                  // the separator of a table
+	afterBracket                 // a closing square bracket
+	inTarget                     // the address behind it
+	afterBang                    // an exclamation mark that may begin an image
+	inImage                      // an image
+	inCitation                   // a number in square brackets
+	inLenticular                 // a citation in 【】
+	inEntity                     // an HTML entity
+	afterDollar                  // a dollar sign that may begin a formula
+	inInlineMath                 // $..$
+	inDisplayMath                // $$..$$
+	afterBackslash               // an escape, or the beginning of \(..\) or \[..\]
+	inTeX                        // \(..\) or \[..\]
+)
+
+const (
+	// maxHeld bounds a construct in clusters.
+	maxHeld = 1024
+
+	// maxShort bounds the constructs that are short if they are any: a number in brackets,
+	// an entity, a citation, and a formula in a line.
+	maxShort = 64
+
+	// maxMarks bounds the open runs of markers.
+	maxMarks = 16
+)
+
+// reset begins a text, unless it continues the last one.
+func (m *markdown) reset(channel string) {
+	if channel != m.channel {
+		*m = markdown{queue: m.queue, natural: m.natural, parts: m.parts[:0], stack: m.stack[:0]}
+		m.channel, m.indent, m.prev, m.last = channel, true, '\n', '\n'
+	}
+}
+
+// takeAdjust returns the growth in natural time since the last call.
+func (m *markdown) takeAdjust() time.Duration {
+	d := m.adjust
+	m.adjust = 0
+	return d
+}
+
+// add queues a cluster, or holds it as a part of a construct.
+func (m *markdown) add(u unit, c rune) {
+	if m.state == inText {
+		m.prev, m.start = m.last, m.indent
+	}
+	m.step(u, c)
+	if len(m.parts) >= maxHeld {
+		m.abandon()
+	}
+	m.passed(c)
+}
+
+// passed records a character that has been queued, held or written.
+func (m *markdown) passed(c rune) {
+	m.last = c
+	switch {
+	case c == '\n':
+		if m.indent { // a blank line ends a paragraph
+			m.stack, m.brackets = m.stack[:0], 0
+		}
+		m.indent = true
+	case c != ' ' && c != '\t':
+		if m.indent && c != '|' {
+			m.inTable = false
+		}
+		m.indent = false
+	}
+}
+
+// holdTime returns how long a cluster at the end of the text waits for the next, which may
+// join it to a construct.
+func (m *markdown) holdTime(c rune) time.Duration {
+	holds := false
+	switch c {
+	case '!': // mostly the end of a sentence
+		if !m.inCodeSpan() && m.fence == 0 {
+			return HoldTime
+		}
+	case '*', '_', '~', '[', '&', '$', '\\', '【':
+		holds = !m.inCodeSpan()
+	case '`':
+		holds = true
+	case ']':
+		holds = m.brackets > 0
+	case '|', '#':
+		holds = m.indent
+	}
+	if holds || m.fence != 0 && !unicode.IsSpace(c) {
+		return MarkdownHoldTime
+	}
+	return 0
+}
+
+// inCodeSpan reports whether inline code is open.
+func (m *markdown) inCodeSpan() bool {
+	return len(m.stack) > 0 && m.stack[len(m.stack)-1].char == '`'
+}
+
+// step is the transition of the state by a cluster.
+func (m *markdown) step(u unit, c rune) {
+	switch m.state {
+	case inText:
+		m.begin(u, c)
+	case inOpening, inClosing, inHeading:
+		m.stepRun(u, c)
+	case inFenceLine, inCode, inFenceEnd:
+		m.stepCode(u, c)
+	case inRow, inHeader, inSeparator:
+		m.stepTable(u, c)
+	case afterDollar, inInlineMath, inDisplayMath, afterBackslash, inTeX:
+		m.stepMath(u, c)
+	default:
+		m.stepLink(u, c)
+	}
+}
+
+// begin begins a construct, or queues a cluster of text.
+func (m *markdown) begin(u unit, c rune) {
+	switch {
+	case m.fence != 0:
+		m.state = inCode
+		if c == m.fence && m.indent {
+			m.state, m.run = inFenceEnd, 0
+		}
+		m.stepCode(u, c)
+		return
+	case m.inCodeSpan() && c != '`':
+		m.push(u)
+		return
+	case m.indent && c == '|':
+		m.state = inRow
+		if !m.inTable {
+			m.state = inHeader
+		}
+	case m.indent && c == '#':
+		m.state, m.marker = inHeading, c
+	default:
+		m.beginInline(u, c)
+		return
+	}
+	m.hold(u)
+}
+
+// beginInline begins a construct within a line, or queues a cluster of text.
+func (m *markdown) beginInline(u unit, c rune) {
+	switch c {
+	case '*', '_', '~', '`':
+		m.marker, m.run, m.state = c, 1, inOpening
+		if n := m.open(c); n > 0 && (c == '`' || !unicode.IsSpace(m.last)) {
+			m.state = inClosing
+			m.hold(u)
+			m.closeRun(n)
+			return
+		}
+	case '[':
+		m.state = inCitation
+	case ']':
+		if m.brackets == 0 {
+			m.push(u)
+			return
+		}
+		m.brackets--
+		m.state = afterBracket
+	case '!':
+		m.state = afterBang
+	case '【':
+		m.state = inLenticular
+	case '&':
+		m.state = inEntity
+	case '$':
+		m.state = afterDollar
+	case '\\':
+		m.state = afterBackslash
+	default:
+		m.push(u)
+		return
+	}
+	m.hold(u)
+}
+
+func (m *markdown) push(u unit) {
+	m.queue.push(u)
+	m.pushed++
+}
+
+// close ends a run of text: the construct is incomplete.
+func (m *markdown) close() {
+	m.abandon()
+	m.pushed = 0
+}
+
+// hold adds a cluster to the construct.
+func (m *markdown) hold(u unit) { m.parts = append(m.parts, u) }
+
+// open returns the length of the innermost open run of a marker, or 0.
+func (m *markdown) open(c rune) int {
+	for i := len(m.stack) - 1; i >= 0; i-- {
+		if m.stack[i].char == c {
+			return m.stack[i].run
+		}
+	}
+	return 0
+}
+
+// closeRun ends a closing run that has reached its length. The run leaves with the unit
+// before, if that still waits.
+func (m *markdown) closeRun(length int) {
+	if m.run < length {
+		return
+	}
+	for i := len(m.stack) - 1; i >= 0; i-- {
+		if m.stack[i].char == m.marker {
+			m.stack = m.stack[:i] // inner runs were no markers
+			break
+		}
+	}
+	m.join(m.plain)
+	if m.pushed > 1 {
+		m.adjust += m.queue.mergeLast(m.natural)
+	}
+}
+
+func (m *markdown) stepRun(u unit, c rune) {
+	if c == m.marker {
+		m.hold(u)
+		m.run++
+		switch {
+		case m.state == inClosing:
+			m.closeRun(m.open(c))
+		case m.state == inOpening && m.start && m.run >= 3 && c != '*' && c != '_':
+			m.state = inFenceLine
+		}
+		return
+	}
+	if m.state == inHeading {
+		m.hold(u)
+		if c != ' ' {
+			m.join(u.pause)
+		}
+		return
+	}
+	word := func(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
+	switch {
+	case c == '\n':
+		m.join(m.plain)
+		m.begin(u, c)
+	case unicode.IsSpace(c): // a list marker, a product
+		m.hold(u)
+		m.join(m.plain)
+	case m.state == inClosing && m.marker == '`', // backticks within code
+		m.marker == '_' && word(m.prev): // within a name
+		m.join(m.plain)
+		m.begin(u, c)
+	default:
+		if len(m.stack) < maxMarks {
+			m.stack = append(m.stack, mark{m.marker, m.run})
+		}
+		m.hold(u)
+		if m.marker != '`' && (c == '*' || c == '_' || c == '~' || c == '`') {
+			m.state, m.marker, m.run, m.prev, m.start = inOpening, c, 1, m.last, false
+			return
+		}
+		if c == '[' {
+			m.brackets++
+		}
+		m.join(u.pause)
+	}
+}
+
+func (m *markdown) stepCode(u unit, c rune) {
+	if m.state == inFenceLine && c == '`' && m.marker == '`' && m.last != '`' {
+		m.stack = append(m.stack, mark{c, m.run}) // inline code with a long marker
+		m.join(m.plain)
+		m.begin(u, c)
+		return
+	}
+	m.hold(u)
+	switch m.state {
+	case inFenceLine:
+		if m.last == m.marker && c == m.marker {
+			m.run++
+		} else if c == '\n' {
+			m.fence = m.marker
+			m.join(u.pause)
+		}
+	case inFenceEnd:
+		switch {
+		case c == m.fence:
+			m.run++
+		case c == '\n' && m.run >= 3:
+			m.fence = 0
+			m.join(u.pause)
+		case c == '\n':
+			m.join(u.pause)
+		case c != ' ':
+			m.state = inCode
+		}
+	default:
+		// A word leaves with the white space behind it, the indentation with the first word.
+		if c == '\n' || (c == ' ' || c == '\t') && !m.indent {
+			m.join(u.pause)
+		} else if m.indent && c == m.fence {
+			m.state, m.run = inFenceEnd, 1
+		}
+	}
+}
+
+func (m *markdown) stepTable(u unit, c rune) {
+	switch {
+	case m.state == inSeparator && m.indent && c != '|': // the header was a line of text
+		m.join(m.parts[len(m.parts)-1].pause)
+		m.begin(u, c)
+		return
+	case c != '\n':
+		m.hold(u)
+		return
+	}
+	m.hold(u)
+	if m.state == inHeader {
+		m.state = inSeparator
+		return
+	}
+	m.inTable = true
+	m.join(u.pause)
+}
+
+func (m *markdown) stepLink(u unit, c rune) {
+	switch m.state {
+	case afterBracket:
+		switch c {
+		case '(':
+			m.state, m.marker, m.run = inTarget, ')', 1
+		case '[':
+			m.state, m.marker, m.run = inTarget, ']', 1
+		default:
+			if len(m.parts) > 1 { // a citation
+				m.join(m.plain)
+			}
+			m.again(u, c)
+			return
+		}
+		m.hold(u)
+	case inTarget:
+		m.stepTarget(u, c)
+	case afterBang:
+		if c != '[' {
+			m.again(u, c)
+			return
+		}
+		m.state, m.run = inImage, 0
+		m.hold(u)
+	case inImage:
+		if c == '\n' {
+			m.again(u, c)
+			return
+		}
+		m.hold(u)
+		if c == '(' && m.last == ']' {
+			m.state, m.marker, m.run = inTarget, ')', 1
+		}
+	default:
+		m.stepShort(u, c)
+	}
+}
+
+// stepTarget holds an address up to its closing bracket.
+func (m *markdown) stepTarget(u unit, c rune) {
+	switch c {
+	case '\n':
+		m.again(u, c)
+		return
+	case '(':
+		if m.marker == ')' {
+			m.run++
+		}
+	case m.marker:
+		m.run--
+	}
+	m.hold(u)
+	if m.run == 0 {
+		m.join(m.plain)
+	}
+}
+
+// stepShort holds a citation or an entity.
+func (m *markdown) stepShort(u unit, c rune) {
+	digit := c >= '0' && c <= '9'
+	letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	switch {
+	case len(m.parts) >= maxShort:
+	case m.state == inCitation && c == ']' && len(m.parts) > 1:
+		m.state = afterBracket
+		m.hold(u)
+		return
+	case m.state == inLenticular && c == '】' || m.state == inEntity && c == ';' && len(m.parts) > 1:
+		m.hold(u)
+		m.join(m.plain)
+		return
+	case m.state == inCitation && (digit || c == '^' || c == ',' && len(m.parts) > 1),
+		m.state == inLenticular && c != '\n',
+		m.state == inEntity && (digit || letter || c == '#'):
+		m.hold(u)
+		return
+	}
+	if m.state == inCitation {
+		m.brackets++
+	}
+	m.again(u, c)
+}
+
+func (m *markdown) stepMath(u unit, c rune) {
+	switch {
+	case m.state == afterBackslash && (c == '(' || c == '['):
+		m.state, m.marker = inTeX, map[rune]rune{'(': ')', '[': ']'}[c]
+	case m.state == afterBackslash && c != '\n': // an escaped mark
+		m.hold(u)
+		m.join(m.plain)
+		return
+	case m.state == inTeX && c == m.marker && m.last == '\\',
+		m.state == inDisplayMath && c == '$' && m.last == '$' && len(m.parts) > 2,
+		m.state == inInlineMath && c == '$' && !unicode.IsSpace(m.last):
+		m.hold(u)
+		m.join(m.plain)
+		return
+	case m.state == inTeX, m.state == inDisplayMath:
+	case m.state == afterDollar && c == '$':
+		m.state = inDisplayMath
+	case m.state == afterDollar && !unicode.IsSpace(c) && (c < '0' || c > '9'): // no amount of money
+		m.state = inInlineMath
+	case m.state == inInlineMath && c != '\n' && len(m.parts) < maxShort:
+	default:
+		m.again(u, c)
+		return
+	}
+	m.hold(u)
+}
+
+// again gives up the construct before a cluster and looks at the cluster anew.
+func (m *markdown) again(u unit, c rune) {
+	m.abandon()
+	m.prev, m.start = m.last, m.indent
+	m.begin(u, c)
+}
+
+// join queues the parts as a single unit with a pause.
+func (m *markdown) join(pause pauseID) {
+	m.state = inText
+	if len(m.parts) == 0 {
+		return
+	}
+	whole := unit{pause: pause}
+	for _, part := range m.parts {
+		whole.size += part.size
+		m.adjust -= m.natural[part.pause]
+	}
+	m.adjust += m.natural[pause]
+	m.parts = m.parts[:0]
+	m.push(whole)
+}
+
+// abandon queues the parts one by one: they are no construct, or its end never came.
+func (m *markdown) abandon() {
+	for _, part := range m.parts {
+		m.push(part)
+	}
+	m.parts, m.state = m.parts[:0], inText
+}
