@@ -79,6 +79,7 @@ type result struct {
 	chats   int // questions that opened several chats
 	retries int
 	faults  int
+	slowest time.Duration // answer
 	took    time.Duration
 }
 
@@ -167,6 +168,7 @@ func (c *cluster) breakThings(p phase, res *result) {
 // add counts the outcome of an answer, and logs the journals of the first unexpected ones.
 func (res *result) add(t *testing.T, r *reader) {
 	res.retries += r.retries
+	res.slowest = max(res.slowest, time.Since(r.began))
 	wrong := ""
 	switch {
 	case r.refused != "":
@@ -195,7 +197,9 @@ func (res *result) add(t *testing.T, r *reader) {
 }
 
 // unexpected returns the number of answers that are not whole, without the known exception.
-func (res *result) unexpected() int { return res.cut + res.wrong + res.refused + res.failed - res.early }
+func (res *result) unexpected() int {
+	return res.cut + res.wrong + res.refused + res.failed - res.early
+}
 
 // check fails the test for outcomes other than the known exception.
 func (res *result) check(t *testing.T) {
@@ -210,19 +214,21 @@ func (res *result) check(t *testing.T) {
 // table formats the results.
 func table(results []result) string {
 	var b strings.Builder
-	line := func(columns ...any) { fmt.Fprintf(&b, "%-27s|%8v|%7v|%5v|%6v|%8v|%7v|%7v|%8v|%7v|%6v\n", columns...) }
-	line("phase", "answers", "whole", "cut", "wrong", "refused", "failed", "2 chats", "retries", "faults", "time")
+	line := func(columns ...any) {
+		fmt.Fprintf(&b, "%-27s|%8v|%7v|%5v|%6v|%8v|%7v|%7v|%8v|%7v|%8v|%6v\n", columns...)
+	}
+	line("phase", "answers", "whole", "cut", "wrong", "refused", "failed", "2 chats", "retries", "faults", "slowest", "time")
 	sum := result{phase: phase{name: "all"}}
 	for _, r := range results {
 		r.print(line)
 		sum.answers, sum.whole, sum.cut, sum.wrong = sum.answers+r.answers, sum.whole+r.whole, sum.cut+r.cut, sum.wrong+r.wrong
 		sum.refused, sum.failed, sum.chats = sum.refused+r.refused, sum.failed+r.failed, sum.chats+r.chats
-		sum.retries, sum.faults, sum.took = sum.retries+r.retries, sum.faults+r.faults, max(sum.took, r.took)
+		sum.retries, sum.faults, sum.slowest, sum.took = sum.retries+r.retries, sum.faults+r.faults, max(sum.slowest, r.slowest), max(sum.took, r.took)
 	}
 	sum.print(line)
 	return b.String()
 }
 
 func (res *result) print(line func(...any)) {
-	line(res.phase.name, res.answers, res.whole, res.cut, res.wrong, res.refused, res.failed, res.chats, res.retries, res.faults, res.took.Round(time.Second))
+	line(res.phase.name, res.answers, res.whole, res.cut, res.wrong, res.refused, res.failed, res.chats, res.retries, res.faults, res.slowest.Round(time.Second), res.took.Round(time.Second))
 }

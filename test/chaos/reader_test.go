@@ -21,7 +21,7 @@ import (
 
 // Times of readers.
 const (
-	answerTime = 60 * time.Second // limit of one answer
+	answerTime = 2 * time.Minute  // limit of one answer
 	impatience = 5 * time.Second  // of most readers, with a silent server
 	patience   = 20 * time.Second // of the other readers
 )
