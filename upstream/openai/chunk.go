@@ -33,7 +33,8 @@ type chunk struct {
 // text is a text of a choice.
 type text struct {
 	kind   typewriter.TextKind
-	choice int // its index in the list
+	choice int    // its index in the list
+	field  string // its field in the choice
 	raw    string
 	begin  int // the offset of raw
 
@@ -66,19 +67,19 @@ func (c *chunk) readChoice(i int) {
 	for _, m := range c.delta {
 		switch m.key {
 		case "content":
-			c.addText(text{kind: typewriter.Answer, choice: i}, m.value)
+			c.addText(text{kind: typewriter.Answer, choice: i, field: m.key}, m.value)
 			c.addParts(i, m.value)
 		case "reasoning_content", "reasoning": // the names differ by vendor
-			c.addText(text{kind: typewriter.Reasoning, choice: i}, m.value)
+			c.addText(text{kind: typewriter.Reasoning, choice: i, field: m.key}, m.value)
 		case "reasoning_details":
 			c.details = appendMembers(c.details, m.value)
 			c.addDetails(i)
 		case "refusal":
-			c.addText(text{kind: typewriter.Refusal, choice: i}, m.value)
+			c.addText(text{kind: typewriter.Refusal, choice: i, field: m.key}, m.value)
 		}
 	}
 	// The text of a legacy completion. Some vendors repeat the content of a delta there.
-	c.addText(text{kind: typewriter.Answer, choice: i}, find(c.choice, "text"))
+	c.addText(text{kind: typewriter.Answer, choice: i, field: "text"}, find(c.choice, "text"))
 }
 
 func (c *chunk) addText(t text, v gjson.Result) {
@@ -95,7 +96,7 @@ func (c *chunk) addDetails(choice int) {
 		if m.value.Get("type").Str == "reasoning.summary" {
 			key = "summary"
 		}
-		c.addText(text{kind: typewriter.Reasoning, choice: choice, inList: true}, m.value.Get(key))
+		c.addText(text{kind: typewriter.Reasoning, choice: choice, field: "reasoning_details", inList: true}, m.value.Get(key))
 	}
 }
 
@@ -107,9 +108,9 @@ func (c *chunk) addParts(choice int, content gjson.Result) {
 	}
 	c.ambiguous = true
 	for _, part := range content.Array() {
-		c.addText(text{kind: typewriter.Answer, choice: choice, inList: true}, part.Get("text"))
+		c.addText(text{kind: typewriter.Answer, choice: choice, field: "content", inList: true}, part.Get("text"))
 		for _, thought := range part.Get("thinking").Array() {
-			c.addText(text{kind: typewriter.Reasoning, choice: choice, inList: true}, thought.Get("text"))
+			c.addText(text{kind: typewriter.Reasoning, choice: choice, field: "thinking", inList: true}, thought.Get("text"))
 		}
 	}
 }
@@ -134,7 +135,7 @@ func (c *chunk) isSplittable() bool {
 // wholeTexts returns the texts of the chunk without copies.
 func (c *chunk) wholeTexts() []upstream.Text {
 	var all []upstream.Text
-	var seen [len(channels)]struct{ field, list bool } // in the choice
+	var seen [typewriter.Refusal + 1]struct{ field, list bool } // in the choice
 	for i, t := range c.texts {
 		if i > 0 && t.choice != c.texts[i-1].choice {
 			clear(seen[:])
@@ -149,12 +150,16 @@ func (c *chunk) wholeTexts() []upstream.Text {
 	return all
 }
 
-// channels begin the names of the channels of each kind of text. The index of the choice
-// follows.
-var channels = [...]string{typewriter.Answer: "content ", typewriter.Reasoning: "reasoning ", typewriter.Refusal: "refusal "}
-
-// channel returns the channel of a text.
-func (c *chunk) channel(t text) string { return channels[t.kind] + c.index(t.choice) }
+// channel returns the channel of a text and its copies: the fields and the index of the
+// choice. Texts of different fields do not share a channel, because a grapheme cluster that
+// spans two events is written in the fields of the second event.
+func (c *chunk) channel(copies ...text) string {
+	var fields []string
+	for _, t := range copies {
+		fields = append(fields, t.field)
+	}
+	return strings.Join(fields, "+") + " " + c.index(copies[0].choice)
+}
 
 // index returns the index of a choice as its field has it, given the index in the list.
 func (c *chunk) index(choice int) string {

@@ -111,7 +111,7 @@ func TestMeaning(t *testing.T) {
 			"a list",
 			event{"", `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},{"type":"text","text":"b"},{"type":"text","text":"c"}]}}]}`},
 			upstream.KindPiece, upstream.Running,
-			[]upstream.Text{{Kind: typewriter.Reasoning, Channel: "reasoning 0", Text: "a"}, answer("content 0", "b"), answer("content 0", "c")},
+			[]upstream.Text{{Kind: typewriter.Reasoning, Channel: "thinking 0", Text: "a"}, answer("content 0", "b"), answer("content 0", "c")},
 		},
 		{
 			"two texts and their twins",

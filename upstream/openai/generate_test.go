@@ -107,7 +107,7 @@ func (g generator) choice(i int) string {
 func (g generator) text() string {
 	var out strings.Builder
 	for range g.IntN(12) {
-		s := []string{"a", "b", " ", "你", "好", "，", `\n`, `\"`, `\\`, "é", "👨‍👩‍👧", "\u2028", "\u0085", "🇨🇳", "}", `\u4f60`}[g.IntN(16)]
+		s := []string{"a", "b", " ", "你", "好", "，", `\n`, `\"`, `\\`, "é", "👨‍👩‍👧", "\u2028", "\u0085", "🇨🇳", "}", `\u4f60`, "👩", "\u200d", "\u0301", `\ud83d`, `\ude00`, `\r`}[g.IntN(22)]
 		if r := []rune(s); len(r) == 1 && r[0] > 0x7f && g.IntN(4) == 0 {
 			for _, unit := range utf16.Encode(r) {
 				fmt.Fprintf(&out, `\u%04x`, unit)

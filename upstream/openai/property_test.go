@@ -281,7 +281,7 @@ func checkTyped(t *testing.T, stream []event) {
 	}
 }
 
-const propertyCases = 1000
+const propertyCases = 2000
 
 // Whatever an SDK makes of a stream it makes of the typed one.
 func TestProperties(t *testing.T) {

@@ -62,7 +62,7 @@ func (c *chunk) frame(name string) *typewriter.Frame {
 	middle := c.payload(0)
 	f := &typewriter.Frame{
 		Name: name, Head: middle.Head, Twin: middle.Twin, Tail: middle.Tail,
-		Channel: c.channel(t), Kind: t.kind,
+		Channel: c.channel(c.texts...), Kind: t.kind,
 	}
 	if len(c.edits) > 0 {
 		f.Once = &typewriter.Once{Only: c.payload(firstPiece | lastPiece)}
