@@ -62,16 +62,18 @@ const (
 type Pace struct {
 	Mode Mode
 
-	// Speed divides the pauses of Typewriter: 2 is twice as fast as the default, 1.
+	// Speed divides the pauses of Typewriter, and the automatic max lag and max tail: 2 is
+	// twice as fast as the default, 1.
 	Speed float64
 
 	// MaxLag bounds the time from the arrival of a cluster to the write. With 0,
 	// Typewriter falls behind without bound and never catches up. Auto is the default of
-	// the mode.
+	// the mode, for Typewriter divided by the speed.
 	MaxLag time.Duration
 
 	// MaxTail bounds the time from the end of the log to the last write; 0 removes the
-	// bound. Auto is DefaultMaxTail, or no bound if there is no max lag either.
+	// bound. Auto is DefaultMaxTail, for Typewriter divided by the
+	// speed, or no bound if there is no max lag either.
 	MaxTail time.Duration
 
 	// Reasoning is the mode of the text of kind [Reasoning]. In mode Raw, reasoning is raw
@@ -113,8 +115,14 @@ func DefaultPace(mode Mode) Pace {
 
 // Resolve returns the pace with the durations that Auto stands for.
 func (p Pace) Resolve() Pace {
+	bySpeed := func(d time.Duration) time.Duration {
+		if p.Mode != Typewriter {
+			return d
+		}
+		return time.Duration(float64(d) / p.Speed)
+	}
 	if p.MaxLag == Auto {
-		p.MaxLag = DefaultMaxLag
+		p.MaxLag = bySpeed(DefaultMaxLag)
 		if p.Mode == Smooth {
 			p.MaxLag = DefaultSmoothMaxLag
 		}
@@ -123,7 +131,7 @@ func (p Pace) Resolve() Pace {
 		p.SmoothMaxLag = DefaultSmoothMaxLag
 	}
 	if p.MaxTail == Auto {
-		p.MaxTail = DefaultMaxTail
+		p.MaxTail = bySpeed(DefaultMaxTail)
 		if p.MaxLag == 0 {
 			p.MaxTail = 0
 		}

@@ -50,6 +50,38 @@ func TestMaxTail(t *testing.T) {
 	}
 }
 
+// The automatic bounds follow the speed.
+func TestResolve(t *testing.T) {
+	tests := []struct {
+		name      string
+		mode      Mode
+		speed     float64
+		lag, tail time.Duration
+		wantLag   time.Duration
+		wantTail  time.Duration
+	}{
+		{"default", Typewriter, 1, Auto, Auto, 3 * time.Second, time.Second},
+		{"half", Typewriter, 0.5, Auto, Auto, 6 * time.Second, 2 * time.Second},
+		{"slowest", Typewriter, MinSpeed, Auto, Auto, 30 * time.Second, 10 * time.Second},
+		{"fast", Typewriter, 10, Auto, Auto, ms(300), ms(100)},
+		{"fixed lag", Typewriter, 2, 5 * time.Second, Auto, 5 * time.Second, ms(500)},
+		{"fixed tail", Typewriter, 2, Auto, 5 * time.Second, ms(1500), 5 * time.Second},
+		{"no lag", Typewriter, 2, 0, Auto, 0, 0},
+		{"smooth", Smooth, 2, Auto, Auto, time.Second, time.Second},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			pace := DefaultPace(test.mode)
+			pace.Speed, pace.MaxLag, pace.MaxTail = test.speed, test.lag, test.tail
+			got := pace.Resolve()
+			if got.MaxLag != test.wantLag || got.MaxTail != test.wantTail || got.SmoothMaxLag != time.Second {
+				t.Errorf("max lag %v, max tail %v, smooth %v; want %v, %v, 1s",
+					got.MaxLag, got.MaxTail, got.SmoothMaxLag, test.wantLag, test.wantTail)
+			}
+		})
+	}
+}
+
 // A player that starts after the max tail writes everything at once, and so does a player
 // without a max lag.
 func TestMaxTailAfterTheEnd(t *testing.T) {

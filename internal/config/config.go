@@ -22,9 +22,9 @@ type Config struct {
 	UserID        string `default:"sse-typewriter" help:"user_id for requests without one."`
 
 	Mode         typewriter.Mode `default:"typewriter" help:"Default mode: typewriter, smooth or raw."`
-	Speed        float64         `default:"1" help:"Typing speed, 0.1 to 100; divides the pauses of typewriter mode."`
-	MaxLag       time.Duration   `default:"3s" help:"Maximum delay of text in typewriter mode; 0 disables catching up."`
-	MaxTail      autoDuration    `default:"auto" help:"Maximum delay of the end of an answer after the end of the upstream; 0 removes this bound. auto is 1s, or no bound with --max-lag 0."`
+	Speed        float64         `default:"1" help:"Typing speed, 0.1 to 100; divides the pauses of typewriter mode and the automatic --max-lag and --max-tail."`
+	MaxLag       autoDuration    `default:"auto" help:"Maximum delay of text in typewriter mode; 0 disables catching up. auto is 3s divided by the speed."`
+	MaxTail      autoDuration    `default:"auto" help:"Maximum delay of the end of an answer after the end of the upstream; 0 removes this bound. auto is 1s, in typewriter mode divided by the speed, or no bound with --max-lag 0."`
 	Reasoning    typewriter.Mode `default:"smooth" help:"Mode of reasoning: typewriter, smooth or raw. In raw mode, reasoning is raw too."`
 	SmoothMaxLag time.Duration   `default:"1s" help:"Maximum delay of text in smooth mode, and of an answer's first character behind its reasoning. The delay follows the gaps between the bursts of text and is usually much shorter."`
 	Unit         typewriter.Unit `default:"grapheme" help:"Smallest piece of text in an event, except in raw mode: grapheme or word."`
@@ -87,7 +87,7 @@ func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 	paces := map[typewriter.Mode]typewriter.Pace{}
 	for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
 		pace := typewriter.Pace{
-			Mode: mode, Speed: c.Speed, MaxLag: c.MaxLag, MaxTail: time.Duration(c.MaxTail),
+			Mode: mode, Speed: c.Speed, MaxLag: time.Duration(c.MaxLag), MaxTail: time.Duration(c.MaxTail),
 			Reasoning: c.Reasoning, SmoothMaxLag: c.SmoothMaxLag, Unit: c.Unit, Markdown: c.Markdown, MinInterval: c.MinInterval, Pauses: pauses, Seed: c.Seed,
 		}
 		if mode == typewriter.Smooth {

@@ -40,7 +40,7 @@ var defaults = Config{
 	UserID:                 "sse-typewriter",
 	Mode:                   typewriter.Typewriter,
 	Speed:                  1,
-	MaxLag:                 typewriter.DefaultMaxLag,
+	MaxLag:                 autoDuration(typewriter.Auto),
 	MaxTail:                autoDuration(typewriter.Auto),
 	Reasoning:              typewriter.Smooth,
 	Unit:                   typewriter.Grapheme,
@@ -116,7 +116,7 @@ var settings = []setting{
 	{"user-id", "007", func(c *Config) any { return c.UserID }, "007"},
 	{"mode", "raw", func(c *Config) any { return c.Mode }, typewriter.Raw},
 	{"speed", "2.5", func(c *Config) any { return c.Speed }, 2.5},
-	{"max-lag", "0", func(c *Config) any { return c.MaxLag }, time.Duration(0)},
+	{"max-lag", "0", func(c *Config) any { return c.MaxLag }, autoDuration(0)},
 	{"max-tail", "2s", func(c *Config) any { return c.MaxTail }, autoDuration(2 * time.Second)},
 	{"reasoning", "raw", func(c *Config) any { return c.Reasoning }, typewriter.Raw},
 	{"smooth-max-lag", "1m", func(c *Config) any { return c.SmoothMaxLag }, time.Minute},
@@ -285,7 +285,7 @@ func TestHelp(t *testing.T) {
 		}
 		for _, want := range []string{
 			"Flags override environment variables, which override the configuration file.", "($TYPEWRITER_CONFIG)",
-			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=3s ", "--max-tail=auto ", `--reasoning="smooth"`, `--unit="grapheme"`,
+			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=auto ", "--max-tail=auto ", `--reasoning="smooth"`, `--unit="grapheme"`,
 			"--max-streams=10000 ", "--max-streams-per-client=0 ",
 			"--smooth-max-lag=1s ", "--min-interval=8ms ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",
 			"--upstream-connect-timeout=10s ", "--upstream-header-timeout=60s ", "--upstream-idle-timeout=120s ",

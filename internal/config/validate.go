@@ -111,7 +111,7 @@ func (c *Config) validatePace() error {
 		set  func(*typewriter.Pace)
 	}{
 		{"speed", typewriter.Typewriter, func(p *typewriter.Pace) { p.Speed = c.Speed }},
-		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = c.MaxLag }},
+		{"max-lag", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxLag = time.Duration(c.MaxLag) }},
 		{"max-tail", typewriter.Typewriter, func(p *typewriter.Pace) { p.MaxTail = time.Duration(c.MaxTail) }},
 		{"reasoning", typewriter.Typewriter, func(p *typewriter.Pace) { p.Reasoning = c.Reasoning }},
 		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},

@@ -69,6 +69,7 @@ var badValues = []struct{ flag, value string }{
 	{"max-lag", "soon"},
 	{"max-lag", "3"},
 	{"max-lag", "-1s"},
+	{"max-lag", "-1ns"},
 	{"max-lag", "1m1s"},
 	{"max-tail", "later"},
 	{"max-tail", "3"},

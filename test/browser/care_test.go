@@ -62,7 +62,7 @@ func TestReducedMotion(t *testing.T) {
 	}
 }
 
-// Mode and speed apply to the next answer and are kept for the next visit.
+// Mode and speed apply to the next answer too and are kept for the next visit.
 func TestTempo(t *testing.T) {
 	t.Parallel()
 	base := testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base
@@ -75,6 +75,35 @@ func TestTempo(t *testing.T) {
 	p.untilState("done")
 	if got := p.sent("?mode=smooth&speed=10"); len(got) != 1 {
 		t.Errorf("requests %q", p.sent(""))
+	}
+}
+
+// A new tempo applies to the running answer, without loss or repetition.
+func TestTempoOfRunningAnswer(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("慢慢来。", 500)
+	u := newUpstream(t, func(c *chat) {
+		c.say(text)
+		c.end()
+	})
+	p := open(t, testenv.Start(t, "--upstream="+u.URL, "--max-lag=1m", "--max-tail=1m").Base, "/")
+	p.choose("speed", "0.5")
+	p.ask("x")
+	p.until("it is being typed", messages+`?.textContent.length > 3`)
+	p.choose("speed", "10")
+	p.until("it is typed on", messages+`.textContent.length > 20`)
+	p.choose("mode", "raw")
+	p.untilState("done")
+	if strings.TrimSpace(p.answerText()) != text {
+		t.Errorf("got %d bytes, want %d", len(p.answerText()), len(text))
+	}
+	for _, want := range []string{"mode=typewriter&speed=10", "mode=raw&speed=10"} {
+		if got := p.sent(want); len(got) != 1 || !strings.Contains(got[0], "lastEventId=") {
+			t.Errorf("requests with %s: %q", want, got)
+		}
+	}
+	if got := p.sent("/v3/chat"); len(got) != 1 {
+		t.Errorf("chats %q", got)
 	}
 }
 

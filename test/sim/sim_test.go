@@ -38,6 +38,7 @@ func TestSimulation(t *testing.T) {
 	}
 	var summary strings.Builder
 	writeTable(&summary, append([][]string{goalHead}, goals...))
+	simulateSpeeds(t, &summary)
 	if testing.Verbose() {
 		fmt.Print(summary.String())
 		fmt.Print(tables.String())
@@ -106,6 +107,37 @@ func (r result) unevenness() float64 {
 		return 0
 	}
 	return math.Round(100 * r.rate)
+}
+
+// simulateSpeeds writes a table of the typewriter mode at several speeds.
+func simulateSpeeds(t *testing.T, tables *strings.Builder) {
+	rows := [][]string{{"", "speed", "p50", "p99", "tail", "own pause", "jump", "rate"}}
+	for _, p := range allPatterns() {
+		if p.name != "irregular" && p.name != "OpenAI" && p.name != "Gemini" {
+			continue
+		}
+		var before result
+		for i, speed := range []float64{0.5, 1, 2, 10} {
+			pace := typewriter.DefaultPace(typewriter.Typewriter)
+			pace.Speed = speed
+			arrivals := p.arrivals()
+			output := player("", pace).run(t, arrivals)
+			units, others, err := compare(items(arrivals), output)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := measure(units, others)
+			if i > 0 && (r.p50 > before.p50*3/4 || r.tail > before.tail*3/4) {
+				t.Errorf("%s: speed %v differs too little from the speed before: p50 %v after %v, tail %v after %v",
+					p.name, speed, r.p50, before.p50, r.tail, before.tail)
+			}
+			before = r
+			row := r.row("")
+			rows = append(rows, []string{p.name, fmt.Sprint(speed), row[1], row[2], row[4], row[6], row[7], row[10]})
+		}
+	}
+	tables.WriteString("**Speed**: `typewriter` at several speeds, with the automatic max lag and tail.\n\n")
+	writeTable(tables, rows)
 }
 
 // tenths rounds a percentage as the tables do.

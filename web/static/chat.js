@@ -13,7 +13,7 @@ translate();
 const [question, send, skip, state] = ["question", "send", "skip", "state"].map(byId);
 const [log, announcements, scroller, welcome] = ["log", "announcements", "scroller", "welcome"].map(byId);
 const follower = new Follower(scroller, byId("latest"));
-const tempo = new Tempo();
+const tempo = new Tempo(value => turn?.setTempo(value));
 
 let conversation = ""; // id, once known
 let turn = null;

@@ -23,6 +23,14 @@ export class Stream {
     this.#open();
   }
 
+  // reopen continues the stream after the last event with other parameters.
+  reopen(parameters) {
+    for (const [name, value] of parameters) this.#url.searchParams.set(name, value);
+    if (this.#last) this.#url.searchParams.set("lastEventId", this.#last);
+    this.#source.close();
+    this.#open();
+  }
+
   close() {
     this.#closed = true;
     this.#source.close();

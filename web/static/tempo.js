@@ -1,17 +1,17 @@
-// The controls of mode and speed, which apply to the next answer.
+// The controls of mode and speed.
 
 import { byId } from "./dom.js";
 
 const stored = "typewriter.tempo";
 
 // Tempo stores the selection for the next visit. Users who prefer reduced motion start with
-// raw mode, and can change it for the current visit.
+// raw mode, and can change it for the current visit. Each change calls changed(value).
 export class Tempo {
   #mode = byId("mode");
   #speed = byId("speed");
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-  constructor() {
+  constructor(changed) {
     const { mode, speed } = JSON.parse(localStorage.getItem(stored) ?? "{}");
     choose(this.#mode, mode);
     choose(this.#speed, speed);
@@ -19,7 +19,10 @@ export class Tempo {
     slowDown();
     this.#calm.addEventListener("change", slowDown);
     for (const control of [this.#mode, this.#speed]) {
-      control.addEventListener("change", () => localStorage.setItem(stored, JSON.stringify(this.value)));
+      control.addEventListener("change", () => {
+        localStorage.setItem(stored, JSON.stringify(this.value));
+        changed(this.value);
+      });
     }
   }
 

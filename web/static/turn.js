@@ -18,7 +18,7 @@ const events = {
 // thinking, typing, reconnecting, and finally done, stopped or error; and on.conversation(id),
 // on.suggestion(text) and on.keyWanted().
 export class Turn {
-  #answer; #on; #stream; #url;
+  #answer; #on; #stream; #url; #tempo;
   #abort = new AbortController();
   #state = "";
 
@@ -33,6 +33,7 @@ export class Turn {
   // ask starts the turn with a POST: questions have no length limit, and errors have a JSON
   // body, which an EventSource does not expose.
   async ask(question, conversation, tempo) {
+    this.#tempo = tempo;
     this.#change("connecting");
     try {
       const path = "/v3/chat?" + new URLSearchParams({ conversation_id: conversation });
@@ -45,11 +46,18 @@ export class Turn {
       command("DELETE", this.#url);
       return;
     }
-    this.#stream = new Stream(this.#url + "?" + new URLSearchParams({ ...tempo, markdown: "on" }), Object.values(events), {
+    this.#stream = new Stream(this.#url + "?" + parameters(this.#tempo), Object.values(events), {
       event: (name, data) => this.#receive(name, data),
       reconnecting: () => this.#change("reconnecting"),
       lost: problem => this.#fail(problem),
     });
+  }
+
+  // setTempo changes the tempo of the running answer.
+  setTempo(tempo) {
+    const same = tempo.mode === this.#tempo.mode && tempo.speed === this.#tempo.speed;
+    this.#tempo = tempo;
+    if (!same && !this.isOver) this.#stream?.reopen(parameters(tempo));
   }
 
   // stop ends the answer here and at the AI service.
@@ -132,6 +140,10 @@ export class Turn {
     this.#state = state;
     this.#on.state(state);
   }
+}
+
+function parameters(tempo) {
+  return new URLSearchParams({ ...tempo, markdown: "on" });
 }
 
 // isText distinguishes text from cards and other content types.
