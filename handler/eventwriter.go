@@ -10,6 +10,7 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
@@ -167,12 +168,14 @@ func (w *eventWriter) appendName(buf []byte, name string) []byte {
 	return append(append(buf, name...), w.colon...)
 }
 
-// hasFailed reports whether the last event reports a failure.
+// hasFailed reports whether the last event reports a failure, other than one that the
+// service itself reports: its clients know how such a stream ends.
 func (w *eventWriter) hasFailed(format *upstream.Format) bool {
 	if w.last == nil || w.last.IsText() {
 		return false
 	}
-	return format.NewDecoder().Decode(w.last.Name, w.last.Head).Meaning.Kind == upstream.KindFailed
+	failure := format.NewDecoder().Decode(w.last.Name, w.last.Head).Meaning.Failure
+	return failure != nil && failure.Reason != apierror.Refused.Reason
 }
 
 // Flush implements [typewriter.Writer].

@@ -88,6 +88,7 @@ func TestChatCompletionFails(t *testing.T) {
 		{"no-done", "cut", false},
 		{"hang", "idle_timeout", false},
 		{"error-event", "model_overloaded", true}, // [DONE] follows the service's error
+		{"error-last", "tool_use_failed", true},   // as the service ends it
 		{"fastgpt", "", true},
 	} {
 		t.Run(test.model, func(t *testing.T) {

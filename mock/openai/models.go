@@ -61,6 +61,7 @@ func Models() []Model {
 		{Name: "error-429", About: "status 429 with Retry-After", refuse: refuseBusy},
 		{Name: "error-500", About: "status 500", refuse: refuseWith(http.StatusInternalServerError, "server_error", "", "The server had an error while processing your request.")},
 		{Name: "error-event", About: "an error in the middle of the stream, then [DONE]", write: writeError},
+		{Name: "error-last", About: "an event named error in the middle of the stream, then the end, as Groq sends it", write: writeLastError},
 		{Name: "cut", About: "the connection breaks in the middle of a chunk", send: mock.CutMiddle(encode)},
 		{Name: "cut-early", About: "the connection breaks before the first text", send: mock.CutEarly(encode)},
 		{Name: "no-done", About: "the response ends properly in the middle of the answer", send: mock.StopMiddle(encode)},

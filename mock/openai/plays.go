@@ -133,6 +133,12 @@ func writeError(s *script) {
 	s.addData("", []byte("[DONE]"), false)
 }
 
+func writeLastError(s *script) {
+	writeHalf(s)
+	s.pause(5 * time.Millisecond)
+	s.addData("error", errorJSON("invalid_request_error", "tool_use_failed", "Tool choice is required, but model did not call a tool"), false)
+}
+
 func writeNamed(s *script) {
 	s.event = "answer"
 	s.addData("flowNodeStatus", []byte(`{"status":"running","name":"AI Chat"}`), false)

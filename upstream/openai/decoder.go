@@ -105,7 +105,7 @@ func (d *decoder) meaning(name string) *upstream.Meaning {
 	}
 	switch failure := readFailure(c.members, "the answer failed", name == "error"); {
 	case failure != nil:
-		m.Kind, m.Failure, m.Phase = upstream.KindFailed, failure, upstream.MayClose
+		m.Kind, m.Failure, m.Phase = upstream.KindFailed, failure, upstream.Ended
 	case len(c.texts) > 0:
 		m.Kind = upstream.KindPiece
 	case m.Phase == upstream.MayClose:

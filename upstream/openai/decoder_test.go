@@ -119,8 +119,8 @@ func TestMeaning(t *testing.T) {
 			upstream.KindPiece, upstream.Running,
 			[]upstream.Text{answer("content 0", "a"), {Kind: typewriter.Reasoning, Channel: "reasoning 0", Text: "bc"}},
 		},
-		{"an error", event{"", `{"error":{"message":"m"}}`}, upstream.KindFailed, upstream.MayClose, nil},
-		{"an error by name", event{"error", `{"message":"m"}`}, upstream.KindFailed, upstream.MayClose, nil},
+		{"an error", event{"", `{"error":{"message":"m"}}`}, upstream.KindFailed, upstream.Ended, nil},
+		{"an error by name", event{"error", `{"message":"m"}`}, upstream.KindFailed, upstream.Ended, nil},
 		{"no error", event{"", `{"error":null,"code":0,"choices":[{"delta":{}}]}`}, upstream.KindWorking, upstream.Running, nil},
 		{"done", event{"", `[DONE]`}, upstream.KindDone, upstream.Ended, nil},
 	} {
@@ -218,6 +218,7 @@ func TestConnectionAfterDone(t *testing.T) {
 		after  time.Duration
 	}{
 		{"reset after done", "data: [DONE]\n\n", func(context.Context) error { return io.ErrUnexpectedEOF }, "", 0},
+		{"reset after an error", "data: {\"error\":{\"message\":\"m\"}}\n\n", func(context.Context) error { return io.ErrUnexpectedEOF }, "", 0},
 		{"reset before done", `data: {"choices":[{"delta":{},"finish_reason":"stop"}]}` + "\n\n", func(context.Context) error { return io.ErrUnexpectedEOF }, "cut", 0},
 		{"open after done", "data: [DONE]\n\n", func(ctx context.Context) error {
 			<-ctx.Done()
