@@ -17,38 +17,38 @@ import (
 	"resty.dev/v3"
 )
 
-// serveArticle is the plain program of this idea: a resty client for each request, a
-// Publish for each character, a sleep after it, and no log between the two sides.
+// serveArticle is a plain implementation of the typewriter: a resty client per request, a
+// Publish and a sleep per character, and no log between upstream and client.
 func serveArticle(args []string) error {
 	flags := flag.NewFlagSet("article", flag.ContinueOnError)
 	upstream := flags.String("upstream", "", "base URL of the upstream")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the process
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // open until the process ends
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	announce(listener)
+	printAddress(listener)
 	hlog.SetLevel(hlog.LevelError)
 	h := server.New(server.WithListener(listener), server.WithDisablePrintRoute(true))
 	h.POST("/v3/chat", func(_ context.Context, c *app.RequestContext) {
-		retell(c, *upstream+"/v3/chat?"+string(c.QueryArgs().QueryString()))
+		proxyChat(c, *upstream+"/v3/chat?"+string(c.QueryArgs().QueryString()))
 	})
 	return h.Run()
 }
 
-// retell reads a chat's answer and types it.
-func retell(c *app.RequestContext, url string) {
+// proxyChat sends the request to the upstream and types the answer.
+func proxyChat(c *app.RequestContext, url string) {
 	client := resty.New()
-	defer client.Close() //nolint:errcheck // the program is no better
+	defer client.Close() //nolint:errcheck // as in a plain program
 	res, err := client.R().SetResponseDoNotParse(true).
 		SetHeader("Content-Type", "application/json").SetBody(c.Request.Body()).Post(url)
 	if err != nil {
 		c.String(502, err.Error())
 		return
 	}
-	defer res.Body.Close() //nolint:errcheck // it is only read
+	defer res.Body.Close() //nolint:errcheck // read only
 	out := sse.NewStream(c)
 	name := ""
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
@@ -65,7 +65,8 @@ func retell(c *app.RequestContext, url string) {
 	}
 }
 
-// typeDelta types the text of one event, character by character, or passes it.
+// typeDelta publishes the text of an event character by character, and other events
+// unchanged.
 func typeDelta(out *sse.Stream, name, data string) error {
 	var message map[string]any
 	text := ""

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// TestMain also runs the servers of the benchmark, which starts its own binary for them.
+// TestMain runs the roles too: the benchmark restarts the test binary for its servers.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
 		if err := run(os.Args[1:]); err != nil {
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A minimal run of the benchmark has a figure in each row. The figures are not judged.
+// A minimal run has a number in each row. The test does not judge the numbers.
 func TestBench(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: no servers are built")
@@ -34,7 +34,7 @@ func TestBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.close()
-	if err := b.measure(""); err != nil {
+	if err := b.runSections(""); err != nil {
 		t.Fatal(err)
 	}
 	t.Log("\n" + b.table(0))
@@ -42,10 +42,10 @@ func TestBench(t *testing.T) {
 	if len(b.rows) != rows && len(b.notes) == 0 {
 		t.Errorf("the table has %d rows, want %d", len(b.rows), rows)
 	}
-	figure := regexp.MustCompile(`\d`)
+	number := regexp.MustCompile(`\d`)
 	for _, r := range b.rows {
-		if !figure.MatchString(r.ours) || strings.Contains(r.ours, "NaN") || strings.Contains(r.ours, "Inf") {
-			t.Errorf("the row %q has no figure: %q", r.what, r.ours)
+		if !number.MatchString(r.ours) || strings.Contains(r.ours, "NaN") || strings.Contains(r.ours, "Inf") {
+			t.Errorf("the row %q has no number: %q", r.metric, r.ours)
 		}
 	}
 }

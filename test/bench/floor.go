@@ -8,31 +8,31 @@ import (
 	"time"
 )
 
-// serveFloor is the least that a server of such streams can do: a goroutine for each,
-// which sleeps and writes the same bytes to a bare connection. It asks no upstream and
-// reads a request only so far that it can answer.
+// serveFloor is the minimum of a server that paces streams: per stream a goroutine that
+// sleeps and writes the same bytes to a bare connection. The server has no upstream and
+// does not parse the request.
 func serveFloor(args []string) error {
 	flags := flag.NewFlagSet("floor", flag.ContinueOnError)
-	fixed := flags.Duration("pause", 0, "the pause after each character; 0: the natural ones")
+	fixed := flags.Duration("pause", 0, "pause after each character (0 means natural pauses)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the process
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // open until the process ends
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	announce(listener)
+	printAddress(listener)
 	text := []rune(answer(1600))
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return fmt.Errorf("cannot accept: %w", err)
 		}
-		go typeBare(conn, text, *fixed) // ends when its client has left
+		go typeBare(conn, text, *fixed) // ends when the client disconnects
 	}
 }
 
-// typeBare types a text over and over.
+// typeBare types a text repeatedly until the client disconnects.
 func typeBare(conn net.Conn, text []rune, fixed time.Duration) {
 	defer conn.Close() //nolint:errcheck // nothing is lost
 	const header = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -14,85 +14,84 @@ import (
 	"time"
 )
 
-// clients is how many chats are asked for at a time.
-const clients = 64
+// chatClients is the number of concurrent clients.
+const chatClients = 64
 
-// firstCharacter measures how much later than from the upstream itself the first
-// character comes.
+// firstCharacter measures the time to the first character that our server adds to that
+// of the upstream.
 func (b *bench) firstCharacter() error {
 	server, err := b.startOurs()
 	if err != nil {
 		return err
 	}
 	defer server.stop()
-	const rounds = 4 // in turn, so that both have the same machine
+	const rounds = 4 // alternate, so that load on the machine affects both alike
 	took, first := map[string][]time.Duration{}, map[string][]time.Duration{}
 	for range rounds {
 		for _, address := range []string{b.upstream.address, server.address} {
-			opening, open, err := b.chats(address, b.plan.chats/rounds)
+			opening, later, err := b.chats(address, b.plan.chats/rounds)
 			if err != nil {
 				return err
 			}
 			first[address] = append(first[address], opening...)
-			took[address] = append(took[address], open...)
+			took[address] = append(took[address], later...)
 		}
 	}
 	direct, through := took[b.upstream.address], took[server.address]
 	p50 := percentile(through, 50) - percentile(direct, 50)
 	p99 := percentile(through, 99) - percentile(direct, 99)
 	b.rows = append(b.rows, row{
-		what: fmt.Sprintf("First character, %d at a time: added p50 / p99", clients),
-		ours: fmt.Sprintf("%s / %s", millis(p50), millis(p99)),
+		metric: fmt.Sprintf("First character, %d concurrent clients, added p50 / p99", chatClients),
+		ours:   fmt.Sprintf("%s / %s", millis(p50), millis(p99)),
 		others: []string{fmt.Sprintf("direct %s / %s, ours %s / %s", millis(percentile(direct, 50)), millis(percentile(direct, 99)),
 			millis(percentile(through, 50)), millis(percentile(through, 99)))},
-		must: "≤ 0.5 / 3 ms",
-		ok:   p50 <= 500*time.Microsecond && p99 <= 3*time.Millisecond,
+		target: "≤ 0.5 / 3 ms",
+		met:    p50 <= 500*time.Microsecond && p99 <= 3*time.Millisecond,
 	}, row{
-		what: fmt.Sprintf("First character, %d new clients in the same moment, p50 / worst", clients),
-		ours: fmt.Sprintf("%s / %s", millis(percentile(first[server.address], 50)), millis(percentile(first[server.address], 100))),
+		metric: fmt.Sprintf("First character, %d new connections at once, p50 / worst", chatClients),
+		ours:   fmt.Sprintf("%s / %s", millis(percentile(first[server.address], 50)), millis(percentile(first[server.address], 100))),
 		others: []string{fmt.Sprintf("direct %s / %s", millis(percentile(first[b.upstream.address], 50)),
 			millis(percentile(first[b.upstream.address], 100)))},
-		must: "stated", ok: true,
 	})
 	return nil
 }
 
-// chats asks for n chats, some at a time, and returns how long the first character of
-// each took, without the time that the upstream thought. Those that open the clients'
-// connections, all in the same moment, are for themselves.
-func (b *bench) chats(address string, n int) (opening, open []time.Duration, err error) {
+// chats opens n chats by concurrent clients and returns the times to the first character,
+// without the upstream's delay. The first chats of the clients, which open connections all
+// at once, are separate.
+func (b *bench) chats(address string, n int) (first, later []time.Duration, err error) {
 	client := newClient()
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
 	var work sync.WaitGroup
-	for range clients {
+	for range chatClients {
 		work.Go(func() {
-			for i := range max(n/clients, 2) {
-				took, failed := firstOf(b.ctx, client, "http://"+address+"/v3/chat?play="+playFirst)
+			for i := range max(n/chatClients, 2) {
+				took, oneErr := timeToFirst(b.ctx, client, "http://"+address+"/v3/chat?play="+playFirst)
 				mu.Lock()
 				if i == 0 {
-					opening = append(opening, took)
+					first = append(first, took)
 				} else {
-					open = append(open, took)
+					later = append(later, took)
 				}
-				err = errors.Join(err, failed)
+				err = errors.Join(err, oneErr)
 				mu.Unlock()
 			}
 		})
 	}
 	work.Wait()
-	return opening, open, err
+	return first, later, err
 }
 
 func newClient() *http.Client {
-	return &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{MaxIdleConnsPerHost: chatClients}}
 }
 
-// firstOf asks for a chat and returns how long the first character took, without the
-// time that the upstream thought.
-func firstOf(ctx context.Context, client *http.Client, url string) (time.Duration, error) {
+// timeToFirst opens a chat and returns the time to the first character, without the
+// upstream's delay.
+func timeToFirst(ctx context.Context, client *http.Client, url string) (time.Duration, error) {
 	began := time.Now()
-	res, err := askStream(ctx, client, url, nil)
+	res, err := postChat(ctx, client, url, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -103,19 +102,19 @@ func firstOf(ctx context.Context, client *http.Client, url string) (time.Duratio
 	if err != nil {
 		return 0, err
 	}
-	_, thought, _ := strings.Cut(data, `"thought":"`)
-	thought, _, _ = strings.Cut(thought, `"`)
-	nanoseconds, err := strconv.Atoi(thought)
+	_, delay, _ := strings.Cut(data, `"delay":"`)
+	delay, _, _ = strings.Cut(delay, `"`)
+	nanoseconds, err := strconv.Atoi(delay)
 	if err != nil {
-		return 0, fmt.Errorf("the first event is %s", data)
+		return 0, fmt.Errorf("the first event has no delay: %s", data)
 	}
-	_, err = io.Copy(io.Discard, lines) // so that the connection is used again
+	_, err = io.Copy(io.Discard, lines) // lets the client reuse the connection
 	return took - time.Duration(nanoseconds), err
 }
 
-// askStream posts the question.
-func askStream(ctx context.Context, client *http.Client, url string, header map[string]string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(question))
+// postChat opens a chat. The caller closes the body.
+func postChat(ctx context.Context, client *http.Client, url string, header map[string]string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(chatRequest))
 	if err != nil {
 		return nil, err
 	}
@@ -128,13 +127,13 @@ func askStream(ctx context.Context, client *http.Client, url string, header map[
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		_ = res.Body.Close() // it is not wanted
+		_ = res.Body.Close() // read only
 		return nil, fmt.Errorf("%s answered %s", url, res.Status)
 	}
 	return res, nil
 }
 
-// nextData returns the next line of data.
+// nextData returns the value of the next data field.
 func nextData(lines *bufio.Reader) (string, error) {
 	for {
 		line, err := lines.ReadString('\n')
@@ -147,11 +146,11 @@ func nextData(lines *bufio.Reader) (string, error) {
 	}
 }
 
-// resumed is the answer that is resumed: of 4,000 characters.
-const resumed = "/v3/chat?play=" + playWhole + "&chars=4000&mode=raw"
+// resumablePath requests an answer of 4,000 characters.
+const resumablePath = "/v3/chat?play=" + playWhole + "&chars=4000&mode=raw"
 
-// resume measures how soon a stream goes on, at the server that has it and at another
-// one that must read it from Redis.
+// resume measures the time to the first event after a reconnect, at the replica that
+// holds the stream in memory and at a replica that reads the stream from Redis.
 func (b *bench) resume() error {
 	memory, err := b.startOurs()
 	if err != nil {
@@ -163,13 +162,13 @@ func (b *bench) resume() error {
 		return err
 	}
 	r := row{
-		what: "Resume in the middle of 4,000 characters, memory / Redis, p50",
-		ours: millis(percentile(local, 50)), must: "≤ 2 / 5 ms", ok: percentile(local, 50) <= 2*time.Millisecond,
+		metric: "Resume in the middle of 4,000 characters, memory / Redis, p50",
+		ours:   millis(percentile(local, 50)), target: "≤ 2 / 5 ms", met: percentile(local, 50) <= 2*time.Millisecond,
 		others: []string{"p99 " + millis(percentile(local, 99))},
 	}
-	redis, err := startRedis(b.ctx, b.folder)
+	redis, err := startRedis(b.ctx, b.dir)
 	if errors.Is(err, errMissing) {
-		b.leftOut("Redis")
+		b.noteMissing("Redis")
 		r.ours += " / not measured"
 		b.rows = append(b.rows, r)
 		return nil
@@ -203,38 +202,37 @@ func (b *bench) resume() error {
 	}
 	r.ours += " / " + millis(percentile(remote, 50))
 	r.others[0] += " / " + millis(percentile(remote, 99))
-	r.ok = r.ok && percentile(remote, 50) <= 5*time.Millisecond
+	r.met = r.met && percentile(remote, 50) <= 5*time.Millisecond
 	b.rows = append(b.rows, r, row{
-		what: "The log in Redis, a character of CJK text",
-		ours: fmt.Sprintf("%.1f bytes", float64(used-empty)/float64(b.plan.resumes*4000)),
-		must: "stated", ok: true,
+		metric: "Log in Redis, per character of CJK text",
+		ours:   fmt.Sprintf("%.1f bytes", float64(used-empty)/float64(b.plan.resumes*4000)),
 	})
 	return nil
 }
 
-// resumes opens streams at one server, reads each to its end, and has them go on from
-// the middle at another. It returns how long the first event took.
+// resumes opens streams at a server, reads each to the end, and resumes in the middle at
+// another server. It returns the times to the first event after the reconnect.
 func (b *bench) resumes(one, other *process) ([]time.Duration, error) {
 	client := newClient()
 	defer client.CloseIdleConnections()
-	if err := get(b.ctx, "http://"+other.address+"/"); err != nil { // it is awake
+	if err := checkServes(b.ctx, "http://"+other.address+"/"); err != nil { // warms the server up
 		return nil, err
 	}
 	var out []time.Duration
 	for range b.plan.resumes {
-		middle, err := middleOf(b.ctx, client, "http://"+one.address+resumed)
+		middle, err := middleID(b.ctx, client, "http://"+one.address+resumablePath)
 		if err != nil {
 			return nil, err
 		}
 		began := time.Now()
-		res, err := askStream(b.ctx, client, "http://"+other.address+"/v3/chat",
+		res, err := postChat(b.ctx, client, "http://"+other.address+"/v3/chat",
 			map[string]string{"Typewriter-Event-Ids": "on", "Last-Event-ID": middle})
 		if err != nil {
 			return nil, err
 		}
 		_, err = nextData(bufio.NewReader(res.Body))
 		out = append(out, time.Since(began))
-		_ = res.Body.Close() // the rest is typed to nobody
+		_ = res.Body.Close() // the rest is not needed
 		if err != nil {
 			return nil, err
 		}
@@ -242,9 +240,9 @@ func (b *bench) resumes(one, other *process) ([]time.Duration, error) {
 	return out, nil
 }
 
-// middleOf opens a stream with event ids, reads it and returns the id in its middle.
-func middleOf(ctx context.Context, client *http.Client, url string) (string, error) {
-	res, err := askStream(ctx, client, url, map[string]string{"Typewriter-Event-Ids": "on"})
+// middleID reads a stream with event ids to the end and returns the id in the middle.
+func middleID(ctx context.Context, client *http.Client, url string) (string, error) {
+	res, err := postChat(ctx, client, url, map[string]string{"Typewriter-Event-Ids": "on"})
 	if err != nil {
 		return "", err
 	}
@@ -257,12 +255,12 @@ func middleOf(ctx context.Context, client *http.Client, url string) (string, err
 		}
 	}
 	if len(ids) == 0 {
-		return "", errors.Join(errors.New("a stream has no ids"), lines.Err())
+		return "", errors.Join(errors.New("the stream has no event ids"), lines.Err())
 	}
 	return ids[len(ids)/2], lines.Err()
 }
 
-// startToReady measures how soon after its start the program answers.
+// startToReady measures the time from the start of our server to the first answer.
 func (b *bench) startToReady() error {
 	var took []time.Duration
 	for range b.plan.starts {
@@ -271,14 +269,14 @@ func (b *bench) startToReady() error {
 		if err != nil {
 			return err
 		}
-		err = get(b.ctx, "http://"+p.address+"/")
+		err = checkServes(b.ctx, "http://"+p.address+"/")
 		took = append(took, time.Since(began))
 		p.stop()
 		if err != nil {
 			return err
 		}
 	}
-	info, err := os.Stat(b.ours)
+	info, err := os.Stat(b.binary)
 	if err != nil {
 		return err
 	}
@@ -286,10 +284,10 @@ func (b *bench) startToReady() error {
 	b.rows = append(
 		b.rows,
 		row{
-			what: "Start to ready, p50", ours: millis(p50), others: []string{"worst " + millis(percentile(took, 100))},
-			must: "≤ 100 ms", ok: p50 <= 100*time.Millisecond,
+			metric: "Start to ready, p50", ours: millis(p50), others: []string{"worst " + millis(percentile(took, 100))},
+			target: "≤ 100 ms", met: p50 <= 100*time.Millisecond,
 		},
-		row{what: "Size of the binary", ours: fmt.Sprintf("%.1f MB", float64(info.Size())/1e6), must: "stated", ok: true},
+		row{metric: "Size of the binary", ours: fmt.Sprintf("%.1f MB", float64(info.Size())/1e6)},
 	)
 	return nil
 }

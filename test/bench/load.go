@@ -11,48 +11,48 @@ import (
 	"time"
 )
 
-// patience bounds waits for things that must happen.
-const patience = 60 * time.Second
+// timeout bounds each wait for a server.
+const timeout = 60 * time.Second
 
-// opening is how many streams are opened at a time.
-const opening = 64
+// openConcurrency is the number of streams that are opened concurrently.
+const openConcurrency = 64
 
-// load holds streams open and counts the events that they bring, without a look at
-// what they are: it must cost little beside the server.
+// load holds streams open and counts their events. It does not parse events, so that it
+// takes little CPU time from the server.
 type load struct {
 	events  atomic.Int64
 	streams []*streamLoad
 	readers sync.WaitGroup
 }
 
-// streamLoad is one of the streams.
+// streamLoad is a stream of a load.
 type streamLoad struct {
-	conn  net.Conn
-	n     int
-	timed bool
-	at    []time.Time // of each character, if it is timed
+	conn        net.Conn
+	events      int
+	recordTimes bool
+	times       []time.Time // arrival of each character, if recordTimes is set
 }
 
-// ask is what a load asks a server for.
-type ask struct {
-	query  string
-	header string // whole lines
-	timed  bool   // the time of each character is kept
+// request describes the requests of a load.
+type request struct {
+	query       string
+	header      string // complete lines
+	recordTimes bool   // record the arrival of each character
 }
 
-// openLoad opens n streams and returns when each has brought something.
-func openLoad(ctx context.Context, address string, a ask, n int) (*load, error) {
+// openLoad opens n streams and waits for the first event of each.
+func openLoad(ctx context.Context, address string, a request, n int) (*load, error) {
 	l := &load{streams: make([]*streamLoad, n)}
 	request := []byte("POST /v3/chat?" + a.query + " HTTP/1.1\r\nHost: " + address + "\r\nContent-Type: application/json\r\n" +
-		a.header + "Content-Length: " + strconv.Itoa(len(question)) + "\r\n\r\n" + question)
-	turns := make(chan struct{}, opening)
+		a.header + "Content-Length: " + strconv.Itoa(len(chatRequest)) + "\r\n\r\n" + chatRequest)
+	semaphore := make(chan struct{}, openConcurrency)
 	failed := make([]error, n)
 	var opened sync.WaitGroup
 	for i := range n {
-		turns <- struct{}{}
+		semaphore <- struct{}{}
 		opened.Go(func() {
-			defer func() { <-turns }()
-			l.streams[i], failed[i] = l.open(ctx, address, request, a.timed)
+			defer func() { <-semaphore }()
+			l.streams[i], failed[i] = l.open(ctx, address, request, a.recordTimes)
 		})
 	}
 	opened.Wait()
@@ -68,22 +68,22 @@ func openLoad(ctx context.Context, address string, a ask, n int) (*load, error) 
 
 // open opens a stream and waits for its first event.
 func (l *load) open(ctx context.Context, address string, request []byte, timed bool) (*streamLoad, error) {
-	conn, err := (&net.Dialer{Timeout: patience}).DialContext(ctx, "tcp", address)
+	conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	s := &streamLoad{conn: conn, timed: timed}
-	_ = conn.SetReadDeadline(time.Now().Add(patience)) // an error shows when it is read
+	s := &streamLoad{conn: conn, recordTimes: timed}
+	_ = conn.SetReadDeadline(time.Now().Add(timeout)) // an error repeats in Read
 	if _, err := conn.Write(request); err != nil {
 		return s, err
 	}
 	buf := make([]byte, 4096)
-	for s.n == 0 {
+	for s.events == 0 {
 		n, err := conn.Read(buf)
 		if err != nil {
 			return s, err
 		}
-		l.got(s, buf[:n])
+		l.count(s, buf[:n])
 	}
 	return s, conn.SetReadDeadline(time.Time{})
 }
@@ -95,29 +95,29 @@ func (l *load) read(s *streamLoad) {
 		if err != nil {
 			return
 		}
-		l.got(s, buf[:n])
+		l.count(s, buf[:n])
 	}
 }
 
-// got counts what a stream brought.
-func (l *load) got(s *streamLoad, data []byte) {
-	n := bytes.Count(data, []byte{'{'}) // the payload of each event has one
+// count counts the events and characters in received data.
+func (l *load) count(s *streamLoad, data []byte) {
+	n := bytes.Count(data, []byte{'{'}) // each payload has one brace
 	if n == 0 {
 		return
 	}
-	s.n += n
+	s.events += n
 	l.events.Add(int64(n))
-	if s.timed {
+	if s.recordTimes {
 		now := time.Now()
-		for range characters(data) {
-			s.at = append(s.at, now)
+		for range countCJK(data) {
+			s.times = append(s.times, now)
 		}
 	}
 }
 
-// characters counts Chinese characters: several share an event when it is late.
-func characters(data []byte) int {
-	const lead = 0xE0 // the least first byte of three in UTF-8
+// countCJK returns the number of Chinese characters in data. A late event has several.
+func countCJK(data []byte) int {
+	const lead = 0xE0 // lowest first byte of a sequence of three bytes in UTF-8
 	n := 0
 	for _, b := range data {
 		if b >= lead {
@@ -127,11 +127,11 @@ func characters(data []byte) int {
 	return n
 }
 
-// close leaves all streams.
+// close closes all connections.
 func (l *load) close() {
 	for _, s := range l.streams {
 		if s != nil {
-			_ = s.conn.Close() // it was only read
+			_ = s.conn.Close() // read only
 		}
 	}
 	l.readers.Wait()

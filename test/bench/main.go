@@ -1,7 +1,7 @@
-// Command bench measures sse-typewriter beside other programs that do its work, all in
-// one run on one machine, and prints a table. docs/performance.md tells how. Every
-// server is a process of its own: this program started again with the name of a role,
-// our own binary, Node or nginx. The load is this process. It is never part of the tests.
+// Command bench compares sse-typewriter with other programs for the same purpose, in a
+// single run on the same machine, and prints a table. docs/performance.md describes the
+// method. Every server runs in a separate process: our binary, Node, nginx, or bench
+// itself, restarted in a role. The main process generates the load.
 package main
 
 import (
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// roles are the servers that this program can be. Each prints its address and serves
-// until it is killed.
+// roles maps the first argument of a child process to its main function. Servers print
+// their address and serve until they are killed.
 var roles = map[string]func(args []string) error{
 	"upstream":     serveUpstream,
 	"floor":        serveFloor,
@@ -41,16 +41,16 @@ func run(args []string) error {
 		}
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	short := flags.Bool("short", false, "fewer streams and shorter windows: a look, no figures to keep")
+	short := flags.Bool("short", false, "use fewer streams and shorter windows, for a quick look")
 	update := flags.Bool("update", false, "write the table to docs/performance.md")
-	only := flags.String("only", "", "only the sections whose names match this regular expression")
-	profile := flags.String("profile", "", "a folder for profiles of ours; they cost, so its figures are not to be kept")
+	only := flags.String("only", "", "run only the sections whose names match this `regexp`")
+	profile := flags.String("profile", "", "write profiles of our server to this `folder`; profiling distorts the results")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	p := full
+	p := fullPlan
 	if *short {
-		p = brief
+		p = shortPlan
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -59,9 +59,9 @@ func run(args []string) error {
 		return err
 	}
 	defer b.close()
-	b.profile = *profile
+	b.profileDir = *profile
 	started := time.Now()
-	if err := b.measure(*only); err != nil {
+	if err := b.runSections(*only); err != nil {
 		return err
 	}
 	table := b.table(time.Since(started))
@@ -72,8 +72,8 @@ func run(args []string) error {
 	return nil
 }
 
-// raiseFileLimit lets this process and its children have as many connections as they
-// may: each stream takes two or three of somebody's.
+// raiseFileLimit raises the limit of open files of this process and its children to the
+// maximum. Each stream takes two or three connections.
 func raiseFileLimit() error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -12,7 +12,7 @@ import (
 
 func TestDeltas(t *testing.T) {
 	text := answer(1600)
-	deltas := deltasOf(text)
+	deltas := splitDeltas(text)
 	if got := utf8.RuneCountInString(text); got != 1600 {
 		t.Errorf("the answer has %d characters", got)
 	}
@@ -51,48 +51,49 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-// How late characters come is told by the one that is the least late of the stream, among
-// those of the window.
+// The lateness of characters is relative to the earliest character of the stream within
+// the window.
 func TestLate(t *testing.T) {
 	began := time.Now().Add(-time.Second)
 	at := func(ms ...int) *streamLoad {
 		s := &streamLoad{}
 		for _, ms := range ms {
-			s.at = append(s.at, began.Add(time.Duration(ms)*time.Millisecond))
+			s.times = append(s.times, began.Add(time.Duration(ms)*time.Millisecond))
 		}
 		return s
 	}
 	l := load{streams: []*streamLoad{at(5, 102, 202, 309), at(50, 150)}}
 	var got []int
-	for _, late := range l.late(time.Minute) {
+	for _, late := range l.lateness(time.Minute) {
 		got = append(got, int(late.Milliseconds()))
 	}
 	if want := []int{3, 0, 0, 7, 0, 0}; !slices.Equal(got, want) {
 		t.Errorf("the events are late by %v, want %v", got, want)
 	}
-	if all := l.late(750 * time.Millisecond); len(all) != 1 {
+	if all := l.lateness(750 * time.Millisecond); len(all) != 1 {
 		t.Errorf("%d events are within the window, want 1", len(all))
 	}
 }
 
-// A character is timed when it comes, also when it shares an event.
+// Each character has an arrival time, also several in the same event.
 func TestCharacters(t *testing.T) {
-	s, l := &streamLoad{timed: true}, &load{}
+	s, l := &streamLoad{recordTimes: true}, &load{}
 	for _, text := range []string{"清", "晨的", "。"} {
-		l.got(s, appendEvent(nil, text))
+		l.count(s, appendEvent(nil, text))
 	}
-	l.got(s, []byte(ending))
-	if s.n != 4 || len(s.at) != 4 {
-		t.Errorf("%d events and %d characters were counted, want 4 and 4", s.n, len(s.at))
+	l.count(s, []byte(streamEnd))
+	if s.events != 4 || len(s.times) != 4 {
+		t.Errorf("%d events and %d characters were counted, want 4 and 4", s.events, len(s.times))
 	}
 }
 
 func TestWriteTable(t *testing.T) {
+	const begin, end = "<!-- begin: written by make bench -->\n", "<!-- end: written by make bench -->"
 	path := filepath.Join(t.TempDir(), "page.md")
 	for _, test := range []struct{ name, before, want string }{
-		{"between its markers", "a\n<!-- bench -->\nold\n<!-- /bench -->\nz\n", "a\n<!-- bench -->\nnew\n<!-- /bench -->\nz\n"},
-		{"without markers", "a\n", ""},
-		{"with one marker", "a\n<!-- bench -->\n", ""},
+		{"both markers", "a\n" + begin + "old\n" + end + "\nz\n", "a\n" + begin + "new\n" + end + "\nz\n"},
+		{"no marker", "a\n", ""},
+		{"one marker", "a\n" + begin, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.before), 0o600); err != nil {

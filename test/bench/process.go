@@ -17,22 +17,24 @@ import (
 	"time"
 )
 
-// process is a server that runs beside us.
+// process is a running server. Unlike [testenv.Program], it may be any program, and needs
+// no test.
 type process struct {
-	address string // host and port
-	admin   string // where it tells what it does; empty: nowhere
-	cmd     *exec.Cmd
-	said    bytes.Buffer   // its standard error; to be read once it has ended
-	reading sync.WaitGroup // of its standard output
+	address  string // host and port
+	admin    string // host and port of the admin server; empty: none
+	cmd      *exec.Cmd
+	stderr   bytes.Buffer   // must be read only after the process has ended
+	draining sync.WaitGroup // the goroutine that discards the standard output
 }
 
 var addressPattern = regexp.MustCompile(`http://(127\.0\.0\.1:\d+)`)
 
-// start runs a program that prints its address, until it is stopped or ctx is done.
+// start starts a program and reads the address that the program prints. The end of ctx
+// kills the process.
 func start(ctx context.Context, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.CommandContext(ctx, program, args...)}
 	p.cmd.Env = append(os.Environ(), "NO_PROXY=*", "no_proxy=*")
-	p.cmd.Stderr = &p.said
+	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -41,45 +43,44 @@ func start(ctx context.Context, program string, args ...string) (*process, error
 		return nil, fmt.Errorf("cannot start %s: %w", program, err)
 	}
 	lines := bufio.NewReader(out)
-	line, _ := lines.ReadString('\n') // without one there is no address
+	line, _ := lines.ReadString('\n') // an error leaves no address
 	match := addressPattern.FindStringSubmatch(line)
 	if match == nil {
 		p.stop()
-		return nil, fmt.Errorf("%s %v printed no address: %s%s", program, args, line, p.said.String())
+		return nil, fmt.Errorf("%s %v printed no address: %s%s", program, args, line, p.stderr.String())
 	}
 	p.address = match[1]
-	p.reading.Go(func() { _, _ = io.Copy(io.Discard, lines) }) // ends with the process
+	p.draining.Go(func() { _, _ = io.Copy(io.Discard, lines) }) // ends with the process
 	return p, nil
 }
 
-// stop kills the process: its streams are of no more use.
+// stop kills the process.
 func (p *process) stop() {
-	_ = p.cmd.Process.Kill() // it may have ended
-	p.reading.Wait()
-	_ = p.cmd.Wait() // it was killed
+	_ = p.cmd.Process.Kill() // fails if the process has ended
+	p.draining.Wait()
+	_ = p.cmd.Wait() // reports the kill
 }
 
 var goroutinePattern = regexp.MustCompile(`(?m)^goroutine \d+ `)
 
-// goroutines ends a process that is a Go program by the signal that has it tell what
-// it was at, and counts that.
+// goroutines ends a Go program by SIGQUIT and counts the stacks of the goroutine dump.
 func (p *process) goroutines() int {
-	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
-	p.reading.Wait()
-	_ = p.cmd.Wait() // it was told to
-	return len(goroutinePattern.FindAll(p.said.Bytes(), -1))
+	_ = p.cmd.Process.Signal(syscall.SIGQUIT) // fails if the process has ended
+	p.draining.Wait()
+	_ = p.cmd.Wait() // reports the signal
+	return len(goroutinePattern.FindAll(p.stderr.Bytes(), -1))
 }
 
-// cpu returns the processor time that the process has used (proc(5)).
+// cpu returns the user and system time of the process (proc(5)).
 func (p *process) cpu() (time.Duration, error) {
 	const tick = time.Second / 100 // USER_HZ, the same on all of Linux that Go runs on
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	_, after, _ := strings.Cut(string(stat), ") ") // the name may hold spaces
+	_, after, _ := strings.Cut(string(stat), ") ") // the name may contain spaces
 	fields := strings.Fields(after)
-	const utime, stime = 11, 12 // counted from the state
+	const utime, stime = 11, 12 // indexes after the name
 	if len(fields) <= stime {
 		return 0, errors.New("cannot read /proc/PID/stat")
 	}
@@ -88,7 +89,7 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(user+system) * tick, errors.Join(errUser, errSystem)
 }
 
-// rss returns the memory that the process has resident, in bytes.
+// rss returns the resident memory of the process in bytes.
 func (p *process) rss() (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

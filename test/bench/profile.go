@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// startProfile has a server of ours profile itself for as long as the window is. The
-// returned function waits for that and takes a profile of its heap, too.
+// startProfile starts a CPU profile of our server for the duration of the window. The
+// returned function waits for the profile, and writes profiles of the heap and goroutines.
 func (b *bench) startProfile(name string, streams int, server *process) (wait func() error) {
-	if b.profile == "" || server.admin == "" {
+	if b.profileDir == "" || server.admin == "" {
 		return func() error { return nil }
 	}
 	base := "http://" + server.admin + "/debug/pprof/"
-	path := filepath.Join(b.profile, fmt.Sprintf("%s-%d", strings.ReplaceAll(name, " ", "-"), streams))
+	path := filepath.Join(b.profileDir, fmt.Sprintf("%s-%d", strings.ReplaceAll(name, " ", "-"), streams))
 	done := make(chan error, 1)
 	go func() { // ends with the profile
 		done <- fetch(b.ctx, fmt.Sprintf("%sprofile?seconds=%d", base, max(1, int(b.plan.window.Seconds()))), path+".cpu")
@@ -28,13 +28,13 @@ func (b *bench) startProfile(name string, streams int, server *process) (wait fu
 	}
 }
 
-// fetch writes what is served at a URL to a file.
+// fetch downloads a URL to a file.
 func fetch(ctx context.Context, url, path string) error {
-	res, err := open(ctx, url)
+	res, err := httpGet(ctx, url)
 	if err != nil {
 		return err
 	}
-	defer res.Body.Close() //nolint:errcheck // it is only read
+	defer res.Body.Close() //nolint:errcheck // read only
 	file, err := os.Create(path)
 	if err != nil {
 		return err

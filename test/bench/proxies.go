@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// serveReverseProxy is the proxy of Go's own library.
+// serveReverseProxy serves an unmodified [httputil.ReverseProxy].
 func serveReverseProxy(args []string) error {
 	flags := flag.NewFlagSet("reverseproxy", flag.ContinueOnError)
 	upstream := flags.String("upstream", "", "base URL of the upstream")
@@ -29,7 +29,7 @@ func serveReverseProxy(args []string) error {
 	return serve(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
 }
 
-// nginxConf is the least that passes a stream on as it comes.
+// nginxConf is a minimal configuration without buffering.
 const nginxConf = `daemon off;
 master_process off;
 pid nginx.pid;
@@ -57,7 +57,7 @@ http {
 // errMissing is returned for a contestant whose program is not installed.
 var errMissing = errors.New("not installed")
 
-// startNginx runs nginx, as one process.
+// startNginx starts nginx as a single process.
 func startNginx(ctx context.Context, folder, upstream string) (*process, error) {
 	program, err := exec.LookPath("nginx")
 	if err != nil {
@@ -76,7 +76,7 @@ func startNginx(ctx context.Context, folder, upstream string) (*process, error) 
 	return startAt(ctx, address, program, "-e", "stderr", "-p", folder, "-c", conf)
 }
 
-// startRedis runs a redis-server that keeps nothing on disk.
+// startRedis starts a redis-server without persistence.
 func startRedis(ctx context.Context, folder string) (*process, error) {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -86,11 +86,11 @@ func startRedis(ctx context.Context, folder string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, port, _ := net.SplitHostPort(address) // it is one
+	host, port, _ := net.SplitHostPort(address) // always valid
 	return startAt(ctx, address, program, "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", folder)
 }
 
-// freeAddress returns an address that nobody listens at.
+// freeAddress returns an unused address of the loopback interface.
 func freeAddress(ctx context.Context) (string, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,36 +99,37 @@ func freeAddress(ctx context.Context) (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// startAt runs a program that is told its address, and waits until it listens.
+// startAt starts a program that is configured with an address, and waits until the
+// program listens.
 func startAt(ctx context.Context, address, program string, args ...string) (*process, error) {
 	p := &process{address: address, cmd: exec.CommandContext(ctx, program, args...)}
-	p.cmd.Stderr = &p.said
+	p.cmd.Stderr = &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", program, err)
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(timeout); ; time.Sleep(5 * time.Millisecond) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
 			return p, conn.Close()
 		}
 		if ctx.Err() != nil || time.Now().After(deadline) {
 			p.stop()
-			return nil, fmt.Errorf("%s does not listen: %w: %s", program, err, p.said.String())
+			return nil, fmt.Errorf("%s does not listen: %w: %s", program, err, p.stderr.String())
 		}
 	}
 }
 
-// get asks a server for something small, to see that it serves.
-func get(ctx context.Context, url string) error {
-	res, err := open(ctx, url)
+// checkServes requests a URL and returns the error, ignoring the reply.
+func checkServes(ctx context.Context, url string) error {
+	res, err := httpGet(ctx, url)
 	if err != nil {
 		return err
 	}
 	return res.Body.Close()
 }
 
-// open asks for a URL. The reply's body must be closed.
-func open(ctx context.Context, url string) (*http.Response, error) {
+// httpGet requests a URL. The caller closes the body.
+func httpGet(ctx context.Context, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err

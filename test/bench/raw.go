@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// raw measures how many events a second pass unpaced, beside proxies that know nothing
+// raw measures the events per second in raw mode, compared with proxies that are unaware
 // of events.
 func (b *bench) raw() error {
 	for _, connections := range []int{1, 64} {
@@ -17,39 +17,39 @@ func (b *bench) raw() error {
 }
 
 func (b *bench) rawAt(connections int) error {
-	a := ask{query: "play=" + playFlood + "&mode=raw"}
+	flood := request{query: "play=" + playFlood + "&mode=raw"}
 	const reverseProxy, nginx = "ReverseProxy", "nginx"
 	contestants := []contestant{
-		{name: reverseProxy, ask: a, start: func() (*process, error) {
-			return b.role("reverseproxy", "-upstream", "http://"+b.upstream.address)
+		{name: reverseProxy, request: flood, start: func() (*process, error) {
+			return b.startRole("reverseproxy", "-upstream", "http://"+b.upstream.address)
 		}},
-		{name: nginx, ask: a, start: func() (*process, error) {
-			return startNginx(b.ctx, b.folder, b.upstream.address)
+		{name: nginx, request: flood, start: func() (*process, error) {
+			return startNginx(b.ctx, b.dir, b.upstream.address)
 		}},
-		b.oursWith(a),
+		b.oursWith(flood),
 	}
-	got := map[string]float64{}
-	r := row{what: fmt.Sprintf("Raw mode, events a second, connections: %d", connections), must: "≥ 1 × ReverseProxy, ≥ 0.5 × nginx", ok: true}
+	rates := map[string]float64{}
+	r := row{metric: fmt.Sprintf("Raw mode, events per second, connections: %d", connections), target: "≥ 1 × ReverseProxy, ≥ 0.5 × nginx", met: true}
 	for _, c := range contestants {
-		f, err := b.watch(c, connections, nil)
+		f, err := b.measureOne(c, connections, nil)
 		if errors.Is(err, errMissing) {
-			b.leftOut(c.name)
+			b.noteMissing(c.name)
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		got[c.name] = f.rate
+		rates[c.name] = f.rate
 	}
-	r.ours = fmt.Sprintf("%.0f k", got[ours]/1000)
+	r.ours = fmt.Sprintf("%.0f k", rates[ours]/1000)
 	for _, beside := range []struct {
 		name string
 		must float64
 	}{{reverseProxy, 1}, {nginx, 0.5}} {
-		if rate, ok := got[beside.name]; ok {
-			ratio := got[ours] / rate
+		if rate, ok := rates[beside.name]; ok {
+			ratio := rates[ours] / rate
 			r.others = append(r.others, fmt.Sprintf("%s %.0f k (**%.2f ×**)", beside.name, rate/1000, ratio))
-			r.ok = r.ok && ratio >= beside.must
+			r.met = r.met && ratio >= beside.must
 		}
 	}
 	b.rows = append(b.rows, r)

@@ -10,7 +10,7 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// startSmooth runs the AI SDK's smoothStream in Node.
+// startSmooth starts the AI SDK's smoothStream in Node.
 func startSmooth(ctx context.Context, folder string) (*process, error) {
 	program, err := exec.LookPath("node")
 	if err != nil {
@@ -21,7 +21,7 @@ func startSmooth(ctx context.Context, folder string) (*process, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	deltas, err := json.Marshal(deltasOf(answer(1600)))
+	deltas, err := json.Marshal(splitDeltas(answer(1600)))
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,34 +9,33 @@ import (
 	"time"
 )
 
-// row is a line of the table.
+// row is a row of the table.
 type row struct {
-	what   string
+	metric string
 	ours   string
-	others []string // what stands beside ours
-	must   string   // empty: nothing
-	ok     bool     // ours is what it must be
+	others []string // results of other contestants
+	target string   // empty: none
+	met    bool     // whether our result meets the target
 }
 
-// beside adds how much longer than an event of ours takes those of others do, or ours
-// than theirs if they are the measure.
-func (r *row) beside(ours time.Duration, got map[string]figures, names ...string) {
+// compareCPU adds the CPU time per event of other contestants, and each ratio to floor:
+// ours for the floor itself, otherwise that of the contestant.
+func (r *row) compareCPU(ours time.Duration, results map[string]result, names ...string) {
 	for _, name := range names {
-		f, ok := got[name]
+		f, ok := results[name]
 		switch {
 		case !ok:
 		case name == floor:
 			r.others = append(r.others, fmt.Sprintf("floor %s (**%s**)", micros(f.perEvent), ratio(ours, f.perEvent)))
 		default:
-			r.others = append(r.others, fmt.Sprintf("%s %s (%s floor)", called(name, f, got), micros(f.perEvent), ratio(f.perEvent, got[floor].perEvent)))
+			r.others = append(r.others, fmt.Sprintf("%s %s (%s floor)", label(name, f, results), micros(f.perEvent), ratio(f.perEvent, results[floor].perEvent)))
 		}
 	}
 }
 
-// called is a contestant's name, and how many streams it had if that is not as many as
-// the floor had.
-func called(name string, f figures, got map[string]figures) string {
-	if f.streams == got[floor].streams {
+// label returns a contestant's name, with the number of streams if the floor had another.
+func label(name string, f result, results map[string]result) string {
+	if f.streams == results[floor].streams {
 		return name
 	}
 	return fmt.Sprintf("%s with %d", name, f.streams)
@@ -45,7 +43,7 @@ func called(name string, f figures, got map[string]figures) string {
 
 func ratio(a, b time.Duration) string {
 	if b == 0 {
-		return "too little to tell"
+		return "unknown"
 	}
 	return fmt.Sprintf("%.2f ×", float64(a)/float64(b))
 }
@@ -55,13 +53,13 @@ func (b *bench) table(took time.Duration) string {
 	var t strings.Builder
 	fmt.Fprintf(&t, "%s, %d processors, %s, %s. The run took %s.\n\n", processor(), runtime.NumCPU(), runtime.Version(),
 		time.Now().Format("2006-01-02"), took.Round(time.Second))
-	t.WriteString("| what | ours | beside it | must be | is it |\n|---|---|---|---|---|\n")
+	t.WriteString("| metric | ours | others | target | met |\n|---|---|---|---|---|\n")
 	for _, r := range b.rows {
-		verdict := map[bool]string{true: "yes", false: "**no**"}[r.ok]
-		if r.must == "" || r.must == "stated" {
+		verdict := map[bool]string{true: "yes", false: "**no**"}[r.met]
+		if r.target == "" {
 			verdict = ""
 		}
-		fmt.Fprintf(&t, "| %s | %s | %s | %s | %s |\n", r.what, r.ours, strings.Join(r.others, "; "), r.must, verdict)
+		fmt.Fprintf(&t, "| %s | %s | %s | %s | %s |\n", r.metric, r.ours, strings.Join(r.others, "; "), r.target, verdict)
 	}
 	for _, note := range b.notes {
 		fmt.Fprintf(&t, "\n%s.\n", note)
@@ -69,17 +67,17 @@ func (b *bench) table(took time.Duration) string {
 	return t.String()
 }
 
-// processor is the machine's, by its own name.
+// processor returns the model name of the machine's processor, or "".
 func processor() string {
-	info, _ := os.ReadFile("/proc/cpuinfo") // it may have no name
+	info, _ := os.ReadFile("/proc/cpuinfo")
 	_, after, _ := strings.Cut(string(info), "model name")
 	name, _, _ := strings.Cut(strings.TrimLeft(after, "\t :"), "\n")
 	return name
 }
 
-// writeTable puts the table into a document, between its markers.
+// writeTable replaces the text between the markers of a document by the table.
 func writeTable(path, table string) error {
-	const begin, end = "<!-- bench -->\n", "<!-- /bench -->"
+	const begin, end = "<!-- begin: written by make bench -->\n", "<!-- end: written by make bench -->"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -87,12 +85,12 @@ func writeTable(path, table string) error {
 	before, rest, found := strings.Cut(string(text), begin)
 	_, after, ended := strings.Cut(rest, end)
 	if !found || !ended {
-		return errors.New(path + " has no markers for the table")
+		return fmt.Errorf("%s has no markers for the table", path)
 	}
 	return os.WriteFile(path, []byte(before+begin+table+end+after), 0o644)
 }
 
-// percentile returns the value that p percent of all are no more than.
+// percentile returns the p-th percentile, or 0 of no values.
 func percentile(all []time.Duration, p float64) time.Duration {
 	if len(all) == 0 {
 		return 0

@@ -9,30 +9,30 @@ import (
 	"time"
 )
 
-// What the synthetic upstream plays, by the query parameter play.
+// Values of the query parameter play select the answer of the synthetic upstream.
 const (
-	playWhole = "whole" // the answer at once, and its end
-	playLive  = "live"  // 12 deltas a second, without end
-	playFirst = "first" // a think, then one delta that tells when, and the end
-	playFlood = "flood" // events one by one, as fast as they are taken, without end
+	playWhole = "whole" // the whole answer at once, and the end
+	playLive  = "live"  // 12 deltas per second, without end
+	playFirst = "first" // after a random delay a delta that reports the delay, and the end
+	playFlood = "flood" // single events as fast as possible, without end
 )
 
-// serve prints where a handler is served and serves it.
+// serve serves a handler on a free port and prints the address.
 func serve(handler http.Handler) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it lives as long as the process
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // open until the process ends
 	if err != nil {
 		return fmt.Errorf("cannot listen: %w", err)
 	}
-	announce(listener)
+	printAddress(listener)
 	return (&http.Server{Handler: handler}).Serve(listener)
 }
 
-// announce tells the runner where a role serves.
-func announce(listener net.Listener) { fmt.Printf("http://%s\n", listener.Addr()) }
+// printAddress prints the address of a role, which [start] reads.
+func printAddress(listener net.Listener) { fmt.Printf("http://%s\n", listener.Addr()) }
 
-// serveUpstream is the synthetic AI service.
+// serveUpstream is the synthetic upstream.
 func serveUpstream([]string) error {
-	answers := map[string][]byte{"": wholeAnswer(1600), "4000": wholeAnswer(4000)}
+	answers := map[string][]byte{"": encodeAnswer(1600), "4000": encodeAnswer(4000)}
 	return serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		received := time.Now()
 		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -45,21 +45,21 @@ func serveUpstream([]string) error {
 		case playFlood:
 			s.flood()
 		default:
-			_ = s.send(answers[r.URL.Query().Get("chars")]) // the client may leave
+			_ = s.send(answers[r.URL.Query().Get("chars")]) // fails if the client disconnects
 		}
 	}))
 }
 
-// wholeAnswer is an answer of so many characters as it stands on the wire.
-func wholeAnswer(chars int) []byte {
+// encodeAnswer returns the encoded stream of an answer with the given number of characters.
+func encodeAnswer(chars int) []byte {
 	var out []byte
-	for _, delta := range deltasOf(answer(chars)) {
+	for _, delta := range splitDeltas(answer(chars)) {
 		out = appendEvent(out, delta)
 	}
-	return append(out, ending...)
+	return append(out, streamEnd...)
 }
 
-// stream is one answer on its way out.
+// stream writes a response, and flushes each write.
 type stream struct {
 	w     http.ResponseWriter
 	flush *http.ResponseController
@@ -72,12 +72,11 @@ func (s stream) send(p []byte) error {
 	return s.flush.Flush()
 }
 
-// live sends deltas at the rate of a model at work. A client that left is found by the
-// write that fails.
+// live sends deltas at the rate of a model until the client disconnects.
 func (s stream) live() {
 	const each = time.Second / 12
-	deltas := deltasOf(answer(1600))
-	time.Sleep(rand.N(each)) // or streams that began together would go on so
+	deltas := splitDeltas(answer(1600))
+	time.Sleep(rand.N(each)) // spreads streams that began together
 	var buf []byte
 	for i, next := 0, time.Now(); ; i, next = i+1, next.Add(each) {
 		time.Sleep(time.Until(next))
@@ -88,18 +87,18 @@ func (s stream) live() {
 	}
 }
 
-// first sends one delta after a while, which tells in its payload how long it was.
+// first sends a delta after a random delay since the request was received. The payload
+// reports the actual delay.
 func (s stream) first(received time.Time) {
 	time.Sleep(between(50*time.Millisecond, 150*time.Millisecond))
-	event := "event:" + eventDelta + "\ndata:" + `{"id":"1","thought":"` + strconv.FormatInt(int64(time.Since(received)), 10) +
+	event := "event:" + eventDelta + "\ndata:" + `{"id":"1","delay":"` + strconv.FormatInt(int64(time.Since(received)), 10) +
 		`","role":"assistant","type":"answer","content":"好","content_type":"text"}` + "\n\n"
 	if s.send([]byte(event)) == nil {
-		_ = s.send([]byte(ending)) // the client may have left
+		_ = s.send([]byte(streamEnd)) // fails if the client has disconnected
 	}
 }
 
-// flood sends events as fast as they are taken, each by a write of its own, as an AI
-// service does.
+// flood sends events as fast as possible, each in a separate write like an AI service.
 func (s stream) flood() {
 	event := appendEvent(nil, "清晨的")
 	for s.send(event) == nil { //nolint:revive // the condition does the work

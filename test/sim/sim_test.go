@@ -19,8 +19,8 @@ var update = flag.Bool("update", false, "write the tables into "+document)
 // document holds the tables between two markers.
 const (
 	document = "../../docs/pacing.md"
-	begin    = "<!-- begin of the output of make sim -->\n"
-	end      = "<!-- end of the output of make sim -->\n"
+	begin    = "<!-- begin: written by make sim -->\n"
+	end      = "<!-- end: written by make sim -->\n"
 )
 
 // TestSimulation plays all patterns through all algorithms, checks the guarantees of our

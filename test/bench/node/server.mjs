@@ -1,5 +1,5 @@
-// The AI SDK's smoothStream, 90 ms a character, over a model that has finished: the same
-// text in the same deltas as the other servers get. Arguments: what stands on the wire
+// The AI SDK's smoothStream with 90 ms per character, over a model that has finished: the
+// same text in the same deltas as for the other servers. Arguments: the encoded event
 // before and after each text, and the deltas as JSON.
 import http from "node:http";
 import { smoothStream } from "ai";

@@ -14,7 +14,8 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// log measures the log in a process of its own, so that its heap holds nothing else.
+// log measures the memory of [typewriter.Log] in a separate process, whose heap holds
+// nothing else.
 func (b *bench) log() error {
 	out, err := exec.CommandContext(b.ctx, b.self, "log").Output()
 	if err != nil {
@@ -25,21 +26,21 @@ func (b *bench) log() error {
 		return fmt.Errorf("cannot read %q: %w", out, err)
 	}
 	b.rows = append(b.rows, row{
-		what: "The log in memory, a character of CJK text, on the heap",
-		ours: fmt.Sprintf("%.1f bytes", heap), must: "≤ 12 bytes", ok: heap <= 12,
-		others: []string{fmt.Sprintf("%.1f of them in use", size)},
+		metric: "Log in memory, per character of CJK text, on the heap",
+		ours:   fmt.Sprintf("%.1f bytes", heap), target: "≤ 12 bytes", met: heap <= 12,
+		others: []string{fmt.Sprintf("%.1f as counted by the log", size)},
 	})
 	return nil
 }
 
-// measureLog prints how many bytes a character of an answer takes in the log: of the
-// heap, and by the log's own account.
+// measureLog prints the bytes per character of logs with answers: on the heap, and as
+// counted by the log.
 func measureLog([]string) error {
 	const logs, chars = 1000, 1600
-	deltas := deltasOf(answer(chars))
+	deltas := splitDeltas(answer(chars))
 	frame := &typewriter.Frame{Name: eventDelta, Head: head, Tail: tail, Channel: "answer"}
 	kept := make([]*typewriter.Log, logs)
-	before := heap()
+	before := heapInUse()
 	for i := range kept {
 		kept[i] = typewriter.NewLog(typewriter.LogOptions{})
 		for _, text := range deltas {
@@ -49,27 +50,27 @@ func measureLog([]string) error {
 		}
 		kept[i].End()
 	}
-	used := heap() - before
+	used := heapInUse() - before
 	_, err := fmt.Println(float64(used)/logs/chars, float64(kept[0].Size())/chars)
 	runtime.KeepAlive(kept)
 	return err
 }
 
-// heap is what is in use after a collection.
-func heap() uint64 {
+// heapInUse collects garbage and returns the allocated bytes of the heap.
+func heapInUse() uint64 {
 	runtime.GC()
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
 }
 
-// usedByRedis returns how much memory a Redis uses for what it holds, in bytes.
+// usedByRedis returns the memory that a Redis uses for its data, in bytes.
 func usedByRedis(ctx context.Context, address string) (int, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close() //nolint:errcheck // it is only asked
+	defer conn.Close() //nolint:errcheck // nothing written could be lost
 	if _, err := io.WriteString(conn, "INFO memory\r\n"); err != nil {
 		return 0, err
 	}
@@ -77,7 +78,7 @@ func usedByRedis(ctx context.Context, address string) (int, error) {
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
-			return 0, fmt.Errorf("cannot ask Redis: %w", err)
+			return 0, fmt.Errorf("cannot read Redis statistics: %w", err)
 		}
 		if used, ok := strings.CutPrefix(line, "used_memory_dataset:"); ok {
 			return strconv.Atoi(strings.TrimSpace(used))
