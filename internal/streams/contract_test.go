@@ -62,7 +62,7 @@ func inRedis(t *testing.T) replicas {
 	return replicas{newReplica(t, server, nil), newReplica(t, server, nil)}
 }
 
-// newReplica returns a registry that shares its streams over a server. change, unless nil,
+// newReplica returns a registry on a shared server. If change is not nil, the function
 // modifies the options.
 func newReplica(t *testing.T, server interface{ URL() string }, change func(*streams.Options)) *streams.Registry {
 	t.Helper()
@@ -306,7 +306,7 @@ func testManyViewers(t *testing.T, r replicas) {
 	}
 }
 
-// A replica that does not know the format of a stream says so, to its owner alone.
+// A replica without the format of a stream returns ErrIncompatible, to the owner alone.
 func TestUnknownFormat(t *testing.T) {
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {

@@ -12,8 +12,8 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Cursor is a position in a stream as event ids carry it. The epoch tells the texts of two
-// replicas apart that both wrote the stream, because one of them was cut off from the store.
+// Cursor is a position in a stream, as carried by event ids. The epoch distinguishes the
+// texts of two replicas that both wrote the stream, because one was cut off from the store.
 type Cursor struct {
 	Position typewriter.Position
 
@@ -44,13 +44,13 @@ func ParseCursor(text string) (c Cursor, err error) {
 	return c, nil
 }
 
-// Epochs records the takeovers of a stream. Its zero value and a nil pointer have none. It
-// is safe for concurrent use by one writer and any number of readers.
+// Epochs records the takeovers of a stream. The zero value and a nil pointer have none.
+// Epochs are safe for concurrent use by a single writer and any number of readers.
 type Epochs struct {
 	starts atomic.Pointer[[]int] // starts[i] is the first entry of epoch i+1
 }
 
-// Begin records that an epoch begins with an entry. Unknown earlier epochs are empty.
+// Begin records an entry as the first of an epoch. Unknown earlier epochs are empty.
 func (e *Epochs) Begin(epoch, entry int) {
 	starts := append([]int(nil), e.list()...)
 	for len(starts) < epoch {
@@ -62,7 +62,7 @@ func (e *Epochs) Begin(epoch, entry int) {
 // Last returns the last epoch.
 func (e *Epochs) Last() int { return len(e.list()) }
 
-// At returns the last epoch that begins with an entry, or 0.
+// At returns the last epoch whose first entry is the given entry, or 0.
 func (e *Epochs) At(entry int) (epoch int) {
 	for i, start := range e.list() {
 		if start == entry {
@@ -72,7 +72,7 @@ func (e *Epochs) At(entry int) (epoch int) {
 	return epoch
 }
 
-// Of returns the epoch of a position. The start of an entry belongs to its predecessor.
+// Of returns the epoch of a position. The start of an entry belongs to the entry before.
 func (e *Epochs) Of(p typewriter.Position) (epoch int) {
 	for _, start := range e.list() {
 		if p.Entry > start || p.Entry == start && p.Offset > 0 {
@@ -103,13 +103,13 @@ const (
 	localMark   = '0' // not in the alphabet of base32
 	localLength = idLength + 1 + 8
 
-	// localLifetime is the time after which a stream that was not shared is gone.
+	// localLifetime is the time after which an unshared stream is gone.
 	localLifetime = time.Hour
 )
 
 var idEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// localID returns the id of a stream that is opened now and not shared.
+// localID returns the id of an unshared stream that is opened now.
 func localID(id string) string {
 	seconds := binary.BigEndian.AppendUint64(nil, uint64(time.Now().Unix()))
 	return id + string(localMark) + idEncoding.EncodeToString(seconds[3:])
@@ -135,5 +135,5 @@ func ValidID(id string) bool {
 	return len(id) == idLength && strings.Trim(id, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
-// BaseID returns the id that was passed to [Registry.Open] for a stream's id.
+// BaseID returns the argument of [Registry.Open] for a stream's id.
 func BaseID(id string) string { return id[:min(len(id), idLength)] }

@@ -67,7 +67,7 @@ func TestEpochs(t *testing.T) {
 	}
 }
 
-// An id of a stream that was not shared tells when it was opened.
+// The id of an unshared stream contains the time of its opening.
 func TestLocalID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		id := NewID()

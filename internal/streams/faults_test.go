@@ -13,7 +13,7 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// continueTo returns a [streams.Continue] that adds the events up to one.
+// continueTo returns a [streams.Continue] that adds the events up to a number.
 func continueTo(n int) streams.Continue {
 	return func(_ context.Context, _ string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		from := len(slices.Collect(recorded))
@@ -43,9 +43,9 @@ func seek(t *testing.T, r *streams.Registry, id string, from streams.Cursor) (*s
 	return s, err
 }
 
-// A writer that is cut off from Redis loses its stream to another replica. Once it is
-// back it hands the stream over, unless its viewers have seen text that only it holds; in
-// that case they, and they alone, find that text again.
+// A writer that is cut off from Redis loses the stream to another replica. After the
+// reconnect the old writer hands the stream off. If viewers have seen text that Redis does
+// not hold, these viewers, and no others, find the text again at the old writer.
 func TestCutOff(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -116,7 +116,7 @@ func receive(t *testing.T, c <-chan struct{}) {
 	}
 }
 
-// A writer that is lost before its first event leaves a stream that ends with an error.
+// If a writer is lost before the first event, the stream ends with an error.
 func TestLostBeforeTheFirstEvent(t *testing.T) {
 	t.Parallel()
 	server := testenv.StartRedis(t)
@@ -139,7 +139,7 @@ func TestLostBeforeTheFirstEvent(t *testing.T) {
 	end(s)
 }
 
-// A finished stream is stored again when Redis has lost its data.
+// A finished stream is stored again after Redis has lost its data.
 func TestFinishedIsStoredAgain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -174,8 +174,8 @@ func TestFinishedIsStoredAgain(t *testing.T) {
 	}
 }
 
-// A stream that Redis did not take says so in its id: no replica takes it for gone, and
-// all find it once Redis takes it.
+// The id of a stream that Redis could not take marks the stream as unshared: no replica
+// reports the stream as gone, and all find it once Redis takes it.
 func TestLocalOnly(t *testing.T) {
 	t.Parallel()
 	server := testenv.StartRedis(t)

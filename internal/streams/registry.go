@@ -1,6 +1,6 @@
-// Package streams keeps the streams that clients can resume. It decides about access,
-// lifetime and memory, and replicates streams through a [Store]. The package knows
-// neither HTTP nor the upstream, and never interprets an event.
+// Package streams keeps the streams that clients can resume. The package decides about
+// access, lifetime and memory, and replicates streams through a [Store]. It has no
+// dependency on HTTP or the upstream, and never interprets an event.
 package streams
 
 import (
@@ -25,28 +25,28 @@ type Options struct {
 	// evicts finished streams without a viewer.
 	MaxBytes int64
 
-	// Grace is the time that a running stream goes on without a viewer, and Retention
-	// the time that a finished stream is kept.
+	// Grace is the time after which a running stream without a viewer stops. Retention is
+	// the time after which a finished stream is removed.
 	Grace, Retention time.Duration
 
 	// Store shares resumable streams with other replicas. Without a store (nil) streams
 	// are found in this process only. The caller closes the store after the registry.
 	Store Store
 
-	// Full returns the events that end a stream that exceeds the memory bound, and Broken
-	// those of a stream whose source panicked. The argument is the stream's format. A nil
-	// function returns none.
+	// Full returns the last events of a stream that exceeds the memory bound. Broken
+	// returns those of a stream whose source panicked. The argument is the stream's format.
+	// A nil function returns none.
 	Full, Broken func(format string) []typewriter.Event
 
-	// Knows reports whether this program can continue streams of a format; nil: it knows
-	// all formats.
+	// Knows reports whether this program can continue streams of a format. A nil function
+	// accepts all formats.
 	Knows func(format string) bool
 
-	// Logger receives panics. It is required.
+	// Logger receives panics. Required.
 	Logger *slog.Logger
 }
 
-// Registry holds streams by their id. It is safe for concurrent use.
+// Registry holds streams by their ids. A Registry is safe for concurrent use.
 type Registry struct {
 	options Options
 
@@ -61,11 +61,11 @@ type Registry struct {
 
 	mu       sync.Mutex
 	streams  map[string]*Stream
-	forks    map[string]*Stream // forked streams, which are also found in the store
+	forks    map[string]*Stream // forked streams, also found in the store
 	finished list.List          // evictable streams in the order of their end
 }
 
-// NewRegistry returns an empty registry. [Registry.Close] ends its work.
+// NewRegistry returns an empty registry. The caller closes the registry.
 func NewRegistry(options Options) *Registry {
 	if options.Full == nil {
 		options.Full = func(string) []typewriter.Event { return nil }
@@ -86,7 +86,7 @@ func NewRegistry(options Options) *Registry {
 	return r
 }
 
-// Bytes returns the memory that the streams hold.
+// Bytes returns the memory of all streams.
 func (r *Registry) Bytes() int64 { return r.budget.Used() }
 
 // MaxBytes returns the bound of [Registry.Bytes].
@@ -95,7 +95,7 @@ func (r *Registry) MaxBytes() int64 { return r.budget.Max() }
 // pingTimeout bounds [Registry.Reachable]. Health checks have longer timeouts.
 const pingTimeout = 300 * time.Millisecond
 
-// Reachable reports whether the store can be reached. Without a store it returns true.
+// Reachable reports whether the store can be reached, and true without a store.
 func (r *Registry) Reachable(ctx context.Context) bool {
 	if r.options.Store == nil {
 		return true
@@ -110,8 +110,8 @@ func NewID() string { return strings.ToLower(rand.Text()) }
 
 // Open starts a stream for an owner's credential, with one viewer. A resumable stream can
 // be read again at all replicas. Any other stream ends with its viewer, and can be skipped
-// or cancelled at this replica only. The stream's id is longer than the given one if the
-// store could not take the stream.
+// or cancelled at this replica only. If the store could not take the stream, the stream has
+// a longer id.
 func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream {
 	s := &Stream{
 		ID:        id,
@@ -131,7 +131,7 @@ func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream
 	return s
 }
 
-// hashOwner returns a credential's HMAC under the stream's id. It cannot be reversed or
+// hashOwner returns a credential's HMAC under the stream's id. Hashes cannot be reversed or
 // compared between streams.
 func hashOwner(id, owner string) []byte {
 	mac := hmac.New(sha256.New, []byte(id))
@@ -139,14 +139,14 @@ func hashOwner(id, owner string) []byte {
 	return mac.Sum(nil)
 }
 
-// Attach adds a viewer to a stream of this replica. Only the one viewer of a stream that
-// is not resumable may read the log. For another owner's stream and for an unknown id,
+// Attach adds a viewer to a stream of this replica. If the stream is not resumable, only
+// the first viewer may read the log. For another owner's stream and for an unknown id,
 // Attach does the same work and gives the same result.
 func (r *Registry) Attach(id, owner string) (*Stream, bool) {
 	return r.attach(id, owner, Cursor{})
 }
 
-// attach is Attach for a viewer at a cursor, who may have seen a fork of the stream.
+// attach is Attach for a viewer at a cursor, possibly of a fork of the stream.
 func (r *Registry) attach(id, owner string, from Cursor) (*Stream, bool) {
 	hash := hashOwner(id, owner)
 	r.mu.Lock()
@@ -166,7 +166,7 @@ func (r *Registry) attach(id, owner string, from Cursor) (*Stream, bool) {
 	return s, true
 }
 
-// evict removes the stream that ended first. It reports false if no stream is evictable.
+// evict removes the oldest finished stream, and reports whether any stream was evictable.
 func (r *Registry) evict() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,7 +18,8 @@ func event(text string) typewriter.Event {
 	return typewriter.Event{Frame: &typewriter.Frame{Name: "e", Head: text}}
 }
 
-// newRegistry returns a registry with a grace of one minute and a retention of five.
+// newRegistry returns a registry with a grace of one minute and a retention of five
+// minutes.
 func newRegistry(maxBytes int64) *Registry {
 	return NewRegistry(Options{
 		MaxBytes: maxBytes, Grace: time.Minute, Retention: 5 * time.Minute, Logger: slog.New(slog.DiscardHandler),
@@ -87,8 +88,8 @@ func TestRetention(t *testing.T) {
 	})
 }
 
-// A stream that is not resumable can be found while it runs, stops with its viewer and
-// takes no memory after its end.
+// A stream that is not resumable can be found while it runs, stops with its viewer, and
+// takes no memory after the end.
 func TestNotResumable(t *testing.T) {
 	r := newRegistry(1 << 20)
 	var stopped atomic.Int32

@@ -19,7 +19,7 @@ type relay struct {
 	conns map[net.Conn]bool
 }
 
-// newRelay starts a relay that ends with the test.
+// newRelay starts a relay. The end of the test stops the relay.
 func newRelay(t *testing.T, server *testenv.Redis) *relay {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -10,9 +10,9 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Continue completes a stream whose writer is lost. Given the format and the recorded
-// events, it returns the events that follow, up to an end, and their source. The events
-// end when ctx is done.
+// Continue completes a stream after the loss of the writer. Given the format and the
+// recorded events, the function returns the remaining events, up to an end, and their
+// source. The events end when ctx is done.
 type Continue func(ctx context.Context, format string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
 
 // catchUp bounds the wait of a viewer for a stream of another replica to reach the
@@ -23,10 +23,10 @@ const catchUp = 3 * time.Second
 type Lookup struct {
 	ID, Owner string
 
-	// From is the client's cursor, if it has read the stream before.
+	// From is the client's cursor after an earlier read, or zero.
 	From Cursor
 
-	// Continue completes the stream here if its writer is lost.
+	// Continue completes the stream at this replica after the loss of the writer.
 	Continue Continue
 }
 
@@ -50,8 +50,8 @@ func (s *Stream) metadata() Metadata {
 	return Metadata{OwnerHash: s.owner, LogID: s.LogID, Format: s.Format, Started: s.Log.Started()}
 }
 
-// outbound returns the stream for [Store.Write]. The entries that the log already holds
-// came from the store.
+// outbound returns the stream for [Store.Write]. All entries in the log at this time came
+// from the store.
 func (s *Stream) outbound() Outbound {
 	barrier := s.Log.Barrier()
 	return Outbound{
@@ -59,9 +59,9 @@ func (s *Stream) outbound() Outbound {
 	}
 }
 
-// startWriter copies a stream to the store in a goroutine that ends when the whole log is
-// stored, or with the registry; with the lock held. It reports false if the registry has
-// stopped already.
+// startWriter copies a stream to the store in a goroutine, which ends when the whole log is
+// stored, or with the registry. It returns false if the registry has stopped. The lock must
+// be held.
 func (r *Registry) startWriter(s *Stream) bool {
 	if r.writing.Err() != nil {
 		return false
@@ -77,7 +77,7 @@ func (r *Registry) startWriter(s *Stream) bool {
 	return true
 }
 
-// written handles the result of [Store.Write], which has logged its errors.
+// written handles the result of [Store.Write]. The store has logged the error.
 func (r *Registry) written(s *Stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,7 +94,7 @@ func (r *Registry) written(s *Stream, err error) {
 	}
 }
 
-// restoreLoop stores finished streams again each time that the store loses its data.
+// restoreLoop stores finished streams again after each loss of the store's data.
 func (r *Registry) restoreLoop() {
 	for lost := r.options.Store.Lost(); ; {
 		select {
@@ -109,7 +109,7 @@ func (r *Registry) restoreLoop() {
 	}
 }
 
-// storedStreams returns the finished streams that this replica has written.
+// storedStreams returns the finished streams that were written by this replica.
 func (r *Registry) storedStreams() (all []*Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,7 +121,7 @@ func (r *Registry) storedStreams() (all []*Stream) {
 	return all
 }
 
-// onFork reports whether the stream holds the text that a viewer at a cursor has seen.
+// onFork reports whether the stream holds the text before a viewer's cursor.
 func (s *Stream) onFork(from Cursor) bool {
 	return from.Position != typewriter.Position{} && s.Epochs.Of(from.Position) == from.Epoch
 }
@@ -184,8 +184,8 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	return s, s.awaitLoad(ctx)
 }
 
-// addRemote adds a stream of another replica with one viewer, and starts to read it until
-// its end, or until a grace after its last viewer.
+// addRemote adds a stream of another replica with one viewer. A goroutine reads the stream
+// until the end, or until the grace after the last viewer has passed.
 func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*Stream, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -264,7 +264,7 @@ func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 	s.Ended()
 }
 
-// handOff ends a stream at this replica. Its viewers can resume at another one.
+// handOff ends a stream at this replica. Viewers can resume at another replica.
 func (s *Stream) handOff() {
 	s.unlist()
 	s.Log.HandOff()
@@ -273,8 +273,8 @@ func (s *Stream) handOff() {
 	s.Ended()
 }
 
-// takeOver completes a stream as its new writer. [Stream.Record] handles a panic of
-// proceed, which would repeat at any other replica.
+// takeOver completes a stream as the new writer. [Stream.Record] handles a panic of
+// proceed, because the panic would repeat at other replicas.
 func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	n, _ := s.Log.Len()
 	r.mu.Lock()
@@ -299,8 +299,8 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	})
 }
 
-// remoteSource returns the source of a stream that another replica writes. After a
-// takeover it delegates to the source that completes the stream.
+// remoteSource returns the source of a stream of another writer. After a takeover the
+// source delegates to the source returned by [Continue].
 func (s *Stream) remoteSource(stop func()) Source {
 	taken := func() Source {
 		s.registry.mu.Lock()
@@ -328,17 +328,17 @@ func (s *Stream) remoteSource(stop func()) Source {
 	}
 }
 
-// unlist removes the stream from the registry. Its viewers stay.
+// unlist removes the stream from the registry. Current viewers keep the stream.
 func (s *Stream) unlist() {
 	s.registry.mu.Lock()
 	defer s.registry.mu.Unlock()
 	s.delete()
 }
 
-// Seek returns the position from which to play the stream for a viewer at a cursor. It
-// waits a few seconds for a position that only another replica has reached so far. The
-// error is [ErrUnavailable] if another replica may hold the cursor's text, and
-// [ErrNoPosition] for a stream of this process that does not hold it.
+// Seek returns the position from which to play the stream for a viewer at a cursor. If only
+// another replica has reached the position, Seek waits up to catchUp. The error is
+// [ErrUnavailable] if another replica may hold the cursor's text, and [ErrNoPosition] for a
+// stream of this process without the text.
 func (s *Stream) Seek(ctx context.Context, from Cursor) (typewriter.Position, error) {
 	ready := make(chan struct{}, 1)
 	defer s.Log.Subscribe(typewriter.Notify(ready))()
@@ -388,7 +388,7 @@ func (s *Stream) Cancel(ctx context.Context) {
 	s.Skip(ctx)
 }
 
-// send sends a command to the other replicas that hold the stream.
+// send sends a command to the other replicas of the stream.
 func (s *Stream) send(ctx context.Context, command Command) error {
 	if !s.shared {
 		return nil

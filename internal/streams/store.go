@@ -9,34 +9,33 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Store shares streams between replicas. Each stream has one writer at a time and any
+// Store shares streams between replicas. Each stream has a single writer at a time and any
 // number of readers. A Store is safe for concurrent use.
 //
-// Methods return [ErrUnavailable] when the store cannot be reached: Create, Find, Ping
-// and Send within two seconds, while Write and Read retry until the store is back.
+// If the store cannot be reached, Create, Find, Ping and Send return [ErrUnavailable]
+// within two seconds, while Write and Read retry until the store is back.
 type Store interface {
-	// Create adds a stream with this replica as its writer.
+	// Create adds a stream and makes this replica the writer.
 	Create(ctx context.Context, id string, metadata Metadata) error
 
-	// Find returns the metadata of a stream that is running, or that ended within the
-	// retention, [ErrIncompatible] if another version of the program has stored the
-	// stream, and [ErrGone] for any other id. An id that the store does not hold is
-	// unavailable for as long as the store may have lost data, or may miss streams that
-	// it refused to take.
+	// Find returns the metadata of a stream while the stream runs, and during the
+	// retention. For a stream stored by another version of the program the error is
+	// [ErrIncompatible], for an unknown id [ErrGone]. As long as the store may have lost
+	// data, or may miss streams that were refused, unknown ids are unavailable.
 	Find(ctx context.Context, id string) (Metadata, error)
 
-	// Write copies the log to the store as the log grows, and advances the barrier over
-	// the stored entries. After an outage of some seconds Write opens the barrier; the
-	// entries are stored once the store is back, all of them if the store lost its data.
+	// Write copies the log to the store as the log grows, and advances the barrier over the
+	// stored entries. After an outage of some seconds Write opens the barrier; the entries
+	// are stored once the store is back, all of them if the store lost its data.
 	//
-	// Write returns when the whole log is stored or freed; the barrier is open then. It
-	// returns [ErrFenced] when another replica has become the writer; the log is then
-	// handed off, unless local readers have seen entries that the store does not hold.
-	// When ctx is done, Write stores the rest within [HandOver] and hands the log off, so
-	// that another replica can become the writer and local readers see exactly the stored
-	// entries. A log that no other replica could continue is not handed off.
+	// Write returns when the whole log is stored or freed; the barrier is then open. If
+	// another replica has become the writer, Write returns [ErrFenced] and hands the log
+	// off, unless local readers have seen entries missing from the store. When ctx is done,
+	// Write stores the rest within [HandOver] and hands the log off: another replica can
+	// become the writer, and local readers have seen exactly the stored entries. If no
+	// other replica could continue the log, Write does not hand the log off.
 	//
-	// Write may be called again after the end of the log, to store it once more.
+	// After the end of the log, Write may be called again to store the log once more.
 	Write(ctx context.Context, id string, out Outbound) error
 
 	// Read copies the stored entries to a log as they arrive, and ends the log at the
@@ -45,21 +44,20 @@ type Store interface {
 	// the log holds all stored entries, and this replica is the writer.
 	Read(ctx context.Context, id string, in Inbound) error
 
-	// Ping reports whether the store can be reached. It returns when ctx is done at the
+	// Ping reports whether the store can be reached. Ping returns when ctx is done at the
 	// latest.
 	Ping(ctx context.Context) error
 
-	// Lost returns a channel that is closed when the store next loses its data. Running
+	// Lost returns a channel that is closed at the next loss of the store's data. Running
 	// Writes store their logs again by themselves.
 	Lost() <-chan struct{}
 
-	// Send delivers a command to all replicas that write or read the stream, within two
-	// seconds.
+	// Send delivers a command to all writers and readers of the stream, within two seconds.
 	Send(ctx context.Context, id string, command Command) error
 }
 
-// HandOver bounds the time that a store takes to hand its streams over at shutdown. The
-// bound exceeds the delays of a slow store, and fits into the grace periods of common
+// HandOver bounds the time of a store to hand all streams over at shutdown. The bound
+// exceeds the delays of a slow store, and fits into the grace periods of common
 // deployments.
 const HandOver = 5 * time.Second
 
@@ -72,13 +70,13 @@ var (
 	ErrFenced      = errors.New("another replica has become the writer of the stream")
 
 	// ErrIncompatible is an [ErrUnavailable] for a stream that was stored by another
-	// version of the program, or in a format that this replica does not know.
+	// version of the program, or in a format unknown to this replica.
 	ErrIncompatible = fmt.Errorf("%w: the stream is of a replica with another version or configuration", ErrUnavailable)
 )
 
-// Metadata describes a stream in a store, besides its entries.
+// Metadata describes a stream in a store. The entries are stored separately.
 type Metadata struct {
-	// OwnerHash identifies the owner's credential. Its salt is the stream's id.
+	// OwnerHash identifies the owner's credential. The salt is the stream's id.
 	OwnerHash []byte
 
 	// LogID is [Source.LogID], and Format is [Source.Format].
@@ -88,26 +86,24 @@ type Metadata struct {
 	Started time.Time
 }
 
-// Outbound is a stream that [Store.Write] copies to the store. OnCommand must not block.
+// Outbound is the source of [Store.Write]. OnCommand must not block.
 type Outbound struct {
 	Metadata Metadata
 
 	// Barrier belongs to the log.
 	Barrier *typewriter.Barrier
 
-	// Epochs are those of the log. The last one is the writer's.
+	// Epochs are those of the log. The last epoch is the writer's.
 	Epochs *Epochs
 
-	// Written is the number of entries that the store already holds, unless it lost its
-	// data.
+	// Written is the number of entries already in the store, unless the store lost data.
 	Written int
 
 	// OnCommand handles the commands of all replicas. Commands may be repeated.
 	OnCommand func(Command)
 }
 
-// Inbound is a stream that [Store.Read] copies from the store. The functions must not
-// block.
+// Inbound is the destination of [Store.Read]. The functions must not block.
 type Inbound struct {
 	Metadata Metadata
 
@@ -118,8 +114,8 @@ type Inbound struct {
 	// OnCommand handles the commands of all replicas. Commands may be repeated.
 	OnCommand func(Command)
 
-	// OnLoaded is called once the log holds the entries that were stored when Read began.
-	// It may be called again later.
+	// OnLoaded is called once the log holds all entries stored before Read began. Later
+	// calls are possible.
 	OnLoaded func()
 
 	// HasViewers reports whether a local client reads the stream. Read informs the
@@ -127,7 +123,7 @@ type Inbound struct {
 	HasViewers func() bool
 }
 
-// Command is a request to all replicas that hold a stream.
+// Command is a request to all replicas of a stream.
 type Command string
 
 // The commands.

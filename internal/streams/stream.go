@@ -23,13 +23,13 @@ type Stream struct {
 	// Skipping ends the pacing of the stream's local players.
 	Skipping typewriter.Skip
 
-	// LogID is the upstream's id of the request, for its support; it may be empty.
+	// LogID is the upstream's request id, for its support, or empty.
 	LogID string
 
 	// Format is the name of the wire format of the events.
 	Format string
 
-	// LocalOnly reports that the store was unavailable when the stream was opened.
+	// LocalOnly reports whether the store was unavailable when the stream was opened.
 	LocalOnly bool
 
 	registry  *Registry
@@ -37,14 +37,14 @@ type Stream struct {
 	resumable bool
 	shared    bool          // the store holds the stream, or will
 	loaded    chan struct{} // closed when the log holds the stored entries; nil: opened here
-	out       Outbound      // for the writer; set once it is started
+	out       Outbound      // for the writer; set at the start
 
 	// registry.mu guards the fields below.
 	source   Source // the zero value after the end
 	failed   failure
 	remote   bool   // another replica is the writer
 	stopping bool   // a stop command was received
-	taken    Source // replaces the source of a remote stream after its takeover
+	taken    Source // source of a remote stream after the takeover
 
 	stored   bool // the store has held the whole log
 	unlisted bool // the registry does not find the stream any more
@@ -54,24 +54,24 @@ type Stream struct {
 	evicting *list.Element // the position in registry.finished
 }
 
-// Source is the origin of a stream's events. Its functions are safe for concurrent use;
-// nil functions are not called.
+// Source is the origin of a stream's events. The functions are safe for concurrent use; nil
+// functions are not called.
 type Source struct {
 	// LogID is [Stream.LogID], and Format is [Stream.Format].
 	LogID, Format string
 
-	// Stop abandons a running source. It must not block.
+	// Stop abandons a running source without blocking.
 	Stop func()
 
 	// Cancel asks the upstream to stop the answer. The stream then ends in order.
 	Cancel func(context.Context)
 
 	// Failure returns the reason and the cause of a failure after the end of the log. The
-	// reason is empty for a source that did not fail.
+	// reason is empty if the source did not fail.
 	Failure func() (reason string, cause error)
 }
 
-// streamOverhead is the approximate memory of a stream besides the events in its log.
+// streamOverhead is the approximate memory of a stream besides the logged events.
 const streamOverhead = 2 << 10
 
 // Detach removes a viewer.
@@ -90,8 +90,8 @@ func (s *Stream) Ended() {
 }
 
 // Record copies the events of the source to the log without waiting for viewers, and ends
-// the log. It returns [typewriter.ErrFull] when the log is full, and another error when
-// the source panicked.
+// the log. The error is [typewriter.ErrFull] if the log is full, and another error if the
+// source panicked.
 func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
 	var failed failure
 	defer func() {
@@ -212,7 +212,8 @@ func (s *Stream) remove() {
 	s.Log.Free()
 }
 
-// delete removes the stream from the registry; with the lock held. Its viewers stay.
+// delete removes the stream from the registry. Current viewers keep the stream. The lock
+// must be held.
 func (s *Stream) delete() {
 	for _, streams := range []map[string]*Stream{s.registry.streams, s.registry.forks} {
 		if streams[s.ID] == s {

@@ -12,8 +12,8 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Another replica takes over the stream of a lost process, with all events that a viewer
-// can have seen.
+// Another replica takes over the stream of a lost process, with all events that viewers may
+// have seen.
 func TestTakeOver(t *testing.T) {
 	r := inRedis(t)
 	s := open(t, r.here, streams.Source{})
@@ -65,7 +65,7 @@ func TestTakeOverPanics(t *testing.T) {
 	}
 }
 
-// A stream runs while it has a viewer at any replica, and stops a grace after the last one.
+// A stream runs while any replica has a viewer, and stops a grace after the last viewer.
 func TestViewerElsewhere(t *testing.T) {
 	const grace = 4 * time.Second // viewers elsewhere are reported every second
 	server := testenv.StartRedis(t)
@@ -113,8 +113,8 @@ func (s *slowStore) Read(_ context.Context, _ string, in streams.Inbound) error 
 	return streams.ErrOrphaned
 }
 
-// A replica that becomes the writer of a stream during its own shutdown hands the stream
-// off instead of completing it.
+// A replica that becomes the writer of a stream during shutdown hands the stream off
+// without completing the stream.
 func TestTakeOverDuringShutdown(t *testing.T) {
 	store := &slowStore{ending: make(chan struct{}, 1), end: make(chan struct{}), orphaned: make(chan struct{})}
 	server := testenv.StartRedis(t)
@@ -161,8 +161,8 @@ func (s *lostStore) Write(ctx context.Context, id string, out streams.Outbound) 
 	return s.Store.Write(ctx, id, out)
 }
 
-// A stream that was taken over is handed off at shutdown even if Redis is lost, because
-// the store holds all that viewers have seen.
+// After a takeover a stream is handed off at shutdown even if Redis is lost, because the
+// store holds everything that viewers have seen.
 func TestTakeOverAndLost(t *testing.T) {
 	server := testenv.StartRedis(t)
 	store := &lostStore{server: server, lost: make(chan struct{})}

@@ -30,8 +30,8 @@ func Binary(t testing.TB) string {
 	return binary
 }
 
-// build compiles the program once for all packages: Go does not link a file again that
-// is up to date. Each checkout has a file of its own.
+// build compiles the program once for all packages: Go does not relink an unchanged
+// program. Each checkout has a separate file.
 var build = sync.OnceValues(func() (string, error) {
 	root, err := exec.CommandContext(context.Background(), "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
@@ -68,8 +68,7 @@ func IsRace() bool {
 	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// cacheFolder returns a folder in the user's cache that lasts from one run of the tests
-// to the next.
+// cacheFolder returns a folder in the user's cache. The folder persists between test runs.
 func cacheFolder(name string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -79,8 +78,8 @@ func cacheFolder(name string) (string, error) {
 	return folder, os.MkdirAll(folder, 0o755)
 }
 
-// lockFile locks a file, which it creates if necessary, against other processes: Go
-// runs the tests of several packages at once.
+// lockFile creates a file if necessary, and locks the file against other processes: Go runs
+// the tests of several packages at once.
 func lockFile(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

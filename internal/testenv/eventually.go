@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// Patience bounds each wait for a condition that must come true. No test asserts how
-// long that takes.
+// Patience bounds each wait for a condition. No test asserts the actual duration.
 const Patience = 2 * time.Minute
 
 // Eventually waits until condition holds, and fails the test after [Patience].

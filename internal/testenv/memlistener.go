@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// MemListener is a [net.Listener] without a network: its connections are those of
-// [net.Pipe], so that server and client fit in one testing/synctest bubble.
+// MemListener is a [net.Listener] of in-memory connections by [net.Pipe], so that server
+// and client fit in a testing/synctest bubble.
 type MemListener struct {
-	// Wrap wraps the server's end of each connection; nil: it does not.
+	// Wrap wraps the server's end of each connection, unless Wrap is nil.
 	Wrap func(net.Conn) net.Conn
 
 	conns  chan net.Conn
@@ -18,7 +18,7 @@ type MemListener struct {
 	once   sync.Once
 }
 
-// NewMemListener returns a listener, which the caller closes.
+// NewMemListener returns a listener. The caller closes the listener.
 func NewMemListener() *MemListener {
 	return &MemListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 }
@@ -27,7 +27,7 @@ func NewMemListener() *MemListener {
 type MemConn struct {
 	net.Conn
 
-	// ServerClosed is closed when the server has closed its end.
+	// ServerClosed is closed after the server's end of the connection.
 	ServerClosed <-chan struct{}
 }
 
@@ -67,7 +67,7 @@ func (l *MemListener) Close() error {
 // Addr implements [net.Listener].
 func (l *MemListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4zero} }
 
-// serverConn is the server's end of a connection. Its peer's address is 0.0.0.0:0.
+// serverConn is the server's end of a connection. The peer's address is 0.0.0.0:0.
 type serverConn struct {
 	net.Conn
 	once   sync.Once

@@ -13,7 +13,7 @@ import (
 // ErrNoNPM is returned by [FetchNPM] if npm or Node is not installed.
 var ErrNoNPM = errors.New("npm or node is not installed")
 
-// InstallNPM is [FetchNPM] for a test, which it skips without npm and under -short.
+// InstallNPM is [FetchNPM] for a test. It skips the test without npm and under -short.
 func InstallNPM(t testing.TB, folder string) {
 	t.Helper()
 	if testing.Short() {
@@ -29,7 +29,7 @@ func InstallNPM(t testing.TB, folder string) {
 }
 
 // FetchNPM installs the packages of a folder's package-lock.json, unless they are
-// installed. It is safe for concurrent use by several processes.
+// installed. Several processes may call FetchNPM concurrently.
 func FetchNPM(ctx context.Context, folder string) error {
 	for _, name := range []string{"npm", "node"} {
 		if _, err := exec.LookPath(name); err != nil {

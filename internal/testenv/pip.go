@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// python is Debian's interpreter, which scripts/install-test-deps installs.
+// python is Debian's interpreter, installed by scripts/install-test-deps.
 const python = "/usr/bin/python3"
 
 // InstallPip installs the packages of a requirements file, with pinned versions, into a
-// virtual environment in the user's cache and returns its Python interpreter. It skips
-// the test without Python's venv module, without PyPI, and under -short. It is safe for
-// concurrent use by several processes.
+// virtual environment in the user's cache and returns the Python interpreter. Without
+// Python's venv module, without PyPI, and under -short, InstallPip skips the test. Several
+// processes may call InstallPip concurrently.
 func InstallPip(t testing.TB, requirements string) (interpreter string) {
 	t.Helper()
 	if testing.Short() {
@@ -58,7 +58,7 @@ func InstallPip(t testing.TB, requirements string) (interpreter string) {
 	return interpreter
 }
 
-// runPip runs a step of the installation. It skips the test if PyPI cannot be reached.
+// runPip runs a step of the installation, and skips the test if PyPI cannot be reached.
 func runPip(ctx context.Context, t testing.TB, args ...string) {
 	t.Helper()
 	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Memory returns the resident memory of the process in bytes, and its peak since the
-// last ResetPeak.
+// Memory returns the resident memory of the process in bytes, and the peak since the last
+// ResetPeak.
 func (p *Program) Memory(t testing.TB) (now, peak int64) {
 	t.Helper()
 	status, err := os.ReadFile(p.procFile("status"))
@@ -30,7 +30,7 @@ func (p *Program) Memory(t testing.TB) (now, peak int64) {
 	return field("VmRSS"), field("VmHWM")
 }
 
-// ResetPeak sets the peak of the resident memory to its present size.
+// ResetPeak sets the peak of the resident memory to the present size.
 func (p *Program) ResetPeak(t testing.TB) {
 	t.Helper()
 	if err := os.WriteFile(p.procFile("clear_refs"), []byte("5"), 0); err != nil {

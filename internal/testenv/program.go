@@ -18,18 +18,19 @@ import (
 	"testing"
 )
 
-// parallelTests is the number of tests of a package that run at the same time. It
-// exceeds the number of processors because these tests mostly wait.
+// parallelTests is the number of parallel tests of a package. The number exceeds that of
+// the processors because these tests mostly wait.
 const parallelTests = "16"
 
 // folder is the temporary folder of the package under test.
 var folder string
 
-// Folder returns a folder that the tests of a package share while [Main] runs.
+// Folder returns a folder shared by the tests of a package while [Main] runs.
 func Folder() string { return folder }
 
-// Main runs the tests of a package that starts processes and returns the exit code. It
-// first calls the given functions, and fails if one of them does. TestMain calls it.
+// Main calls the given functions, runs the tests of a package, and returns the exit code.
+// Main panics if a function fails. The TestMain of packages that start processes calls
+// Main.
 func Main(m *testing.M, prepare ...func() error) int {
 	flag.Parse()
 	isSet := false
@@ -52,7 +53,7 @@ func Main(m *testing.M, prepare ...func() error) int {
 	return m.Run()
 }
 
-// Output collects the output of a process. It is safe for concurrent use.
+// Output collects the output of a process. An Output is safe for concurrent use.
 type Output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -73,7 +74,7 @@ func (o *Output) String() string {
 }
 
 // Command returns a command that runs the program with some arguments and a minimal
-// environment. The caller starts it; the end of ctx kills it.
+// environment. The caller starts the command. The end of ctx kills the process.
 func Command(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, Binary(t), args...)
@@ -83,7 +84,7 @@ func Command(ctx context.Context, t testing.TB, args ...string) *exec.Cmd {
 
 // Program is a running server.
 type Program struct {
-	// Base is the server's URL, without a slash at its end.
+	// Base is the server's URL without a trailing slash.
 	Base string
 
 	// Cmd is the process. Stdout and Log collect its standard output and error.
@@ -91,12 +92,12 @@ type Program struct {
 	Stdout Output
 	Log    Output
 
-	stopping bool // a signal was sent that shuts the server down
+	stopping bool // a signal for shutdown was sent
 }
 
-// Start starts a server on a free port of the loopback interface. Its stand-in is seeded
-// and its drain timeout short, unless args say otherwise. The end of the test stops it, if that has not
-// happened before; it must then exit with code 0.
+// Start starts a server on a free port of the loopback interface. Unless args say
+// otherwise, the stand-in is seeded and the drain timeout short. The end of the test stops
+// a server that still runs; the exit code must be 0.
 func Start(t testing.TB, args ...string) *Program {
 	t.Helper()
 	args = append([]string{"--addr=127.0.0.1:0", "--bot-id=1", "--seed=1", "--drain-timeout=100ms"}, args...)
@@ -104,7 +105,7 @@ func Start(t testing.TB, args ...string) *Program {
 	return StartCommand(t, Command(context.WithoutCancel(t.Context()), t, args...))
 }
 
-// StartCommand is [Start] for a command that [Command] made.
+// StartCommand is [Start] for a command of [Command].
 func StartCommand(t testing.TB, cmd *exec.Cmd) *Program {
 	t.Helper()
 	p := &Program{Cmd: cmd}
@@ -142,8 +143,8 @@ func (p *Program) Signal(signal syscall.Signal) {
 	_ = p.Cmd.Process.Signal(signal) // fails if the process has ended, which Wait reports
 }
 
-// Stop sends SIGTERM, unless the process is shutting down already, and waits for it to
-// exit, which must be with code 0. Stop does nothing if the process was waited for.
+// Stop sends SIGTERM, unless the process is shutting down already, and waits for exit code
+// 0. Stop does nothing if the process has been waited for.
 func (p *Program) Stop(t testing.TB) {
 	t.Helper()
 	if p.Cmd.ProcessState != nil {
@@ -163,7 +164,7 @@ func (p *Program) Kill() {
 	_ = p.Cmd.Wait()         // reports the kill
 }
 
-// Run runs a command to its end and returns what it printed and its exit code.
+// Run runs a command to the end and returns the output and the exit code.
 func Run(t testing.TB, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, failed bytes.Buffer
@@ -175,9 +176,8 @@ func Run(t testing.TB, cmd *exec.Cmd) (stdout, stderr string, code int) {
 	return out.String(), failed.String(), cmd.ProcessState.ExitCode()
 }
 
-// FreePort returns a port of the loopback interface that nobody listens at. It lies
-// outside the range from which the system picks ports, so a server can be restarted at
-// it.
+// FreePort returns an unused port of the loopback interface, outside the range of ports
+// assigned by the system: a server can be restarted at the same port.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {

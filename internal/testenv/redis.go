@@ -22,9 +22,9 @@ type Redis struct {
 	cmd  *exec.Cmd
 }
 
-// StartRedis starts a redis-server on a free port of the loopback interface. The end of
-// the test kills it. StartRedis skips the test if none is installed, and under -short. The
-// arguments are added to the server's command line.
+// StartRedis starts a redis-server on a free port of the loopback interface, with
+// additional arguments. The end of the test kills the server. Without an installed
+// redis-server, and under -short, StartRedis skips the test.
 func StartRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
 	if testing.Short() {
@@ -76,7 +76,7 @@ func (r *Redis) answersPing() bool {
 	return err == nil && string(answer) == "+PONG"
 }
 
-// Kill kills the server; its data is lost.
+// Kill kills the server. All data is lost.
 func (r *Redis) Kill() {
 	if r.cmd != nil {
 		_ = r.cmd.Process.Kill()

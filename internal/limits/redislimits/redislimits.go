@@ -1,5 +1,5 @@
-// Package redislimits enforces the bounds of clients across replicas, over Redis. It never
-// refuses a request because Redis is lost; each replica then enforces the bounds alone.
+// Package redislimits enforces the bounds of clients across replicas, over Redis. Without
+// Redis each replica enforces the bounds alone: an outage never causes a refusal.
 package redislimits
 
 import (
@@ -15,21 +15,21 @@ import (
 	"sse-typewriter/internal/redisconn"
 )
 
-// An open stream is a lease that its replica renews, so that the streams of a lost replica
-// expire. The times must be the same at all replicas of a Redis.
+// An open stream is a lease. The replica renews the lease, and the streams of a lost
+// replica expire. All replicas of a Redis must have the same times.
 const (
 	leaseTime  = 10 * time.Second
 	renewEvery = 3 * time.Second
 )
 
-// batch is the number of clients whose streams are renewed in one pipeline.
+// batch is the number of clients per pipeline of renewals.
 const batch = 200
 
 // Options configure a [Limiter].
 type Options struct {
 	Bounds limits.Bounds
 
-	// Client is the connection to Redis. The caller closes it after the limiter.
+	// Client is the connection to Redis. The caller closes the client after the limiter.
 	Client *redisconn.Client
 
 	// Prefix is the beginning of all key names.
@@ -46,7 +46,7 @@ type Limiter struct {
 	renewer sync.WaitGroup
 }
 
-// New returns a limiter. Its goroutine ends with [Limiter.Close].
+// New returns a limiter. [Limiter.Close] ends the limiter's goroutine.
 func New(ctx context.Context, options Options) *Limiter {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &Limiter{Options: options, local: limits.NewLocal(options.Bounds), cancel: cancel}
@@ -83,9 +83,9 @@ func (l *Limiter) Allow(ctx context.Context, client string) (wait time.Duration)
 	return time.Duration(micros) * time.Microsecond
 }
 
-// Open is [limits.Local.Open] for all replicas. A stream that is open at several replicas
-// counts once. After one of them has closed it, the stream does not count until another
-// replica renews it.
+// Open is [limits.Local.Open] for all replicas. A stream counts once, even if several
+// replicas have viewers. After a replica has closed the stream, the stream does not count
+// until another replica renews the lease.
 func (l *Limiter) Open(ctx context.Context, client, stream string) (done func(), ok bool) {
 	doneHere, ok := l.local.Open(ctx, client, stream)
 	if !ok || l.Bounds.Streams == 0 {
@@ -150,8 +150,8 @@ func (l *Limiter) renew(ctx context.Context) {
 	}
 }
 
-// pipe sends commands in one pipeline. After an error the next renewal repeats them, or
-// the streams expire.
+// pipe sends commands in a pipeline. After an error the next renewal repeats the commands,
+// or the streams expire.
 func (l *Limiter) pipe(ctx context.Context, queue func(context.Context, redis.Pipeliner)) {
 	_ = l.Client.Do(ctx, func(ctx context.Context) error {
 		_, err := l.Client.Redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {

@@ -27,8 +27,8 @@ func open(t *testing.T, server *testenv.Redis, bounds limits.Bounds) (*Limiter, 
 	return l, log
 }
 
-// The streams of a lost replica stop counting after a while, those of a running one do
-// not.
+// The streams of a lost replica stop counting after the lease time, unlike those of a
+// running replica.
 func TestLostReplica(t *testing.T) {
 	server := testenv.StartRedis(t)
 	bounds := limits.Bounds{Streams: 2}

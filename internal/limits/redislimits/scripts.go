@@ -5,7 +5,7 @@ import "github.com/redis/go-redis/v9"
 // The scripts use the clock of Redis. Times are integers in microseconds, which Lua's
 // doubles represent exactly; only %.0f prints them without an exponent.
 
-// allowScript implements [limits.Local.Allow]. It returns the waiting time.
+// allowScript implements [limits.Local.Allow]. The result is the waiting time.
 //
 // Arguments: interval, burst.
 var allowScript = redis.NewScript(`
@@ -19,8 +19,8 @@ redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - 
 return 0
 `)
 
-// openScript adds a stream to a client's sorted set, whose scores are the expiry times. It
-// returns 0 if the bound is reached.
+// openScript adds a stream to a client's sorted set, with the expiry time as the score. The
+// result is 0 if the bound is reached.
 //
 // Arguments: stream, bound, lease time.
 var openScript = redis.NewScript(`
@@ -33,8 +33,7 @@ redis.call('PEXPIRE', KEYS[1], math.ceil(ARGV[3] / 1000))
 return 1
 `)
 
-// renewScript extends the leases of a client's streams, and adds streams that Redis does
-// not hold.
+// renewScript extends the leases of a client's streams, and adds missing streams.
 //
 // Arguments: lease time, streams.
 var renewScript = redis.NewScript(`

@@ -11,8 +11,8 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Fields of an entry. Entry i of a log has the Redis id i+1, so that a repeated write adds
-// nothing. An entry without a frame has the frame of its predecessor.
+// Fields of an entry. Entry i of a log has the Redis id i+1, so that repeating a write adds
+// nothing. An entry without a frame has the frame of the entry before.
 const (
 	fieldText    = "t"
 	fieldArrived = "a" // milliseconds since the start of the log
@@ -24,12 +24,12 @@ const (
 	fieldTwin    = "w"
 	fieldKind    = "k"
 	fieldOnce    = "o" // begins the names of the payloads' fields; see onceFields
-	fieldEpoch   = "p" // the epoch that begins with the entry, after a takeover
+	fieldEpoch   = "p" // epoch that begins with the entry, after a takeover
 	fieldEnd     = "e" // marks the end of the log; the entry has no other field
 )
 
-// Fields of a stream's metadata. The scripts add writer, the replica that may write, epoch,
-// the number of takeovers, and one field for each command that was sent.
+// Fields of a stream's metadata. The scripts add writer, the id of the writing replica,
+// epoch, the number of takeovers, and a field for each command sent.
 const (
 	fieldSchema   = "schema"
 	fieldOwner    = "owner"
@@ -52,7 +52,7 @@ func encodeMetadata(m streams.Metadata) []any {
 	}
 }
 
-// decodeMetadata is the inverse of encodeMetadata. Its errors are those of
+// decodeMetadata is the inverse of encodeMetadata. The errors are those of
 // [streams.Store.Find].
 func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 	switch schema, ok := fields[fieldSchema]; {
@@ -97,8 +97,8 @@ func encode(e typewriter.Event, at time.Duration, previous *typewriter.Frame) []
 	return fields
 }
 
-// onceFields returns the payloads of pieces by the names of their fields. An entry of a
-// frame that has Once has all of them.
+// onceFields returns the payloads of pieces by field name. If a frame has Once, an entry of
+// the frame has all fields.
 func onceFields(once *typewriter.Once) map[string]*string {
 	fields := make(map[string]*string)
 	for name, p := range map[string]*typewriter.Payload{"f": &once.First, "l": &once.Last, "o": &once.Only} {
@@ -126,8 +126,8 @@ type decoder struct {
 	epochs *streams.Epochs
 }
 
-// decode decodes the next entry, which may be the end of the log. It reports false for a
-// malformed entry and for any other than the next.
+// decode decodes the next entry, possibly the end of the log. It returns false for a
+// malformed entry and for an entry out of order.
 func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration, ended, ok bool) {
 	number, _, _ := strings.Cut(m.ID, "-")
 	if number != strconv.Itoa(d.n+1) {

@@ -18,18 +18,19 @@ import (
 
 const (
 	probeInterval = time.Second    // [redisconn.RetryEvery] after a failed probe
-	generationTTL = 24 * time.Hour // each probe renews it
+	generationTTL = 24 * time.Hour // renewed by each probe
 
-	// settleTime is the time after a fault of Redis in which an unknown stream is not taken
-	// for gone. Within that time a running writer stores its stream again, or loses it.
+	// settleTime is the time after a fault of Redis during which an unknown stream does not
+	// count as gone. Within that time a running writer stores its stream again, or loses
+	// it.
 	settleTime = leaseTime + orphanTime
 
-	// pauseTime is the time without a probe after which this process must have been paused.
+	// pauseTime is the time without a probe that proves a pause of this process.
 	pauseTime = 2 * redisconn.MaxWait
 )
 
-// health tracks by probes whether Redis accepts writes and still holds its data. It is
-// safe for concurrent use.
+// health tracks by probes whether Redis accepts writes and still holds its data. A health
+// is safe for concurrent use.
 type health struct {
 	logger *slog.Logger
 
@@ -55,7 +56,7 @@ func (h *health) refusing() bool {
 	return h.refused
 }
 
-// nextLoss returns a channel that is closed when Redis next loses its data.
+// nextLoss returns a channel that is closed at the next loss of Redis's data.
 func (h *health) nextLoss() <-chan struct{} {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,12 +99,13 @@ func (h *health) succeed(identity string) {
 	h.identity = identity
 }
 
-// errProbeRefused is the failure of a probe that reached Redis.
+// errProbeRefused is the error of a probe refused by Redis.
 var errProbeRefused = errors.New("redis refuses writes")
 
-// probe is a set of commands that tests the health. It writes the generation, a random
-// value that is lost with the data, unless there is one. A server that was restored from
-// disk, and a copy that replaces its master, have the same generation and another run id.
+// probe is a set of commands that tests the health. A probe writes the generation, a random
+// value lost together with the data, unless Redis holds a generation. A server restored
+// from disk, and a copy that replaces its master, have the same generation and another run
+// id.
 type probe struct {
 	created, renewed *redis.BoolCmd
 	generation, info *redis.StringCmd

@@ -13,7 +13,7 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// settle makes a store trust that Redis holds all streams.
+// settle ends the settle time of a store.
 func settle(t *testing.T, s *Store) {
 	t.Helper()
 	s.health.mu.Lock()
@@ -24,8 +24,8 @@ func settle(t *testing.T, s *Store) {
 	}
 }
 
-// An unknown stream is unavailable, not gone, as soon as Redis has a fault, and for
-// settleTime after its end: its writer may store it yet.
+// An unknown stream is unavailable, not gone, during a fault of Redis and for settleTime
+// after the fault: the writer may yet store the stream.
 func TestUnknownStream(t *testing.T) {
 	t.Parallel()
 	do := func(args ...any) func(*testing.T, *Store, *testenv.Redis) {
@@ -78,7 +78,7 @@ func TestUnknownStream(t *testing.T) {
 	}
 }
 
-// Writes fail without a call while Redis refuses them, and Ping reports it.
+// While Redis refuses writes, writes fail without a call, and Ping returns the error.
 func TestRefusedWrites(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	for _, limit := range []string{"1", "0"} {
@@ -98,8 +98,8 @@ func TestRefusedWrites(t *testing.T) {
 	}
 }
 
-// Readers see entries that are not stored after an outage of openAfter, but not because
-// this process was paused: another replica may have continued the stream then.
+// After an outage of openAfter readers see unstored entries, but not after a pause of this
+// process: another replica may have continued the stream during the pause.
 func TestOpenAfter(t *testing.T) {
 	const call = redisconn.MaxWait
 	for _, test := range []struct {
@@ -136,7 +136,7 @@ func TestOpenAfter(t *testing.T) {
 	}
 }
 
-// The entries of a finished stream that Redis has evicted are gone, at once.
+// After Redis has evicted the entries of a finished stream, the stream is gone at once.
 func TestEvicted(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	end := batch{metadata: metadata, entries: append(texts(3, "x"), []any{fieldEnd, "1"}), ended: true}
@@ -157,8 +157,8 @@ func TestEvicted(t *testing.T) {
 	}
 }
 
-// A replaced writer returns ErrFenced. It hands the log off to readers who have seen
-// stored entries only, and leaves it to those who have seen more.
+// A replaced writer returns ErrFenced. If readers have seen stored entries only, the writer
+// hands the log off; otherwise the log stays.
 func TestFenced(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -207,8 +207,8 @@ func TestFenced(t *testing.T) {
 	}
 }
 
-// After Redis has lost its data the writer of the last epoch wins, whoever stores the
-// stream first.
+// After Redis has lost its data the writer of the last epoch wins, even if another writer
+// stores the stream first.
 func TestEpochs(t *testing.T) {
 	server := testenv.StartRedis(t)
 	paused, writer := open(t, server), open(t, server)

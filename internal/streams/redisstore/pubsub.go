@@ -10,13 +10,14 @@ import (
 // learn about new entries, readers and writers about commands. Polling finds whatever is
 // published while the connection is lost.
 
-// listener receives the messages of a channel. It must not block.
+// listener receives the messages of a channel. Listeners must not block.
 type listener struct{ receive func(message string) }
 
 func entriesChannel(k keys) string { return k.entries + ":news" }
 func commandChannel(k keys) string { return k.entries + ":ask" }
 
-// startPubSub opens the connection and starts two goroutines that end when it is closed.
+// startPubSub opens the connection and starts two goroutines, which end with the
+// connection.
 func (s *Store) startPubSub(ctx context.Context) {
 	// go-redis checks and reopens only connections with a subscription. Nothing is ever
 	// published on this channel.
@@ -51,8 +52,8 @@ func (s *Store) listenersOf(channel string) (all []*listener) {
 	return all
 }
 
-// updateSubscriptions subscribes to exactly the channels that have listeners. It blocks
-// while Redis is lost, and therefore has its own goroutine.
+// updateSubscriptions subscribes to exactly the channels with listeners. The function
+// blocks while Redis is lost, and therefore has a goroutine of its own.
 func (s *Store) updateSubscriptions(ctx context.Context) {
 	var added, removed []string
 	s.mu.Lock()

@@ -52,13 +52,13 @@ func (s *Store) Read(ctx context.Context, id string, in streams.Inbound) error {
 	}
 }
 
-// reader reads one stream.
+// reader reads a stream.
 type reader struct {
 	store   *Store
 	id      string
 	in      streams.Inbound
 	decoder decoder
-	absent  time.Time // when the lease was first missing; zero: there is one
+	absent  time.Time // time when the lease was first missing; zero: not missing
 }
 
 // errEnd reports the end of the stream.
@@ -104,7 +104,7 @@ func (r *reader) read(ctx context.Context) error {
 	}
 }
 
-// readNew appends new entries to the log. It reports whether the stream has a writer.
+// readNew appends new entries to the log, and reports whether the stream has a writer.
 func (r *reader) readNew(ctx context.Context) (leased bool, err error) {
 	k := r.store.keys(r.id)
 	for {
@@ -132,7 +132,7 @@ func (r *reader) readNew(ctx context.Context) (leased bool, err error) {
 	}
 }
 
-// append decodes an entry and appends it to the log.
+// append decodes an entry and appends the event to the log.
 func (r *reader) append(m redis.XMessage) error {
 	e, at, ended, ok := r.decoder.decode(m)
 	switch {

@@ -50,7 +50,7 @@ func texts(n int, text string) (entries [][]any) {
 	return entries
 }
 
-// A decoded event equals the encoded one.
+// Encoding and decoding preserve an event.
 func TestEntries(t *testing.T) {
 	events := []typewriter.Event{
 		{Frame: frame, Text: "你"},
@@ -146,7 +146,8 @@ func TestLives(t *testing.T) {
 	check("ended", map[string]time.Duration{k.entries: 5 * time.Minute, k.metadata: 5 * time.Minute, k.lease: 0})
 }
 
-// A stream that exceeds its bound is removed from Redis and continues at its replica.
+// After a stream exceeds its bound, Redis holds no entries of the stream, and the stream
+// continues at its replica.
 func TestTooLarge(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
@@ -207,7 +208,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// Readers see entries only once they are stored, so that another replica can continue.
+// Readers see stored entries only, because another replica must be able to continue.
 func TestStoredBeforeShown(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
@@ -241,7 +242,7 @@ func TestStoredBeforeShown(t *testing.T) {
 }
 
 // A stream without entries is not handed off at shutdown, because no other replica could
-// continue it. It is removed from Redis.
+// continue the stream. The writer removes such a stream from Redis.
 func TestNothingToHandOff(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	log := typewriter.NewLog(typewriter.LogOptions{})
@@ -258,8 +259,8 @@ func TestNothingToHandOff(t *testing.T) {
 	}
 }
 
-// A stream that another version of the program has stored is neither read nor taken for
-// one that is gone.
+// A stream stored by another version of the program is incompatible: neither read nor
+// reported as gone.
 func TestOtherVersion(t *testing.T) {
 	t.Parallel()
 	s := open(t, testenv.StartRedis(t))
@@ -277,8 +278,8 @@ func TestOtherVersion(t *testing.T) {
 	}
 }
 
-// A process that shuts down while Redis is slow still hands its streams over. A stream
-// stays if readers have seen entries that were not stored by the end.
+// A process that shuts down while Redis is slow still hands its streams over. If readers
+// have seen entries that could not be stored, the stream stays.
 func TestHandOverToSlowRedis(t *testing.T) {
 	for name, test := range map[string]struct{ shown, back bool }{
 		"late":           {false, true},

@@ -9,11 +9,10 @@ import (
 	"sse-typewriter/internal/streams"
 )
 
-// appendScript atomically appends entries that are not stored yet, refreshes the lease and
-// the lifetimes of the keys, and notifies the readers. It returns the number of the last
-// stored entry, or -1 if another replica is the writer, and the commands that were sent.
-// The writer of a later epoch replaces the entries of an earlier one, which can only be
-// there if Redis lost its data.
+// appendScript atomically appends new entries, refreshes the lease and the lifetimes of the
+// keys, and notifies the readers. The result is the number of the last stored entry, or -1
+// if another replica is the writer, and the commands sent so far. If entries of an earlier
+// epoch are stored, Redis has lost data, and the writer of the later epoch replaces them.
 //
 // Arguments: replica, epoch, lease time, lifetime, channel of entries, 1 at the end of the
 // log, number of the entry before the first; then the number of metadata fields and values,
@@ -61,8 +60,8 @@ local sent = redis.call('HMGET', metadata, 'skip', 'stop')
 return {last, sent[1] or '', sent[2] or ''}
 `)
 
-// acquireScript makes a replica the writer of a running stream without a lease. It returns
-// the new epoch, 0 if there is a lease, and -1 if no such stream is running.
+// acquireScript makes a replica the writer of a running stream without a lease. The result
+// is the new epoch, 0 if another replica holds the lease, or -1 for no running stream.
 //
 // Arguments: replica, lease time, lifetime.
 var acquireScript = redis.NewScript(`
@@ -78,7 +77,7 @@ return redis.call('HINCRBY', metadata, 'epoch', 1)
 `)
 
 // commandScript publishes a command and stores it for replicas that miss the message. A
-// view command is not stored because it is repeated.
+// view command is not stored because viewers repeat the command.
 //
 // Arguments: channel of commands, command.
 var commandScript = redis.NewScript(`
@@ -88,7 +87,7 @@ end
 return redis.call('PUBLISH', ARGV[1], ARGV[2])
 `)
 
-// batch is one write to a stream.
+// batch holds the arguments of a write to a stream.
 type batch struct {
 	metadata streams.Metadata
 	epoch    int // of the writer
@@ -96,7 +95,7 @@ type batch struct {
 	before  int     // number of the entry before the first
 	entries [][]any // fields and values of each entry
 	ended   bool    // the last entry is the end of the log
-	release bool    // the writer gives up its lease
+	release bool    // release the lease
 	bytes   int     // approximate size of the stream with this batch
 }
 
@@ -152,8 +151,8 @@ func (s *Store) acquire(ctx context.Context, id string) (epoch int, err error) {
 	return epoch, err
 }
 
-// unshare deletes the entries of a stream that continues at this replica only. The metadata
-// tell other replicas so.
+// unshare deletes the entries of a stream that continues at this replica only, and marks
+// the stream as unshared for other replicas.
 func (s *Store) unshare(ctx context.Context, id string) {
 	k := s.keys(id)
 	_ = s.do(ctx, func(ctx context.Context) error { // after an error the stream expires
@@ -167,7 +166,7 @@ func (s *Store) unshare(ctx context.Context, id string) {
 	})
 }
 
-// remove deletes a stream. After an error it expires.
+// remove deletes a stream. After an error the stream expires.
 func (s *Store) remove(ctx context.Context, id string) {
 	_ = s.do(ctx, func(ctx context.Context) error { return s.client.Del(ctx, s.keys(id).all()...).Err() })
 }

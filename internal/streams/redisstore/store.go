@@ -20,7 +20,7 @@ import (
 // Times of the protocol. They must be the same at all replicas of a Redis.
 const (
 	leaseTime    = 5 * time.Second         // lifetime of a writer's lease
-	leaseRefresh = 1500 * time.Millisecond // interval of its refresh
+	leaseRefresh = 1500 * time.Millisecond // interval of the refresh
 	orphanTime   = 2 * time.Second         // time for a writer to refresh an expired lease after an outage of Redis
 	pollInterval = time.Second             // interval of a reader's polls between notifications
 )
@@ -28,29 +28,29 @@ const (
 // Bounds.
 const (
 	maxStreamBytes = 16 << 20  // a larger stream is removed from Redis
-	maxBatchBytes  = 256 << 10 // of one write, unless a single event is larger
-	maxBatch       = 500       // entries of one write or read
+	maxBatchBytes  = 256 << 10 // of a write, unless a single event is larger
+	maxBatch       = 500       // entries of a write or read
 
 	unsharedTTL = time.Hour // of the metadata of a removed stream
 )
 
 // Options configure a [Store].
 type Options struct {
-	// Client is the connection to Redis. The caller closes it after the store.
+	// Client is the connection to Redis. The caller closes the client after the store.
 	Client *redisconn.Client
 
 	// Prefix is the beginning of all key names.
 	Prefix string
 
-	// Grace is the time that a stream without a writer can be found, and Retention the
-	// time that a finished stream can be found.
+	// Grace is the lifetime of a stream without a writer, and Retention that of a finished
+	// stream.
 	Grace, Retention time.Duration
 
 	// Logger receives a line for each stream that could not be stored.
 	Logger *slog.Logger
 }
 
-// Store is a [streams.Store] over Redis. It must be closed.
+// Store is a [streams.Store] over Redis. The caller closes a Store.
 type Store struct {
 	Options
 	client  *redis.Client
@@ -62,13 +62,13 @@ type Store struct {
 	mu        sync.Mutex
 	listeners map[string]map[*listener]bool // by channel
 
-	subscribed map[string]bool // channels; owned by the goroutine that subscribes
+	subscribed map[string]bool // channels; owned by the subscribing goroutine
 	changed    chan struct{}   // signals new or removed channels in listeners
 	closed     chan struct{}
 	goroutines sync.WaitGroup
 }
 
-// Open returns a store. Its three goroutines end with [Store.Close].
+// Open returns a store. [Store.Close] ends the store's three goroutines.
 func Open(ctx context.Context, options Options) *Store {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{
@@ -89,7 +89,7 @@ func Open(ctx context.Context, options Options) *Store {
 	return s
 }
 
-// Close ends the goroutines of the store, which must not be used any more.
+// Close ends the goroutines of the store. The store must not be used after Close.
 func (s *Store) Close() error {
 	s.cancel()
 	err := s.pubsub.Close()
@@ -97,7 +97,8 @@ func (s *Store) Close() error {
 	return err
 }
 
-// keys are the key names of one stream. The braces place them in one slot of a cluster.
+// keys are the key names of a stream. The braces place all keys in the same slot of a
+// cluster.
 type keys struct{ entries, metadata, lease string }
 
 func (s *Store) keys(id string) keys {
@@ -107,7 +108,7 @@ func (s *Store) keys(id string) keys {
 
 func (k keys) all() []string { return []string{k.entries, k.metadata, k.lease} }
 
-// runningTTL is the lifetime of a running stream's keys after its writer's last refresh.
+// runningTTL is the lifetime of a running stream's keys after the last refresh.
 func (s *Store) runningTTL() time.Duration { return leaseTime + orphanTime + s.Grace }
 
 // do calls Redis and converts the errors of [redisconn.Client.Do].
@@ -120,7 +121,7 @@ func (s *Store) do(ctx context.Context, call func(context.Context) error) error 
 	return err
 }
 
-// doWrite is do for a write, which is not tried while Redis refuses writes.
+// doWrite is do for a write. While Redis refuses writes, doWrite fails without a call.
 func (s *Store) doWrite(ctx context.Context, call func(context.Context) error) error {
 	if s.health.refusing() {
 		return fmt.Errorf("%w: %w", streams.ErrUnavailable, redisconn.ErrRefused)

@@ -10,12 +10,11 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// errTooLarge is returned for a stream that exceeds maxStreamBytes.
+// errTooLarge is the error of a stream larger than maxStreamBytes.
 var errTooLarge = errors.New("stream is too large for Redis")
 
-// openAfter is the outage after which local readers see entries that are not stored. Other
-// replicas cannot continue after such entries, so the delay exceeds that of one slow
-// command.
+// openAfter is the outage after which local readers see unstored entries. Other replicas
+// cannot continue after such entries: the delay must exceed that of a slow command.
 const openAfter = redisconn.MaxWait
 
 // Write implements [streams.Store].
@@ -56,20 +55,21 @@ func (s *Store) Write(ctx context.Context, id string, out streams.Outbound) erro
 	}
 }
 
-// writer writes one stream.
+// writer writes a stream.
 type writer struct {
 	store *Store
 	id    string
 	out   streams.Outbound
-	next  int // index of the first entry that is not stored
+	next  int // index of the first unstored entry
 	bytes int // approximate size of the stored entries
 
 	failing time.Time // start of the current outage; zero: none
 }
 
-// failed handles a failed write that began at a time, after the writer had been idle since
-// another. If either took longer than it can, this process was paused, and Redis is not
-// known to be lost: the lease may be, to a replica that continues the stream.
+// failed handles a failed write. The arguments are the times when the writer became idle
+// and when the write began. If either phase took longer than possible, this process was
+// paused. The failure then proves no outage of Redis: the lease may have expired, and
+// another replica may continue the stream.
 func (w *writer) failed(idle, began time.Time) {
 	switch {
 	case began.Sub(idle) >= pauseTime || time.Since(began) >= pauseTime:
@@ -82,7 +82,7 @@ func (w *writer) failed(idle, began time.Time) {
 	}
 }
 
-// giveUp ends the writing of a stream that Redis cannot hold, or that has another writer.
+// giveUp ends the writing of a stream that exceeds the bounds or has another writer.
 func (w *writer) giveUp(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, errTooLarge):
@@ -94,7 +94,7 @@ func (w *writer) giveUp(ctx context.Context, err error) error {
 	return err
 }
 
-// write stores all entries of the log. It reports whether the log has ended.
+// write stores all entries of the log, and reports whether the log has ended.
 func (w *writer) write(ctx context.Context) (done bool, err error) {
 	for {
 		b, err := w.batch()
@@ -130,7 +130,7 @@ func (w *writer) write(ctx context.Context) (done bool, err error) {
 	}
 }
 
-// batch returns the next entries, up to the bounds of one write.
+// batch returns the next entries, within the bounds of a write.
 func (w *writer) batch() (batch, error) {
 	b := batch{before: w.next}
 	var frame *typewriter.Frame
@@ -167,9 +167,9 @@ func (w *writer) batch() (batch, error) {
 	return b, nil
 }
 
-// finish stores the rest at shutdown and hands the stream off. The stream stays at this
-// replica, and ends with the process, if local readers have seen entries that Redis does
-// not hold, or if Redis holds none from which another replica could continue.
+// finish stores the rest at shutdown and hands the stream off. If local readers have seen
+// unstored entries, or if Redis holds no entry to continue from, the stream stays at this
+// replica and ends with the process.
 func (w *writer) finish(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, streams.HandOver)
 	defer cancel()

@@ -15,13 +15,12 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// Close ends the browser, if it was started. It must be called after the tests of a
-// package.
+// Close ends the browser if a test started it. TestMain calls Close after the tests.
 func Close() { closeBrowser() }
 
 var closeBrowser = func() {}
 
-// start starts the browser that all tests of a package share.
+// start starts the browser shared by all tests of a package.
 var start = sync.OnceValues(func() (context.Context, error) {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path()),
@@ -57,11 +56,11 @@ func path() string {
 	return ""
 }
 
-// NewWindow opens a window and returns the context of its page; the end of the test
-// closes it. Pages of servers at different ports share no storage. NewWindow skips the
-// test without Chromium and under -short.
+// NewWindow opens a window and returns the context of the page. The end of the test closes
+// the window. Pages of servers at different ports share no storage. Without Chromium, and
+// under -short, NewWindow skips the test.
 //
-// Each page has a window of its own because Chromium does not draw background tabs.
+// Each page has a separate window because Chromium does not draw background tabs.
 func NewWindow(t *testing.T) context.Context {
 	t.Helper()
 	if testing.Short() {
