@@ -124,7 +124,7 @@ func TestLostBeforeTheFirstEvent(t *testing.T) {
 	lost, other := newReplica(t, relay, nil), newReplica(t, server, nil)
 	s := open(t, lost, streams.Source{})
 	relay.Cut()
-	for _, from := range []streams.Cursor{at(0, 0), at(7, 0)} { // who has seen text, has lost it
+	for _, from := range []streams.Cursor{at(0, 0), at(7, 0)} { // a viewer of text has lost the text
 		found, err := other.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", From: from, Continue: continueTo(1)})
 		if err != nil {
 			t.Fatal(err)

@@ -131,7 +131,7 @@ func TestEviction(t *testing.T) {
 		for _, i := range []int{2, 0, 3, 1} {
 			finished[i].Log.End()
 			finished[i].Ended()
-			if i != 0 { // which keeps its viewer
+			if i != 0 { // the first stream keeps its viewer
 				finished[i].Detach()
 			}
 		}

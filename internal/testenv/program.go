@@ -184,7 +184,7 @@ func FreePort(t testing.TB) int {
 		port := 20000 + rand.IntN(12000)
 		listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
-			_ = listener.Close() // it was never used
+			_ = listener.Close() // never used
 			return port
 		}
 	}

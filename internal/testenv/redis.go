@@ -50,7 +50,7 @@ func (r *Redis) Start() {
 		r.t.Fatal(err)
 	}
 	dir := r.t.TempDir()
-	conf := filepath.Join(dir, "redis.conf") // a Sentinel requires one
+	conf := filepath.Join(dir, "redis.conf") // required by a Sentinel
 	if err := os.WriteFile(conf, nil, 0o600); err != nil {
 		r.t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func timeToFirst(ctx context.Context, client *http.Client, url string) (time.Dur
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close() //nolint:errcheck // it is only read
+	defer res.Body.Close() //nolint:errcheck // read only
 	lines := bufio.NewReader(res.Body)
 	data, err := nextData(lines)
 	took := time.Since(began)
@@ -246,7 +246,7 @@ func middleID(ctx context.Context, client *http.Client, url string) (string, err
 	if err != nil {
 		return "", err
 	}
-	defer res.Body.Close() //nolint:errcheck // it is only read
+	defer res.Body.Close() //nolint:errcheck // read only
 	var ids []string
 	lines := bufio.NewScanner(res.Body)
 	for lines.Scan() {

@@ -19,7 +19,7 @@ type answer struct {
 // newRand returns the random numbers for a subject, which depend on the seed alone.
 func newRand(seed uint64, subject string) *rand.Rand {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(subject)) // it never fails
+	_, _ = h.Write([]byte(subject)) // never fails
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 

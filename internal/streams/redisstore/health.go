@@ -92,7 +92,7 @@ func (h *health) succeed(identity string) {
 	}
 	h.sound = now
 	if h.identity != "" {
-		h.logger.Warn("redis has lost its data, or another server has taken its place; streams are stored again")
+		h.logger.Warn("redis lost its data or was replaced; storing the streams again")
 		close(h.lost)
 		h.lost = make(chan struct{})
 	}

@@ -90,7 +90,7 @@ func (w *writer) giveUp(ctx context.Context, err error) error {
 	case errors.Is(err, streams.ErrFenced) && w.out.Barrier.Committed() <= w.next:
 		w.out.Barrier.HandOff() // the other replica continues from there
 	}
-	w.store.Logger.Warn("stream is not shared any more", "stream", w.id, "error", err)
+	w.store.Logger.Warn("stream is no longer shared", "stream", w.id, "error", err)
 	return err
 }
 
