@@ -36,7 +36,7 @@ bench: ## compare with other programs, 8 minutes; ARGS=-short for a quick look, 
 	@scripts/install-test-deps
 	go run ./test/bench $(ARGS)
 bench-go: ## run the Go benchmarks: decode, splice, split, pace, encode
-	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream ./handler
+	go test -run '^$$' -bench . -benchmem ./typewriter ./upstream/... ./handler
 chaos: ## read 3,000 answers while replicas and Redis fail, 3 minutes; ARGS=-seed=N repeats a run
 	@scripts/install-test-deps
 	go test ./test/chaos -count=1 -run TestChaos -v -timeout 30m -args -answers=3000 $(ARGS)
