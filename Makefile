@@ -24,8 +24,8 @@ check: ## check the format and run the linters
 fmt: ## format the code
 	$(TOOL) gofumpt -w .
 
-sim: ## simulate the pacing and write the tables of docs/pacing.md
-	go test ./test/sim -count=1 -run TestSimulation -v -update
+sim: ## simulate the pacing, write the tables of docs/pacing.md and draw docs/img/pacing.svg
+	go test ./test/sim -count=1 -v -update
 screenshots: ## update the screenshots in docs/img
 	@scripts/install-test-deps
 	go test ./test/browser -count=1 -run TestScreenshots -update

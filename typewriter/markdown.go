@@ -1,14 +1,15 @@
 package typewriter
 
 import (
+	"slices"
 	"time"
 	"unicode"
 )
 
 // markdown joins grapheme clusters to units that a renderer of Markdown can show without
 // changing its mind: a marker leaves with its text, a link with its address, a table row by
-// row. It sees each cluster once and only changes the units, never the text: wrong guesses,
-// unbalanced marks and unfinished constructs cost no more than a coarser unit.
+// row. Each cluster is examined once. Only the units change, never the text: a wrong guess, an
+// unbalanced mark or an unfinished construct costs no more than a coarser unit.
 type markdown struct {
 	queue   *unitQueue
 	natural []time.Duration
@@ -233,6 +234,7 @@ func (m *markdown) beginInline(u unit, c rune) {
 	m.hold(u)
 }
 
+// push queues a unit.
 func (m *markdown) push(u unit) {
 	m.queue.push(u)
 	m.pushed++
@@ -249,9 +251,9 @@ func (m *markdown) hold(u unit) { m.parts = append(m.parts, u) }
 
 // open returns the length of the innermost open run of a marker, or 0.
 func (m *markdown) open(c rune) int {
-	for i := len(m.stack) - 1; i >= 0; i-- {
-		if m.stack[i].char == c {
-			return m.stack[i].run
+	for _, mark := range slices.Backward(m.stack) {
+		if mark.char == c {
+			return mark.run
 		}
 	}
 	return 0
@@ -263,8 +265,8 @@ func (m *markdown) closeRun(length int) {
 	if m.run < length {
 		return
 	}
-	for i := len(m.stack) - 1; i >= 0; i-- {
-		if m.stack[i].char == m.marker {
+	for i, mark := range slices.Backward(m.stack) {
+		if mark.char == m.marker {
 			m.stack = m.stack[:i] // inner runs were no markers
 			break
 		}
@@ -275,6 +277,7 @@ func (m *markdown) closeRun(length int) {
 	}
 }
 
+// stepRun continues a run of markers, or looks at the cluster behind.
 func (m *markdown) stepRun(u unit, c rune) {
 	if c == m.marker {
 		m.hold(u)
@@ -322,6 +325,7 @@ func (m *markdown) stepRun(u unit, c rune) {
 	}
 }
 
+// stepCode continues a code block.
 func (m *markdown) stepCode(u unit, c rune) {
 	if m.state == inFenceLine && c == '`' && m.marker == '`' && m.last != '`' {
 		m.stack = append(m.stack, mark{c, m.run}) // inline code with a long marker
@@ -360,6 +364,7 @@ func (m *markdown) stepCode(u unit, c rune) {
 	}
 }
 
+// stepTable continues a table.
 func (m *markdown) stepTable(u unit, c rune) {
 	switch {
 	case m.state == inSeparator && m.indent && c != '|': // the header was a line of text
@@ -377,117 +382,6 @@ func (m *markdown) stepTable(u unit, c rune) {
 	}
 	m.inTable = true
 	m.join(u.pause)
-}
-
-func (m *markdown) stepLink(u unit, c rune) {
-	switch m.state {
-	case afterBracket:
-		switch c {
-		case '(':
-			m.state, m.marker, m.run = inTarget, ')', 1
-		case '[':
-			m.state, m.marker, m.run = inTarget, ']', 1
-		default:
-			if len(m.parts) > 1 { // a citation
-				m.join(m.plain)
-			}
-			m.again(u, c)
-			return
-		}
-		m.hold(u)
-	case inTarget:
-		m.stepTarget(u, c)
-	case afterBang:
-		if c != '[' {
-			m.again(u, c)
-			return
-		}
-		m.state, m.run = inImage, 0
-		m.hold(u)
-	case inImage:
-		if c == '\n' {
-			m.again(u, c)
-			return
-		}
-		m.hold(u)
-		if c == '(' && m.last == ']' {
-			m.state, m.marker, m.run = inTarget, ')', 1
-		}
-	default:
-		m.stepShort(u, c)
-	}
-}
-
-// stepTarget holds an address up to its closing bracket.
-func (m *markdown) stepTarget(u unit, c rune) {
-	switch c {
-	case '\n':
-		m.again(u, c)
-		return
-	case '(':
-		if m.marker == ')' {
-			m.run++
-		}
-	case m.marker:
-		m.run--
-	}
-	m.hold(u)
-	if m.run == 0 {
-		m.join(m.plain)
-	}
-}
-
-// stepShort holds a citation or an entity.
-func (m *markdown) stepShort(u unit, c rune) {
-	digit := c >= '0' && c <= '9'
-	letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-	switch {
-	case len(m.parts) >= maxShort:
-	case m.state == inCitation && c == ']' && len(m.parts) > 1:
-		m.state = afterBracket
-		m.hold(u)
-		return
-	case m.state == inLenticular && c == '】' || m.state == inEntity && c == ';' && len(m.parts) > 1:
-		m.hold(u)
-		m.join(m.plain)
-		return
-	case m.state == inCitation && (digit || c == '^' || c == ',' && len(m.parts) > 1),
-		m.state == inLenticular && c != '\n',
-		m.state == inEntity && (digit || letter || c == '#'):
-		m.hold(u)
-		return
-	}
-	if m.state == inCitation {
-		m.brackets++
-	}
-	m.again(u, c)
-}
-
-func (m *markdown) stepMath(u unit, c rune) {
-	switch {
-	case m.state == afterBackslash && (c == '(' || c == '['):
-		m.state, m.marker = inTeX, map[rune]rune{'(': ')', '[': ']'}[c]
-	case m.state == afterBackslash && c != '\n': // an escaped mark
-		m.hold(u)
-		m.join(m.plain)
-		return
-	case m.state == inTeX && c == m.marker && m.last == '\\',
-		m.state == inDisplayMath && c == '$' && m.last == '$' && len(m.parts) > 2,
-		m.state == inInlineMath && c == '$' && !unicode.IsSpace(m.last):
-		m.hold(u)
-		m.join(m.plain)
-		return
-	case m.state == inTeX, m.state == inDisplayMath:
-	case m.state == afterDollar && c == '$':
-		m.state = inDisplayMath
-	case m.state == afterDollar && !unicode.IsSpace(c) && (c < '0' || c > '9'): // no amount of money
-		m.state = inInlineMath
-	case m.state == inInlineMath && c != '\n' && len(m.parts) < maxShort:
-	default:
-		m.again(u, c)
-		return
-	}
-	m.hold(u)
 }
 
 // again gives up the construct before a cluster and looks at the cluster anew.

@@ -149,10 +149,10 @@ func (p *Pace) modeOf(kind TextKind) Mode {
 
 // lagOf returns the max lag of a mode. The pace must be resolved.
 func (p *Pace) lagOf(mode Mode) time.Duration {
-	switch {
-	case mode == p.Mode:
+	switch mode {
+	case p.Mode:
 		return p.MaxLag
-	case mode == Smooth:
+	case Smooth:
 		return p.SmoothMaxLag
 	default:
 		return DefaultMaxLag

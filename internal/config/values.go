@@ -25,7 +25,7 @@ func (d *autoDuration) UnmarshalText(text []byte) error {
 		return nil
 	}
 	parsed, err := time.ParseDuration(string(text))
-	if err != nil || time.Duration(parsed) == typewriter.Auto {
+	if err != nil || parsed == typewriter.Auto {
 		return fmt.Errorf("%q: want auto or a duration such as 3s", text)
 	}
 	*d = autoDuration(parsed)

@@ -3,6 +3,6 @@
 // the output is measured. The package contains only tests; the results are in
 // docs/pacing.md.
 //
-// "go test ./test/sim -run TestSimulation -v" prints the tables; -update also writes them
-// into the document.
+// "go test ./test/sim -v" prints the tables; -update also writes them into the document,
+// and draws docs/img/pacing.svg.
 package sim
