@@ -95,7 +95,9 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	}
 }
 
-// sendStreamURL answers with the URL of a stream, and detaches from the stream.
+// sendStreamURL answers with the URL of a stream, and detaches from the stream. A client
+// must send the history with its next question if the format is translated: the service
+// keeps no conversations.
 func sendStreamURL(c *app.RequestContext, s *streams.Stream) {
 	defer s.Detach()
 	url := streamsPath + s.ID
@@ -105,9 +107,10 @@ func sendStreamURL(c *app.RequestContext, s *streams.Stream) {
 		c.Response.Header.Set(headerResume, metrics.ResumeUnavailable)
 	}
 	c.Data(http.StatusAccepted, "application/json", jsonx.Marshal(struct {
-		Stream string `json:"stream"`
-		URL    string `json:"url"`
-	}{s.ID, url}))
+		Stream    string `json:"stream"`
+		URL       string `json:"url"`
+		Stateless bool   `json:"stateless,omitempty"`
+	}{s.ID, url, formatOf(c).Translation != nil}))
 }
 
 // openChat opens a chat and starts to record the answer. Without a stream openChat answers
@@ -139,10 +142,28 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 	}
 	if !reply.IsStream() {
 		defer cancel()
-		h.passReply(c, reply)
+		h.passOrTranslate(c, reply)
 		return nil, false
 	}
 	return h.recorder.recordChat(openedChat{t, reply, origin{req.Format, header}, asked, cancel}), true
+}
+
+// passOrTranslate answers a chat with a reply that is not a stream: unchanged, or as an
+// error if the format of the chat is translated. The reply is closed.
+func (h *Handler) passOrTranslate(c *app.RequestContext, reply *upstream.Reply) {
+	if formatOf(c).Translation == nil {
+		h.passReply(c, reply)
+		return
+	}
+	defer reply.Close()
+	failed := reply.ReadError()
+	if reply.Status >= http.StatusBadRequest {
+		failed.Status = reply.Status
+	}
+	if wait := reply.Header.Get("Retry-After"); wait != "" {
+		c.Response.Header.Set("Retry-After", wait)
+	}
+	fail(c, failed)
 }
 
 // view is the way a stream is sent to a client.

@@ -23,8 +23,8 @@ import (
 type Options struct {
 	Upstream *upstream.Client
 
-	// Formats are the wire formats that the server knows. In the first one it asks
-	// questions of its own.
+	// Formats are the wire formats that the server knows. The first one with the path of
+	// the server's own chats is the format of these chats.
 	Formats upstream.Formats
 
 	Streams *streams.Registry

@@ -26,14 +26,17 @@ type requestBuilder struct {
 // ask returns the upstream request that asks a question, with the header of a client's
 // request and a query.
 func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question, query string) (upstream.Request, error) {
-	format := b.formats.Default()
+	format := ownFormat(b.formats)
 	req, err := format.Ask(q)
 	if err != nil {
 		return upstream.Request{}, err
 	}
 	header := b.header(c)
 	maps.Copy(header, req.Header)
-	req.Format, req.Header, req.Query = format, header, query
+	req.Format, req.Header = format, header
+	if format.Translation == nil { // otherwise the service does not know the parameters
+		req.Query = query
+	}
 	b.addToken(c, &req, format)
 	return req, nil
 }
@@ -125,7 +128,7 @@ func dropHopByHop(header http.Header) {
 }
 
 // chat returns the upstream request of a chat. At the server's own path, an empty or
-// plain-text body is a question.
+// plain-text body is a question, and so is any body in a translated format.
 func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Request, error) {
 	without := b.policy.KeyParameters()
 	for _, p := range paceParams {
@@ -136,6 +139,13 @@ func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Reque
 		return b.ask(c, readQuestion(c, body), b.query(query, append(without, ownQuery...)))
 	}
 	to := targetOf(c)
+	if translation := to.format.Translation; translation != nil {
+		q, err := translation.ReadQuestion(body)
+		if err != nil {
+			return upstream.Request{}, err
+		}
+		return b.ask(c, q, "")
+	}
 	req := upstream.Request{
 		Method: http.MethodPost,
 		Format: to.format,

@@ -58,6 +58,9 @@ func newTarget(c *app.RequestContext, formats upstream.Formats) *target {
 	format, pattern := formats.Route(http.MethodPost, decoded)
 	// Hertz has set the status if the path has a route for other methods.
 	t.own = isOwnPath(decoded) || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
+	if t.own {
+		t.format = ownFormat(formats)
+	}
 	if format != nil && !t.own {
 		t.format = format
 		if string(c.Method()) == http.MethodPost {
@@ -65,6 +68,15 @@ func newTarget(c *app.RequestContext, formats upstream.Formats) *target {
 		}
 	}
 	return t
+}
+
+// ownFormat returns the format of the server's own paths, in which the server asks questions
+// too: the format of [chatPath].
+func ownFormat(formats upstream.Formats) *upstream.Format {
+	if format, _ := formats.Route(http.MethodPost, chatPath); format != nil {
+		return format
+	}
+	return formats.Default()
 }
 
 // ownPaths are the first segments of the server's own paths. All other paths without a

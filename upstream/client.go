@@ -104,7 +104,7 @@ func (c *Client) Close() error {
 type Request struct {
 	Method string
 
-	// Format is the format of the reply's stream; nil if the stream is not decoded.
+	// Format is the format of the events of the reply; nil if the stream is not decoded.
 	Format *Format
 
 	// Path begins with a slash; Query has no question mark. Both are sent unchanged, but
@@ -129,7 +129,7 @@ type Reply struct {
 	Body   io.ReadCloser
 
 	client   *Client
-	format   *Format
+	format   *Format // of the request
 	recovery Recovery
 
 	// life bounds the reply and the recovery of the answer, until end is called. conn is
@@ -153,8 +153,8 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 		header = http.Header{}
 	}
 	var recovery Recovery
-	if req.Format != nil {
-		recovery = req.Format.newRecovery(c, header) // before header is changed
+	if wire := req.Format.wire(); wire != nil {
+		recovery = wire.newRecovery(c, header) // before header is changed
 	}
 	res, err := c.send(conn, req, header)
 	if err != nil {
@@ -209,8 +209,8 @@ func (c *Client) send(ctx context.Context, req Request, header http.Header) (*re
 // requests do not reliably have an Accept header.
 func (r *Reply) IsStream() bool {
 	framing := SSE
-	if r.format != nil {
-		framing = r.format.Framing
+	if wire := r.format.wire(); wire != nil {
+		framing = wire.Framing
 	}
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && mediaType == framing.ContentType() && r.Status == http.StatusOK
@@ -235,7 +235,7 @@ const maxErrorBody = 64 << 10
 // ReadError returns the error in a reply without a stream. The request must have a format.
 func (r *Reply) ReadError() *Error {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, maxErrorBody)) // a part is enough
-	return r.format.ReadError(r.Status, body)
+	return r.format.wire().ReadError(r.Status, body)
 }
 
 // Close ends the reply and releases all resources, also during a read. Close may be called

@@ -95,6 +95,9 @@ type Format struct {
 	// NewRecovery returns the recovery of a stream, given the header of the chat's
 	// request. NewRecovery must not change the header.
 	NewRecovery func(c *Client, header http.Header) Recovery
+
+	// Translation, if not nil, makes the format a translation of the service's format.
+	Translation *Translation
 }
 
 // Decoder decodes the events of a stream in order. A Decoder is not safe for concurrent
@@ -186,8 +189,7 @@ func (f Formats) Find(name string) *Format {
 	return f[i]
 }
 
-// Default returns the format for the server's own questions, and for errors of requests
-// without a format.
+// Default returns the format for errors of requests without a format.
 func (f Formats) Default() *Format { return f[0] }
 
 // EventNames returns the known names of all services' events.

@@ -20,7 +20,7 @@ import (
 // The request must have a format. The sequence can be read once, and stops when the reply
 // is closed.
 func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
-	return withFailure(r.format, func(yield func(Event) bool) *Error {
+	events, failure = withFailure(r.format.wire(), func(yield func(Event) bool) *Error {
 		named := false
 		err := r.read(func(e Event) bool {
 			r.recovery.Add(e)
@@ -37,6 +37,10 @@ func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
 		_ = r.Body.Close() // the connection is not used any more
 		return r.client.recover(r.life, r.recovery, err, yield)
 	})
+	if r.format.Translation != nil {
+		events = r.format.Translation.Events(events)
+	}
+	return events, failure
 }
 
 // withFailure returns the events of run, followed by error events if run fails, and a
@@ -58,7 +62,8 @@ func withFailure(format *Format, run func(yield func(Event) bool) *Error) (event
 // read yields the events of the stream, and returns an error unless the stream ends
 // properly.
 func (r *Reply) read(yield func(Event) bool) *Error {
-	decoder := r.format.NewDecoder()
+	format := r.format.wire()
+	decoder := format.NewDecoder()
 	body := &eventReader{r: r.Body, max: r.client.MaxEventBytes}
 	reached := Running
 	for {
@@ -75,7 +80,7 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 		if e.inLine && e.data != "[DONE]" && !gjson.Valid(e.data) {
 			break // the stream was cut within a line
 		}
-		if e.unended && e.data == "" && !slices.Contains(r.format.Dataless, e.name) {
+		if e.unended && e.data == "" && !slices.Contains(format.Dataless, e.name) {
 			break // the event was cut before its data
 		}
 		event := decoder.Decode(e.name, e.data)

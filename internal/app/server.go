@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"syscall"
 
 	"sse-typewriter/handler"
@@ -26,6 +27,7 @@ import (
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/coze"
+	"sse-typewriter/upstream/house"
 	"sse-typewriter/upstream/openai"
 )
 
@@ -112,16 +114,23 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	return c
 }
 
-// newFormats returns the wire formats of the server. This is the place to add one.
+// newFormats returns the wire formats of the server, the format of the service first. This is
+// the place to add one.
 func newFormats(conf *config.Config) upstream.Formats {
-	botID := conf.BotID
-	if botID == "" && conf.Upstream == "" {
-		botID = "stand-in"
+	botID, model := conf.BotID, conf.Model
+	if conf.Upstream == "" {
+		botID, model = cmp.Or(botID, "stand-in"), cmp.Or(model, "gpt-4o")
 	}
-	return upstream.Formats{
+	formats := upstream.Formats{
 		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
-		openai.New(openai.Options{BaseURL: conf.Upstream}),
+		openai.New(openai.Options{Model: model, SystemPrompt: conf.SystemPrompt, BaseURL: conf.Upstream}),
 	}
+	service := formats.Find(conf.UpstreamFormat)
+	formats = slices.DeleteFunc(formats, func(f *upstream.Format) bool { return f == service })
+	own := house.New(service)
+	// The first format with the path of the server's own chats is theirs. A service with the
+	// path needs no translation.
+	return slices.Concat(upstream.Formats{service, own}, formats)
 }
 
 // newMetrics returns the metrics of a server with these formats and streams.

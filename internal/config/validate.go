@@ -21,6 +21,7 @@ func (c *Config) validate() error {
 		checkAddress("addr", c.Addr),
 		c.validateAdminAddr(),
 		c.validateUpstream(),
+		c.validateModel(),
 		c.validateMode(),
 		c.validatePace(),
 		pausesErr,
@@ -93,6 +94,14 @@ func (c *Config) validateUpstream() error {
 		shown = u.Redacted()
 	}
 	return fmt.Errorf("--upstream %q: want a URL such as https://api.coze.com", shown)
+}
+
+// validateModel rejects an upstream whose questions need a model and have none.
+func (c *Config) validateModel() error {
+	if c.UpstreamFormat == "coze" || c.Upstream == "" || c.Model != "" {
+		return nil
+	}
+	return fmt.Errorf("--upstream-format %s: want --model with it, such as --model deepseek-chat", c.UpstreamFormat)
 }
 
 func (c *Config) validateMode() error {

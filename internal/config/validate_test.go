@@ -38,6 +38,7 @@ var badValues = []struct{ flag, value string }{
 	{"upstream", "https://h/#"},
 	{"upstream", "https://me@h"},
 	{"upstream", "https://h:port"},
+	{"upstream-format", "other"},
 	{"allow-anonymous", "perhaps"},
 	{"cors-origins", "example.com"},
 	{"cors-origins", "https://example.com/"},
@@ -164,6 +165,20 @@ func TestAllErrors(t *testing.T) {
 }
 
 // An upstream token without keys is rejected together with other invalid settings.
+func TestMissingModel(t *testing.T) {
+	_, err := parse("--upstream-format=openai", "--upstream=http://h")
+	checkError(t, err, "--upstream-format", "--model")
+	for _, args := range [][]string{
+		{"--upstream-format=openai"}, // the built-in mock
+		{"--upstream-format=openai", "--upstream=http://h", "--model=m"},
+		{"--upstream-format=coze", "--upstream=http://h"},
+	} {
+		if _, err := parse(args...); err != nil {
+			t.Errorf("%q: got %v", args, err)
+		}
+	}
+}
+
 func TestTokenAndOtherErrors(t *testing.T) {
 	_, err := parse("--addr=:1", "--upstream-token=SECRET", "--max-streams=0")
 	checkError(t, err, "--upstream-token", "--max-streams")
