@@ -87,7 +87,7 @@ func checkPieces(t *testing.T, frame *typewriter.Frame, text, data string) {
 		}
 		got.add(s.data)
 	}
-	if want.add(data); !reflect.DeepEqual(got, want) && utf8.ValidString(data) && !strings.Contains(text, `\u`) {
+	if want.add(jsontext.SingleLine(data)); !reflect.DeepEqual(got, want) && utf8.ValidString(data) && !strings.Contains(text, `\u`) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }

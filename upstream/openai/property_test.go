@@ -66,7 +66,9 @@ type message map[string]any
 // add adds an event. An SDK concatenates strings, except for those that it overwrites.
 func (m message) add(data string) {
 	var chunk map[string]any
-	if json.Unmarshal([]byte(data), &chunk) != nil {
+	decoder := json.NewDecoder(strings.NewReader(data))
+	decoder.UseNumber() // any number is valid
+	if decoder.Decode(&chunk) != nil {
 		m.append("other", data)
 		return
 	}
