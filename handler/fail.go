@@ -76,6 +76,9 @@ func (w errorWriter) rejectBody(c *app.RequestContext, err error, limit int64) {
 	case errors.Is(err, hertzio.ErrSlowBody):
 		c.SetConnectionClose()
 		fail(c, apierror.RequestTimeout.WithMsg(err.Error()))
+	case errors.Is(err, hertzio.ErrMalformedBody):
+		c.SetConnectionClose()
+		fail(c, apierror.Malformed.WithMsg(err.Error()))
 	default:
 		failUnread(c, apierror.BadRequest.WithMsg("request body cannot be read"))
 	}

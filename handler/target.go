@@ -98,17 +98,40 @@ var errPath = errors.New("path is not allowed")
 func apiPath(target string) (path, decoded string, err error) {
 	path, _, _ = strings.Cut(target, "?")
 	decoded, err = url.PathUnescape(path)
-	if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " #") ||
-		strings.ContainsFunc(decoded, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
+	if err != nil || !strings.HasPrefix(path, "/") || strings.ContainsAny(path, " #") || isAmbiguous(decoded) {
 		return "", decoded, fmt.Errorf("%w: %q", errPath, path)
 	}
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
 	}
-	for segment := range strings.SplitSeq(decoded, "/") {
-		if segment == "." || segment == ".." {
-			return "", decoded, fmt.Errorf("%w: %q", errPath, path)
-		}
-	}
 	return path, decoded, nil
 }
+
+// isAmbiguous reports whether a decoded path may lead elsewhere at another server: by dot
+// segments, also with parameters ("..;x", of Java servers), backslashes or control
+// characters. A server may decode a path repeatedly, so the escapes of each level count; a
+// path with more than maxEscapes levels is ambiguous.
+func isAmbiguous(path string) bool {
+	const maxEscapes = 4
+	for range maxEscapes {
+		if strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7F || r == '\\' }) {
+			return true
+		}
+		for segment := range strings.SplitSeq(path, "/") {
+			name, _, _ := strings.Cut(segment, ";")
+			if name == "." || name == ".." {
+				return true
+			}
+		}
+		inner := escapes.Replace(path)
+		if inner == path {
+			return false
+		}
+		path = inner
+	}
+	return true
+}
+
+// escapes are the escapes that isAmbiguous decodes again: of percent signs, dots, slashes,
+// backslashes and semicolons.
+var escapes = strings.NewReplacer("%25", "%", "%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`, "%3b", ";", "%3B", ";")

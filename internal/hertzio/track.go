@@ -27,8 +27,8 @@ type tracked struct {
 }
 
 // Track is a middleware, required by the rest of the package. Track marks the connection
-// as answering, and gives the handlers a context of their own: the context of Hertz lives
-// as long as the connection.
+// as answering, decodes chunked request bodies, and gives the handlers a context of their
+// own: the context of Hertz lives as long as the connection.
 func Track(ctx context.Context, c *app.RequestContext) {
 	conn := ctx.Value(connKey{}).(*Conn)
 	conn.beginResponse()
@@ -36,6 +36,7 @@ func Track(ctx context.Context, c *app.RequestContext) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	c.Set(trackedKey, tracked{conn, cancel})
+	defer decodeChunks(c)()
 	c.Next(ctx)
 }
 

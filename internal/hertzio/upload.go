@@ -23,7 +23,8 @@ type Upload struct {
 	remaining int64
 	unwatch   func() // nil: not watching
 
-	tooLarge, slow, complete atomic.Bool
+	tooLarge, complete atomic.Bool
+	failed             atomic.Pointer[error] // the first error of the client or the connection
 }
 
 // NewUpload returns the body of a request, or nil if there is none. A body
@@ -61,11 +62,12 @@ func (u *Upload) Read(p []byte) (int, error) {
 		return 0, ErrBodyTooLarge
 	}
 	switch {
-	case errors.Is(err, ErrSlowBody):
-		u.slow.Store(true)
+	case err == nil, errors.Is(err, errStopped):
 	case errors.Is(err, io.EOF):
 		u.complete.Store(true)
 		u.unwatch = u.watch()
+	default:
+		u.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }
@@ -92,16 +94,18 @@ func (u *Upload) Stop(c *app.RequestContext) {
 // IsComplete reports whether the body was read to the end.
 func (u *Upload) IsComplete() bool { return u == nil || u.complete.Load() }
 
-// Err returns [ErrBodyTooLarge] or [ErrSlowBody] if the body failed with either.
+// Err returns the error for which the body is incomplete, caused by the client or the
+// connection: [ErrBodyTooLarge], [ErrSlowBody], [ErrMalformedBody] or another. Err returns
+// nil for a complete or stopped body.
 func (u *Upload) Err() error {
-	switch {
-	case u == nil:
-		return nil
-	case u.tooLarge.Load():
-		return ErrBodyTooLarge
-	case u.slow.Load():
-		return ErrSlowBody
-	default:
+	if u == nil {
 		return nil
 	}
+	if u.tooLarge.Load() {
+		return ErrBodyTooLarge
+	}
+	if failed := u.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
 }

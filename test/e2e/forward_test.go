@@ -155,7 +155,7 @@ func TestForwardRefuses(t *testing.T) {
 	for _, line := range []string{
 		"GET /v1/../admin", "GET /v1/%2e%2e/admin", "GET /v1/..%2fadmin", `GET /v1/..\admin`, "GET /typewriter/admin",
 		"GET http://other.invalid/v1/x", "GET http://other.invalid/x", "CONNECT other.invalid:443", "GET //web/../admin",
-		"GET /v1/%00", "OPTIONS *",
+		"GET /v1/%00", "OPTIONS *", "GET /v1/..;/admin", "GET /v1/%252e%252e/admin", "GET /v1/%25252e%25252e/admin", "GET /v1/.%252e;x/admin",
 	} {
 		answer := sendBytes(t, base, line+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(answer, "HTTP/1.1 400 ") && !strings.HasPrefix(answer, "HTTP/1.1 404 ") {
