@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -145,7 +147,16 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 		h.passOrTranslate(c, reply)
 		return nil, false
 	}
+	for name, values := range reply.Header {
+		if hasAnyPrefix(name, req.Format.ReplyHeaders) {
+			c.Response.Header.Set(name, values[0])
+		}
+	}
 	return h.recorder.recordChat(openedChat{t, reply, origin{req.Format, header}, asked, cancel}), true
+}
+
+func hasAnyPrefix(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }
 
 // passOrTranslate answers a chat with a reply that is not a stream: unchanged, or as an

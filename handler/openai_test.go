@@ -51,6 +51,11 @@ func TestChatCompletion(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
 				a := engine.serve(context.Background(), t, completion(model))
+				for name, prefix := range map[string]string{"X-Request-Id": "req_", "Openai-Processing-Ms": "12", "X-Ratelimit-Remaining-Requests": "9999"} {
+					if got := a.header(name); !strings.HasPrefix(got, prefix) {
+						t.Errorf("got %s %q, want %s", name, got, prefix)
+					}
+				}
 				events := dataOf(t, a.text())
 				if a.status != http.StatusOK || !a.complete || events[len(events)-1] != "[DONE]" {
 					t.Fatalf("got status %d, complete %t, last %q", a.status, a.complete, events[len(events)-1])

@@ -65,6 +65,10 @@ type Format struct {
 	// RequestIDHeader is the response header with the service's id of a request.
 	RequestIDHeader string
 
+	// ReplyHeaders are prefixes of the response headers that the client gets with a stream,
+	// in canonical form.
+	ReplyHeaders []string
+
 	// Heartbeat is written during silence. All SDKs of the format must ignore the
 	// heartbeat.
 	Heartbeat string

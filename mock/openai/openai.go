@@ -50,6 +50,8 @@ func (Dialect) RefuseBody(err error) mock.Reply {
 // Answer implements [mock.Dialect].
 func (Dialect) Answer(c *mock.Call) mock.Reply {
 	reply := (&call{c}).answer()
+	reply.Header.Set("Openai-Processing-Ms", "12")
+	reply.Header.Set("X-Ratelimit-Remaining-Requests", "9999")
 	reply.Header.Set("X-Request-Id", fmt.Sprintf("req_%016x%016x", c.Rand.Uint64(), c.Rand.Uint64()))
 	return reply
 }

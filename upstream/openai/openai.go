@@ -46,6 +46,7 @@ func New(o Options) *upstream.Format {
 		BreaksOff:       true, // few SDKs notice a proper end in the middle of an answer
 		RetryHeader:     "x-should-retry",
 		RequestIDHeader: "X-Request-Id",
+		ReplyHeaders:    []string{"X-Ratelimit-", "Openai-"},
 		Heartbeat:       "\n\n",
 		Credentials:     []upstream.Credential{{Header: "Authorization", Prefix: "Bearer "}, {Header: "api-key"}},
 		BrowserHeaders: []string{
