@@ -84,7 +84,7 @@ func TestDocumentedFlags(t *testing.T) {
 func TestDocumentedLinks(t *testing.T) {
 	t.Parallel()
 	for _, name := range append(documents(t), "ARCHITECTURE.md", "CHANGELOG.md") {
-		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(readFile(t, name), -1) {
+		for _, m := range regexp.MustCompile("\\]\\(([^)#:`]+)(?:#[^)]*)?\\)").FindAllStringSubmatch(readFile(t, name), -1) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
