@@ -82,26 +82,27 @@ func TestRateLimitByAddress(t *testing.T) {
 	}
 }
 
-// crowd runs requests concurrently.
-type crowd struct {
+// clients send requests concurrently.
+type clients struct {
 	t      *testing.T
-	engine *testServer
+	server *testServer
 	wg     sync.WaitGroup
 }
 
-// join has a request served until it ends, or leave is called, and returns when all wait.
-// a is the answer once it has ended, and noted what has arrived of it.
-func (c *crowd) join(r request) (a, noted *answer, leave func()) {
+// start sends a request until the response ends or disconnect is called, and returns when
+// all goroutines are blocked. final is the answer after its end, received the answer so
+// far.
+func (c *clients) start(r request) (final, received *answer, disconnect func()) {
 	ctx, cancel := context.WithCancel(c.t.Context())
-	a, noted = &answer{}, &answer{}
+	final, received = &answer{}, &answer{}
 	done := make(chan struct{})
 	c.wg.Go(func() {
 		defer close(done)
-		c.engine.serveTo(ctx, c.t, r, noted)
-		*a = *noted
+		c.server.serveTo(ctx, c.t, r, received)
+		*final = *received
 	})
 	synctest.Wait()
-	return a, noted, func() {
+	return final, received, func() {
 		cancel()
 		<-done
 		synctest.Wait()
@@ -144,35 +145,35 @@ func TestMaxStreams(t *testing.T) {
 			asked++
 			return standIn.RoundTrip(r)
 		}), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
-		c := crowd{t: t, engine: engine}
-		_, _, leaveOne := c.join(question("/hang"))
-		_, _, leaveTwo := c.join(question("/hang"))
+		c := clients{t: t, server: engine}
+		_, _, leaveOne := c.start(question("/hang"))
+		_, _, leaveTwo := c.start(question("/hang"))
 		before := asked
 		for _, r := range []request{question("/hang"), getChat("/hang", ""), {
 			method: "POST", url: "/v3/chat", header: map[string]string{"Prefer": "respond-async"},
 		}} {
-			a, _, _ := c.join(r)
+			a, _, _ := c.start(r)
 			checkRefused(t, a, 503, 5031)
 		}
 		if asked != before {
 			t.Errorf("upstream was asked %d times", asked-before)
 		}
 		leaveOne()
-		_, _, leaveThree := c.join(question("/hang"))
-		a, _, _ := c.join(question("/hang"))
+		_, _, leaveThree := c.start(question("/hang"))
+		a, _, _ := c.start(question("/hang"))
 		checkRefused(t, a, 503, 5031)
 		leaveTwo()
 		leaveThree()
 		for range 5 { // no answer of these is a stream
-			if a, _, _ := c.join(question("/error-json")); a.status != 200 {
+			if a, _, _ := c.start(question("/error-json")); a.status != 200 {
 				t.Errorf("got %d %s", a.status, a.body)
 			}
-			if a, _, _ := c.join(request{method: "GET", url: "/v3/chat?speed=x"}); a.status != 400 {
+			if a, _, _ := c.start(request{method: "GET", url: "/v3/chat?speed=x"}); a.status != 400 {
 				t.Errorf("got %d %s", a.status, a.body)
 			}
 		}
 		for range 5 {
-			c.join(question("/short"))
+			c.start(question("/short"))
 			time.Sleep(time.Hour)
 		}
 		checkFree(t, h, 2, 2)
@@ -188,8 +189,8 @@ func TestReconnectToFullServer(t *testing.T) {
 			o.MaxStreams = 1
 			o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: 24 * time.Hour}})
 		})
-		c := crowd{t: t, engine: engine}
-		_, noted, leave := c.join(getChat("/hang", ""))
+		c := clients{t: t, server: engine}
+		_, noted, leave := c.start(getChat("/hang", ""))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		var last string
@@ -199,18 +200,18 @@ func TestReconnectToFullServer(t *testing.T) {
 			}
 		}
 		leave()
-		a, _, leaveAgain := c.join(resumed(last, ""))
+		a, _, leaveAgain := c.start(resumed(last, ""))
 		if a.status != 0 { // it is being served
 			t.Errorf("got %d %s", a.status, a.body)
 		}
-		other, _, _ := c.join(resumed(last, "")) // there are no more views
+		other, _, _ := c.start(resumed(last, "")) // there are no more views
 		if other.status != 200 || other.body != "retry:1000\n\n" {
 			t.Errorf("got %d %s", other.status, other.body)
 		}
 		async := resumed(last, "")
 		async.url = streamsPath + strings.Split(last, ":")[0]
 		async.header = nil
-		other, _, _ = c.join(async)
+		other, _, _ = c.start(async)
 		checkRefused(t, other, 503, 5031)
 		leaveAgain()
 		time.Sleep(time.Hour)
@@ -219,26 +220,26 @@ func TestReconnectToFullServer(t *testing.T) {
 	})
 }
 
-// An EventSource that reconnects at the stream limit of the client retries until a stream
-// ends.
+// An EventSource that reconnects at the stream limit of the client retries until another
+// stream ends.
 func TestReconnectAtStreamLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
-		c := crowd{t: t, engine: engine}
-		_, noted, leave := c.join(getChat("x", ""))
+		c := clients{t: t, server: engine}
+		_, noted, leave := c.start(getChat("x", ""))
 		last := lastIDOf(noted.chunks[0].data)
 		leave()
-		other, _, _ := c.join(question("x"))
+		other, _, _ := c.start(question("x"))
 		if other.status != 0 {
 			t.Errorf("got %d %s", other.status, other.body)
 		}
-		a, _, _ := c.join(resumed(last, ""))
+		a, _, _ := c.start(resumed(last, ""))
 		if a.status != 200 || a.header("Content-Type") != "text/event-stream; charset=utf-8" || a.body != "retry:1000\n\n" {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		a, _, _ = c.join(resumed(last, ""))
+		a, _, _ = c.start(resumed(last, ""))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if got := times(t, *a); a.status != 200 || !strings.Contains(strings.Join(got, " "), `"[DONE]"`) {
@@ -253,12 +254,12 @@ func TestReconnectAtStreamLimit(t *testing.T) {
 func TestRejectedViewReleasesTicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
-		c := crowd{t: t, engine: engine}
-		_, noted, leave := c.join(getChat("/hang", ""))
+		c := clients{t: t, server: engine}
+		_, noted, leave := c.start(getChat("/hang", ""))
 		id, _, _ := strings.Cut(lastIDOf(noted.chunks[0].data), ":")
-		_, _, leaveView := c.join(request{method: "GET", url: streamsPath + id})
+		_, _, leaveView := c.start(request{method: "GET", url: streamsPath + id})
 		for _, r := range []request{getChat("/hang", ""), {method: "GET", url: "/ai/summarize?text=x"}} {
-			a, _, _ := c.join(r)
+			a, _, _ := c.start(r)
 			checkRefused(t, a, 503, 5031)
 			checkFree(t, h, 1, 0)
 		}
@@ -280,19 +281,19 @@ func TestForwardedStreamsCount(t *testing.T) {
 			o.Limiter = limiter
 			o.MaxStreams = 2
 		})
-		c := crowd{t: t, engine: engine}
+		c := clients{t: t, server: engine}
 		run := request{method: "POST", url: "/v1/workflow/stream_run"}
-		first, _, leave := c.join(run)
+		first, _, leave := c.start(run)
 		if first.status != 0 {
 			t.Errorf("got %d %s", first.status, first.body)
 		}
 		for _, r := range []request{run, question("x")} {
-			a, _, _ := c.join(r)
+			a, _, _ := c.start(r)
 			checkRefused(t, a, 429, 4013)
 		}
 		limiter.Limiter = limits.NewLocal(limits.Bounds{})
-		_, _, leaveOther := c.join(run)
-		a, _, _ := c.join(run)
+		_, _, leaveOther := c.start(run)
+		a, _, _ := c.start(run)
 		checkRefused(t, a, 503, 5031)
 		leave()
 		leaveOther()
@@ -305,8 +306,8 @@ func TestForwardedStreamsCount(t *testing.T) {
 func TestMaxStreamsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
-		c := crowd{t: t, engine: engine}
-		first, noted, leave := c.join(keyedBy(oneKey, getChat("/hang", "")))
+		c := clients{t: t, server: engine}
+		first, noted, leave := c.start(keyedBy(oneKey, getChat("/hang", "")))
 		if first.status != 0 {
 			t.Fatalf("got %d %s", first.status, first.body)
 		}
@@ -315,26 +316,26 @@ func TestMaxStreamsPerClient(t *testing.T) {
 		last := lastIDOf(noted.chunks[0].data)
 		id, _, _ := strings.Cut(last, ":")
 
-		a, _, _ := c.join(keyedBy(oneKey, question("/hang")))
+		a, _, _ := c.start(keyedBy(oneKey, question("/hang")))
 		checkRefused(t, a, 429, 4013)
 		checkFree(t, h, 99, 99)
-		b, _, leaveOther := c.join(keyedBy(otherKey, question("/hang"))) // another client
+		b, _, leaveOther := c.start(keyedBy(otherKey, question("/hang"))) // another client
 		if b.status != 0 {
 			t.Errorf("got %d %s", b.status, b.body)
 		}
 		leaveOther()
 		view := keyedBy(oneKey, request{method: "GET", url: streamsPath + id})
 		for i := range limits.MaxViews - 2 { // there are its recording and its first view
-			v, _, leaveView := c.join(view)
+			v, _, leaveView := c.start(view)
 			defer leaveView()
 			if v.status != 0 {
 				t.Errorf("view %d: got %d %s", i, v.status, v.body)
 			}
 		}
-		a, _, _ = c.join(view)
+		a, _, _ = c.start(view)
 		checkRefused(t, a, 429, 4013)
 		leave()
-		v, _, leaveView := c.join(view) // the place of the one that has left
+		v, _, leaveView := c.start(view) // the ticket of the disconnected view
 		defer leaveView()
 		if v.status != 0 {
 			t.Errorf("got %d %s", v.status, v.body)
@@ -344,7 +345,7 @@ func TestMaxStreamsPerClient(t *testing.T) {
 			t.Errorf("got %d %s", d.status, d.body)
 		}
 		time.Sleep(time.Minute)
-		n, _, leaveNew := c.join(keyedBy(oneKey, question("/hang"))) // all have ended
+		n, _, leaveNew := c.start(keyedBy(oneKey, question("/hang"))) // all have ended
 		if n.status != 0 {
 			t.Errorf("got %d %s", n.status, n.body)
 		}

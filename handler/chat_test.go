@@ -17,7 +17,7 @@ import (
 	cozemock "sse-typewriter/mock/coze"
 )
 
-// times tells when each delta of a stream was flushed, and its text.
+// times returns the time of flush and the text of each delta.
 func times(t *testing.T, a answer) []string {
 	t.Helper()
 	var got []string
@@ -37,8 +37,8 @@ func times(t *testing.T, a answer) []string {
 	return got
 }
 
-// The article's stream, typed: its deltas arrive every 80 ms, the pauses are 100 ms
-// (200 after the comma), and what waits stays below the catch-up.
+// The article's stream in typewriter mode. The deltas arrive every 80 ms, the pauses are
+// 100 ms (200 after the comma), and the backlog stays too short for catching up.
 var articleTimes = []string{
 	"0 你", "100 好", "200 ，", "400 这", "500 是", "600  ", "700 C", "800 o", "900 z", "1000 e",
 	"1100  ", "1200 S", "1300 S", "1400 E", `1400 {"status":"completed"}`, "1400 [DONE]",
@@ -94,7 +94,7 @@ func TestStreamHeader(t *testing.T) {
 	})
 }
 
-// Each event is one chunk, but for those that are due at the same time.
+// Each event is a chunk, except for events due at the same time.
 func TestOneEventOneFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
@@ -138,7 +138,7 @@ func TestGetHasIDsAndRetry(t *testing.T) {
 	})
 }
 
-// A browser that reconnects gets the answer that makes it stop, not a second chat.
+// A reconnecting browser gets the status 204, not a second chat.
 func TestReconnectStartsNoChat(t *testing.T) {
 	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
 		t.Error("a chat was started")
@@ -192,8 +192,8 @@ func TestTempoIsAskedFor(t *testing.T) {
 	}
 }
 
-// endsWithin reports whether an answer of the mock's bare stream, which takes 640 ms, ends
-// exactly the tail later.
+// endsWithin reports whether an answer of the mock's bare stream, with a duration of 640
+// ms, ends exactly the tail later.
 func endsWithin(tail time.Duration) func(answer) bool {
 	return func(a answer) bool { return a.chunks[len(a.chunks)-1].at == 640*time.Millisecond+tail }
 }
@@ -239,7 +239,7 @@ func TestBadRequestsAreNamed(t *testing.T) {
 	}
 }
 
-// A reply that is no stream comes back byte for byte.
+// A reply other than a stream passes byte for byte.
 func TestOtherRepliesPass(t *testing.T) {
 	for _, scenario := range []string{"error-json", "error-400", "error-401", "error-429", "error-500", "html"} {
 		t.Run(scenario, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestOtherRepliesPass(t *testing.T) {
 	}
 }
 
-// Reasoning has a mode of its own, chosen by parameter or by header.
+// Reasoning has a separate mode, chosen by parameter or by header.
 func TestReasoningMode(t *testing.T) {
 	// counts returns the number of events of reasoning and of the answer.
 	counts := func(query, header string) (reasoning, answer int) {

@@ -26,7 +26,8 @@ func corsOf(a answer) map[string]string {
 	return got
 }
 
-// Pages of origins that are allowed may read every reply, also an error, and others none.
+// Pages of allowed origins may read every reply, including errors; pages of other origins
+// may read none.
 func TestCORS(t *testing.T) {
 	allowed := func(origin string) map[string]string {
 		return map[string]string{

@@ -50,10 +50,10 @@ func TestConcurrentConversions(t *testing.T) {
 		for range cap(h.markdown.running) {
 			h.markdown.running <- struct{}{}
 		}
-		c := crowd{t: t, engine: engine}
+		c := clients{t: t, server: engine}
 		r := request{method: "POST", url: "/typewriter/markdown", body: "a"}
-		left, _, leave := c.join(r)
-		waits, _, _ := c.join(r)
+		left, _, leave := c.start(r)
+		waits, _, _ := c.start(r)
 		leave()
 		<-h.markdown.running
 		synctest.Wait()
@@ -67,8 +67,8 @@ func TestConcurrentConversions(t *testing.T) {
 	})
 }
 
-// Clients that do not read their HTML take places until it is sent, or until the write
-// timeout: others wait, and the memory is bounded.
+// Clients that do not read hold a place until their HTML is sent, or until the write
+// timeout. Other conversions wait, and the memory is bounded.
 func TestMarkdownIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, mock.New(1))
@@ -86,9 +86,9 @@ func TestMarkdownIsNotRead(t *testing.T) {
 			conns = append(conns, conn)
 		}
 		synctest.Wait()
-		c := crowd{t: t, engine: engine}
-		first, _, _ := c.join(r)
-		second, _, _ := c.join(r)
+		c := clients{t: t, server: engine}
+		first, _, _ := c.start(r)
+		second, _, _ := c.start(r)
 		if first.status != 0 || len(h.markdown.running) != 0 {
 			t.Errorf("got %d, and %d conversions run", first.status, len(h.markdown.running))
 		}

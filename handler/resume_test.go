@@ -52,7 +52,7 @@ func readIDs(t *testing.T, stream string) (events []seen) {
 	return events
 }
 
-// lastIDOf returns the last id of a stream, as a browser keeps it: also one without an
+// lastIDOf returns the last id of a stream, like a browser also from an id without an
 // event.
 func lastIDOf(stream string) (last string) {
 	for line := range strings.SplitSeq(stream, "\n") {
@@ -79,8 +79,7 @@ func resumed(last, query string) request {
 	return request{method: "GET", url: "/v3/chat?x=1" + query, header: map[string]string{"Last-Event-ID": last}}
 }
 
-// A stream is resumed after each of its events, of every scenario: nothing comes
-// twice, nothing is lost.
+// Each scenario is resumed after each event: nothing is repeated, nothing lost.
 func TestResumeAfterEveryEvent(t *testing.T) {
 	for _, scenario := range cozemock.Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
@@ -104,38 +103,38 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 						}
 						break
 					}
-					checkRest(t, e.id, runs(plain(readIDs(t, rest.text()))), want(i))
+					checkRest(t, e.id, mergeDeltas(plain(readIDs(t, rest.text()))), want(i))
 				}
 			})
 		})
 	}
 }
 
-// checkRest compares what was seen after a break with what the whole has there: its
-// runs, the first of which may have been broken in its middle.
-func checkRest(t *testing.T, last string, got, want []run) {
+// checkRest compares the events received after a break with the rest of the whole stream.
+// The first event may be the second half of a broken text.
+func checkRest(t *testing.T, last string, got, want []mergedEvent) {
 	t.Helper()
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
-			none := run{around: "none"}
-			t.Fatalf("after %s: run %d of %d is %.900s, want %.900s of %d", last, i, len(got),
+			none := mergedEvent{rest: "none"}
+			t.Fatalf("after %s: event %d of %d is %.900s, want %.900s of %d", last, i, len(got),
 				append(got, none)[min(i, len(got))].String(), append(want, none)[min(i, len(want))].String(), len(want))
 		}
 	}
 }
 
-// restOf returns the runs of a stream after each of its events.
-func restOf(events []seen) func(i int) []run {
-	whole := runs(plain(events))
+// restOf returns the merged events of a stream after each event.
+func restOf(events []seen) func(i int) []mergedEvent {
+	whole := mergeDeltas(plain(events))
 	at, offset := make([]int, len(events)), make([]int, len(events)) // where event i ends
 	for i, n, o := 0, 0, 0; i < len(events); i++ {
-		_, text, _ := cutText(events[i].event)
+		_, text, _ := separateText(events[i].event)
 		if o += len(text); o == len(whole[n].text) {
 			n, o = n+1, 0
 		}
 		at[i], offset[i] = n, o
 	}
-	return func(i int) []run {
+	return func(i int) []mergedEvent {
 		rest := slices.Clone(whole[at[i]:])
 		if offset[i] > 0 {
 			rest[0].text = rest[0].text[offset[i]:]
@@ -181,13 +180,13 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 				}
 				id, _, _ := strings.Cut(last, ":")
 				whole := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id + "?mode=raw"})
-				checkRest(t, last, runs(plain(got)), runs(plain(readIDs(t, whole.text()))))
+				checkRest(t, last, mergeDeltas(plain(got)), mergeDeltas(plain(readIDs(t, whole.text()))))
 			})
 		})
 	}
 }
 
-// Each viewer has its own pace and may attach at any time.
+// Each viewer has a separate pace and may attach at any time.
 func TestSeveralViewers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
@@ -199,7 +198,7 @@ func TestSeveralViewers(t *testing.T) {
 				defer func() { done <- struct{}{} }()
 				time.Sleep(time.Duration(i) * time.Second)
 				a := engine.serve(t.Context(), t, request{method: "GET", url: at + query})
-				answers[i] = join(plain(readIDs(t, a.text())))
+				answers[i] = normalize(plain(readIDs(t, a.text())))
 			}()
 		}
 		for range answers {
@@ -248,7 +247,7 @@ func TestGraceAndRetention(t *testing.T) {
 	}
 }
 
-// startAsync starts a chat without a reader and returns its stream's id.
+// startAsync starts a chat without a reader and returns the stream's id.
 func startAsync(t *testing.T, engine *testServer, message string) string {
 	t.Helper()
 	a := engine.serve(t.Context(), t, request{
@@ -261,7 +260,7 @@ func startAsync(t *testing.T, engine *testServer, message string) string {
 	return id
 }
 
-// A stream is its opener's: for anybody else it is not there.
+// For other credentials than the opener's, a stream does not exist.
 func TestOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
@@ -311,7 +310,7 @@ func TestMalformedIDs(t *testing.T) {
 	})
 }
 
-// A fetch client resumes by POST; without event ids it asks for a new chat.
+// A fetch client resumes by POST. Without event ids a POST opens a new chat.
 func TestResumeByPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chats := 0
@@ -326,7 +325,7 @@ func TestResumeByPost(t *testing.T) {
 		events := readIDs(t, whole.text())
 		r.header["Last-Event-ID"] = events[4].id
 		rest := engine.serve(t.Context(), t, r)
-		checkRest(t, events[4].id, runs(plain(readIDs(t, rest.text()))), restOf(events)(4))
+		checkRest(t, events[4].id, mergeDeltas(plain(readIDs(t, rest.text()))), restOf(events)(4))
 		if chats != 1 {
 			t.Errorf("%d chats were started", chats)
 		}

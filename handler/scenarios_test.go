@@ -19,17 +19,16 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// longest is how long a scenario may take: one that hangs is given up by its idle
-// timeout before.
-const longest = 4 * time.Minute
+// scenarioTimeout bounds a scenario. The idle timeout of a hanging upstream is shorter.
+const scenarioTimeout = 4 * time.Minute
 
-// Whatever the stand-in does, the proxy's stream has the same events with the same
-// texts, and the strictest SDKs can read it.
+// In every scenario the proxy's stream has the same events with the same texts as the
+// stand-in's, and the strictest SDKs can read the stream.
 func TestEveryScenario(t *testing.T) {
 	for _, scenario := range cozemock.Scenarios() {
 		var want []string
 		t.Run(scenario.Name+"/direct", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { want = direct(t, scenario.Name) })
+			synctest.Test(t, func(t *testing.T) { want = expectedEvents(t, scenario.Name) })
 		})
 		for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
 			t.Run(scenario.Name+"/"+string(mode), func(t *testing.T) {
@@ -39,10 +38,10 @@ func TestEveryScenario(t *testing.T) {
 	}
 }
 
-// direct returns what a client of the stand-in itself gets, as join writes it, and
-// what the proxy is to add; nothing if it is no stream.
-func direct(t *testing.T, scenario string) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
+// expectedEvents returns the normalized events of a direct request to the stand-in, and the
+// proxy's additions. For other replies than streams the result is nil.
+func expectedEvents(t *testing.T, scenario string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), scenarioTimeout)
 	defer cancel()
 	body := strings.NewReader(question("/" + scenario).body)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://standin/v3/chat", body)
@@ -60,7 +59,7 @@ func direct(t *testing.T, scenario string) []string {
 	var events []event
 	for e, err := range sse.Read(res.Body, &sse.ReadConfig{MaxEventSize: 4 << 20}) {
 		if err != nil {
-			break // what is to come of it stands below
+			break // expected below
 		}
 		events = append(events, event{e.Type, e.Data})
 	}
@@ -72,20 +71,20 @@ func direct(t *testing.T, scenario string) []string {
 	case "studio":
 		events[len(events)-1] = event{"done", `"[DONE]"`}
 	}
-	return join(events)
+	return normalize(events)
 }
 
 func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []string) {
 	_, engine := newTestHandler(t, mock.New(7, cozemock.New()))
 	r := question("/" + scenario)
 	r.header = map[string]string{"Typewriter-Mode": string(mode)}
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	ctx, cancel := context.WithTimeout(context.Background(), scenarioTimeout)
 	defer cancel()
 	a := engine.serve(ctx, t, r)
 	if want == nil {
 		return // no stream: see TestOtherRepliesPass
 	}
-	got := join(readStrict(t, a.text()))
+	got := normalize(readStrict(t, a.text()))
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) {
 			t.Fatalf("event %d is missing: %.300q", i, want[i])
@@ -96,64 +95,65 @@ func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []s
 	}
 }
 
-// join writes events as text, with the deltas that differ in nothing but their text
-// as one, and JSON in one canonical form.
-func join(events []event) []string {
+// normalize formats events as strings. Deltas that differ only in their text are merged,
+// and JSON is in canonical form.
+func normalize(events []event) []string {
 	var joined []string
-	for _, r := range runs(events) {
+	for _, r := range mergeDeltas(events) {
 		if !r.isText {
-			joined = append(joined, r.around)
+			joined = append(joined, r.rest)
 			continue
 		}
 		var s string
-		_ = json.Unmarshal([]byte(`"`+r.text+`"`), &s) // valid: it was JSON
-		joined = append(joined, r.around+" "+s)
+		_ = json.Unmarshal([]byte(`"`+r.text+`"`), &s) // valid JSON, as cut from the event
+		joined = append(joined, r.rest+" "+s)
 	}
 	return joined
 }
 
-// run is an event that is not text, or the deltas that differ in nothing but their
-// text, which is joined as it stands in the JSON.
-type run struct {
-	around, text string
-	isText       bool
+// mergedEvent is an event without text, or a sequence of deltas that differ only in their
+// text. The text is the concatenation of the escaped texts.
+type mergedEvent struct {
+	rest, text string
+	isText     bool
 }
 
-func (r run) String() string { return r.around + " " + r.text }
+func (r mergedEvent) String() string { return r.rest + " " + r.text }
 
-func runs(events []event) []run {
-	var joined []run
+func mergeDeltas(events []event) []mergedEvent {
+	var joined []mergedEvent
 	var text strings.Builder
 	for i, e := range events {
-		around, t, isText := cutText(e)
+		around, t, isText := separateText(e)
 		text.WriteString(t)
 		if isText && i+1 < len(events) {
-			if next, _, nextIsText := cutText(events[i+1]); nextIsText && next == around {
+			if next, _, nextIsText := separateText(events[i+1]); nextIsText && next == around {
 				continue
 			}
 		}
-		joined = append(joined, run{around, text.String(), isText})
+		joined = append(joined, mergedEvent{around, text.String(), isText})
 		text.Reset()
 	}
 	return joined
 }
 
-// cutText parts a delta into its text and the rest. For any other event, the rest is
-// all of it. It remembers what it did: the same events are looked at again and again.
-func cutText(e event) (around, text string, isText bool) {
-	if known, ok := partsOf.Load(e); ok {
-		r := known.(run)
-		return r.around, r.text, r.isText
+// separateText separates a delta into the text and the rest. For other events the rest is
+// the whole event. Results are cached, because the tests compare the same events
+// repeatedly.
+func separateText(e event) (around, text string, isText bool) {
+	if known, ok := separated.Load(e); ok {
+		r := known.(mergedEvent)
+		return r.rest, r.text, r.isText
 	}
 	around, text, isText = splitDelta(e)
 	if !isText {
 		around = e.name + " " + canonical(e.data)
 	}
-	partsOf.Store(e, run{around, text, isText})
+	separated.Store(e, mergedEvent{around, text, isText})
 	return around, text, isText
 }
 
-var partsOf sync.Map
+var separated sync.Map
 
 func splitDelta(e event) (around, text string, isText bool) {
 	if e.name != "conversation.message.delta" || !gjson.Valid(e.data) || gjson.Get(e.data, "content_type").Str == "card" {
@@ -168,7 +168,7 @@ func splitDelta(e event) (around, text string, isText bool) {
 	return "", "", false
 }
 
-// canonical writes JSON with sorted keys and one way to escape.
+// canonical re-encodes JSON with sorted keys and uniform escapes.
 func canonical(data string) string {
 	decoder := json.NewDecoder(bytes.NewReader([]byte(data)))
 	decoder.UseNumber()

@@ -14,8 +14,8 @@ import (
 	"sse-typewriter/internal/streams"
 )
 
-// While the server drains no stream is opened, those that run go on, and a client can
-// come back to one. It is over as soon as the last one is.
+// While the server drains, new streams are refused, running streams go on, and clients can
+// resume them. Draining ends with the last stream.
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{10 * time.Second, deltaAB + done}))
@@ -65,7 +65,7 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// A stream that must end, and that nobody else can go on with, says so.
+// A stream that must end, and that no other replica can continue, ends with an error event.
 func TestDrainIsOver(t *testing.T) {
 	for name, r := range map[string]request{"without ids": question("x"), "with ids": getChat("x", "")} {
 		t.Run(name, func(t *testing.T) {
@@ -115,7 +115,7 @@ type panicBody struct{}
 func (panicBody) Read([]byte) (int, error) { panic("boom") }
 func (panicBody) Close() error             { return nil }
 
-// The memory of a kept stream is within its count against the bound.
+// The memory of a kept stream is within the size counted against the bound.
 func TestKeptStreamsAreCounted(t *testing.T) {
 	h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(_ *Options, s *streams.Options) { s.Retention = time.Hour })
 	// All requests share a connection, whose memory is not the streams'.

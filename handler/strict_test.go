@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// event is a server-sent event as a client reads it.
+// event is a server-sent event as dispatched by a client.
 type event struct{ name, data string }
 
-// readPython reads a stream as strictly as coze-py: its lines end where those of
-// str.splitlines do; only event and data are fields, each once; an event has data.
+// readPython reads a stream as strictly as coze-py: lines end as in str.splitlines, the
+// only fields are event and data, at most once per event, and an event must have data.
 func readPython(stream string) (events []event, err error) {
 	var current event
 	fields := 0
@@ -37,7 +37,7 @@ func readPython(stream string) (events []event, err error) {
 		fields++
 	}
 	if fields > 0 {
-		return nil, errors.New("last event is not ended")
+		return nil, errors.New("last event has no blank line")
 	}
 	return events, nil
 }
@@ -54,11 +54,11 @@ func pythonLines(s string) []string {
 	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
-// readGo reads a stream as strictly as coze-go: an event's data stands on the line
-// after its name and in no other place, and every line has its end.
+// readGo reads a stream as strictly as coze-go: the line of data must follow the line of
+// the event's name directly, and every line must end with a newline.
 func readGo(stream string) (events []event, err error) {
 	if stream != "" && !strings.HasSuffix(stream, "\n") {
-		return nil, errors.New("last line has no end")
+		return nil, errors.New("last line has no newline")
 	}
 	lines := strings.Split(strings.TrimSuffix(stream, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
@@ -76,8 +76,8 @@ func readGo(stream string) (events []event, err error) {
 	return events, nil
 }
 
-// readStrict reads a stream both ways and fails the test where either cannot, or
-// they differ.
+// readStrict reads a stream both ways, and fails the test if either reader fails or the
+// events differ.
 func readStrict(t *testing.T, stream string) []event {
 	t.Helper()
 	python, err := readPython(stream)
@@ -99,11 +99,11 @@ func readStrict(t *testing.T, stream string) []event {
 	return python
 }
 
-// The readers are as strict as the SDKs were measured to be.
+// The readers are as strict as the SDKs, by measurement.
 func TestStrictReaders(t *testing.T) {
 	tests := []struct {
 		name, stream   string
-		python, golang bool // can read it
+		python, golang bool // whether the SDK can read the stream
 	}{
 		{"event", "event:a\ndata:{}\n\n", true, true},
 		{"spaces", "event: a\ndata: {}\n\n", true, true},

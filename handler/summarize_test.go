@@ -22,7 +22,7 @@ func getSummary(text, query string) request {
 	return request{method: "GET", url: "/ai/summarize?text=" + url.QueryEscape(text) + query}
 }
 
-// updates reads a progress stream: when each update came, and what it said.
+// updates returns the time and the fields of each update of a progress stream.
 func updates(t *testing.T, a answer) (out []string) {
 	t.Helper()
 	for _, c := range a.chunks {
@@ -45,7 +45,7 @@ const (
 	deltaText     = "event:conversation.message.delta\ndata:{\"id\":\"9\",\"type\":\"answer\",\"content_type\":\"text\",\"content\":\"It is short.\"}\n\n"
 )
 
-// Every stage is told when it is reached, and without news the progress creeps.
+// Every stage is reported when reached. Between stages the progress is extrapolated.
 func TestSummary(t *testing.T) {
 	parts := []part{
 		{100 * time.Millisecond, chatCreated},
@@ -84,7 +84,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// What is asked of the upstream is a chat with the text in it.
+// The request to the upstream is a chat whose message contains the text.
 func TestSummaryAsksTheBot(t *testing.T) {
 	tests := []struct {
 		name, query, accept string
@@ -175,7 +175,7 @@ func TestSummaryFails(t *testing.T) {
 	}
 }
 
-// A job that takes too long is cancelled at the upstream.
+// A timed-out job is cancelled at the upstream.
 func TestSummaryTimeoutCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var canceled []string
@@ -242,7 +242,7 @@ func TestSummaryEventName(t *testing.T) {
 	})
 }
 
-// The stand-in's job takes about 4 s, and its progress never runs backwards.
+// The stand-in's job takes about 4 s, and the progress never decreases.
 func TestStandInSummarizes(t *testing.T) {
 	for _, text := range []string{"秋天来了，树叶黄了。小明去公园散步，看见很多人。", "Go is a language. It is small. It is fast."} {
 		synctest.Test(t, func(t *testing.T) {
@@ -256,7 +256,7 @@ func TestStandInSummarizes(t *testing.T) {
 	}
 }
 
-// checkProgress sees that a progress stream only ever moves forward, to 100 with a
+// checkProgress checks that a progress stream never decreases and ends at 100 with a
 // result.
 func checkProgress(t *testing.T, a answer) {
 	t.Helper()
@@ -284,7 +284,7 @@ func checkProgress(t *testing.T, a answer) {
 	}
 }
 
-// Recovery comes first: a chat that is cut is followed to its end.
+// A summary recovers truncated chats, and ends with a result.
 func TestSummaryOfACutChat(t *testing.T) {
 	for _, scenario := range []string{"cut", "cut-early", "no-done", "reasoning", "messages", "studio", "slow"} {
 		t.Run(scenario, func(t *testing.T) {
