@@ -43,7 +43,7 @@ func shell(t *testing.T, dir, line string, env ...string) string {
 const version = "v1.2.3-test"
 
 // The Dockerfile's build command needs only the copied files, and builds a static program
-// with its version, byte for byte equal to that of "make dist".
+// with the given version, byte for byte equal to the output of "make dist".
 func TestBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: nothing is built")
@@ -104,7 +104,7 @@ func checkStatic(t *testing.T, name string) {
 	}
 }
 
-// checkSums checks that SHA256SUMS in a directory is correct and lists these files.
+// checkSums checks that SHA256SUMS in a directory is correct and complete.
 func checkSums(t *testing.T, folder string, names ...string) {
 	t.Helper()
 	slices.Sort(names)

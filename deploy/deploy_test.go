@@ -74,13 +74,13 @@ func drain(t *testing.T) time.Duration {
 	return c.Serve.DrainTimeout
 }
 
-// asLongAsDrain checks that a stop timeout covers draining.
-func asLongAsDrain(t *testing.T, what, wait string, sleep time.Duration) {
+// checkStopTimeout compares a stop timeout with the duration of draining.
+func checkStopTimeout(t *testing.T, name, timeout string, sleep time.Duration) {
 	t.Helper()
-	d, err := time.ParseDuration(wait)
-	const ends = 10 * time.Second // to hand streams over and to flush connections
-	if least := drain(t) + sleep + ends; err != nil || d < least {
-		t.Errorf("%s is %q, want at least %v", what, wait, least)
+	d, err := time.ParseDuration(timeout)
+	const reserve = 10 * time.Second // to hand streams over and to flush connections
+	if least := drain(t) + sleep + reserve; err != nil || d < least {
+		t.Errorf("%s is %q, want at least %v", name, timeout, least)
 	}
 }
 
@@ -182,7 +182,7 @@ func TestKubernetes(t *testing.T) {
 	pod := d.Spec.Template.Spec
 	c := pod.Containers[0]
 	sleep := time.Duration(c.Lifecycle.PreStop.Sleep.Seconds) * time.Second
-	asLongAsDrain(t, "terminationGracePeriodSeconds", (time.Duration(pod.Grace) * time.Second).String(), sleep)
+	checkStopTimeout(t, "terminationGracePeriodSeconds", (time.Duration(pod.Grace) * time.Second).String(), sleep)
 	for name, holds := range map[string]bool{
 		"two replicas":    d.Spec.Replicas == 2,
 		"preStop waits":   sleep > 0,
@@ -277,7 +277,7 @@ func TestCompose(t *testing.T) {
 	front := compose.Services["nginx"]
 	for _, name := range []string{"replica-1", "replica-2"} {
 		replica := compose.Services[name]
-		asLongAsDrain(t, "stop_grace_period", replica.StopGrace, 0)
+		checkStopTimeout(t, "stop_grace_period", replica.StopGrace, 0)
 		if address := replica.Networks["default"].Address; address == "" || !strings.Contains(nginx, "server "+address+":8380 max_fails=0;") {
 			t.Errorf("nginx has no server for %s at %q", name, address)
 		}
@@ -309,7 +309,7 @@ func TestSystemd(t *testing.T) {
 	if stop == nil {
 		t.Fatal("no TimeoutStopSec")
 	}
-	asLongAsDrain(t, "TimeoutStopSec", stop[1], 0)
+	checkStopTimeout(t, "TimeoutStopSec", stop[1], 0)
 	for _, want := range []string{
 		"DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "LimitNOFILE=65536",
 		"LoadCredential=config.yaml:/etc/sse-typewriter/config.yaml",

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// answer is the service's answer to one question. Texts are the insides of JSON strings.
+// answer is the service's answer to a question. Texts are the insides of JSON strings.
 type answer struct {
 	reasoning []string
 	deltas    []string
@@ -16,7 +16,7 @@ type answer struct {
 	pauses    []time.Duration // before each delta, of reasoning first
 }
 
-// newRand returns the random numbers for a subject, which depend on the seed alone.
+// newRand returns the random numbers for a subject, reproducible from the seed.
 func newRand(seed uint64, subject string) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(subject)) // never fails
@@ -92,7 +92,7 @@ func newAnswer(seed uint64, question string) *answer {
 	return a
 }
 
-// randomDeltas returns n deltas. One in 400 has 20 KB.
+// randomDeltas returns n deltas. Every 400th delta on average has 20 KB.
 func randomDeltas(r *rand.Rand, n int) []string {
 	var out []string
 	var rest []string

@@ -27,11 +27,11 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Main(m))
 }
 
-// phase is one kind of fault.
+// phase is a period with the same kind of fault.
 type phase struct {
 	name  string
 	fault fault
-	rest  time.Duration // between faults, besides a short one; fewer readers then fill the time
+	rest  time.Duration // added to the short pause between faults; fewer readers then fill the time
 }
 
 var phases = []phase{
@@ -54,9 +54,9 @@ var phases = []phase{
 	{name: "any fault", fault: anyFault, rest: lease + 5*time.Second}, // two at a time may lose an answer
 }
 
-// mayFailUnstarted has the phases in which a replica breaks while its first event is on
-// the way to Redis. No other replica knows the chat then, and the answer ends with an
-// error. docs/promises.md names the exception and its number in 3,000 answers.
+// mayFailUnstarted has the phases in which a replica may break before the first event of an
+// answer has reached Redis. No other replica then knows the chat, and the answer ends with
+// an error. docs/promises.md names the exception and the number of such answers in 3,000.
 var mayFailUnstarted = map[string]bool{
 	"replica killed":             true,
 	"replica stopped":            true,
@@ -140,15 +140,15 @@ func runPhase(t *testing.T, p phase, seed uint64, answers, readers int) result {
 		work.Wait()
 		close(c.over)
 	}()
-	c.breakThings(p, &res)
+	c.injectFaults(p, &res)
 	<-c.over
-	res.chats = c.service.askedTwice()
+	res.chats = c.service.duplicateChats()
 	res.took = time.Since(began)
 	return res
 }
 
-// breakThings injects one fault after another until the last reader has ended.
-func (c *cluster) breakThings(p phase, res *result) {
+// injectFaults injects faults in turn until the last reader has ended.
+func (c *cluster) injectFaults(p phase, res *result) {
 	r := newRand(c.seed, "faults of "+p.name)
 	for p.fault != nil {
 		c.pause(r, 500*time.Millisecond, 2*time.Second)

@@ -33,7 +33,7 @@ type cluster struct {
 	slots [replicas]slot
 }
 
-// slot holds the current process of one replica.
+// slot holds the current process of a replica.
 type slot struct {
 	program *testenv.Program
 	leaving bool // takes no new questions, as behind a load balancer
@@ -45,7 +45,7 @@ func startCluster(t *testing.T, seed uint64, withCopy bool) *cluster {
 	c.redis[0] = testenv.StartRedis(t)
 	if withCopy {
 		c.redis[1] = testenv.StartRedis(t)
-		c.follow(1, 0)
+		c.replicate(1, 0)
 	}
 	for i := range c.relays {
 		c.relays[i] = startRelay(t, c.redis[0].Addr)
@@ -77,9 +77,9 @@ func (c *cluster) leave(i int) {
 	c.slots[i].leaving = true
 }
 
-// anywhere returns the address of a random replica. New questions only go to replicas
-// that are not about to end.
-func (c *cluster) anywhere(r *rand.Rand, comesBack bool) string {
+// randomAddress returns the address of a random replica. For new questions, replicas that are
+// about to be terminated are excluded.
+func (c *cluster) randomAddress(r *rand.Rand, comesBack bool) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -100,8 +100,8 @@ func (c *cluster) pause(r *rand.Rand, least, most time.Duration) {
 // signal sends a signal to a replica.
 func (c *cluster) signal(i int, signal syscall.Signal) { c.program(i).Signal(signal) }
 
-// follow makes one Redis the copy of another, and waits for the first copy.
-func (c *cluster) follow(replica, master int) {
+// replicate makes a Redis the copy of another, and waits for the first copy.
+func (c *cluster) replicate(replica, master int) {
 	c.t.Helper()
 	host, port, _ := strings.Cut(c.redis[master].Addr, ":")
 	c.tell(c.redis[replica], "REPLICAOF "+host+" "+port)

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// fault breaks one part of the cluster for some time, and repairs the part.
+// fault breaks a part of the cluster for some time, and repairs the part.
 type fault func(c *cluster, r *rand.Rand)
 
-// lease is the time after which another replica continues the streams of a silent one
+// lease is the time after which other replicas continue the streams of a silent replica
 // (docs/redis.md).
 const lease = 7 * time.Second
 
-// anyFault is one of the faults that need no copy of Redis.
+// anyFault returns a random fault, except those that need a copy of Redis.
 func anyFault(c *cluster, r *rand.Rand) {
 	faults := []fault{
 		replicaKilled, replicaTerminated, replicaStopped, replicaCutOff, replicaStalled, networkSlow, networkCuts,
@@ -105,7 +105,7 @@ func redisReadOnly(c *cluster, r *rand.Rand) {
 	c.tell(c.redis[0], "REPLICAOF NO ONE")
 }
 
-// redisFailedOver promotes the copy, which may lack the last events or be read-only at
+// redisFailedOver promotes the copy. The copy may lack the last events or be read-only at
 // first.
 func redisFailedOver(c *cluster, r *rand.Rand) {
 	from, to := c.master, 1-c.master
@@ -120,5 +120,5 @@ func redisFailedOver(c *cluster, r *rand.Rand) {
 	c.tell(c.redis[to], "REPLICAOF NO ONE")
 	c.master = to
 	c.pause(r, 0, 2*time.Second)
-	c.follow(from, to)
+	c.replicate(from, to)
 }

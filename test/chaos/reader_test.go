@@ -82,7 +82,7 @@ func (r *reader) run(ctx context.Context) {
 		if !r.hasBegun() && r.retries > 0 {
 			r.begin()
 		}
-		address := r.cluster.anywhere(r.rand, r.hasBegun())
+		address := r.cluster.randomAddress(r.rand, r.hasBegun())
 		how := r.connect(ctx, address)
 		r.note("%s: %v", address, how)
 		if r.isOver() {
@@ -97,8 +97,8 @@ func (r *reader) run(ctx context.Context) {
 
 func (r *reader) isOver() bool { return r.ended || r.refused != "" || r.failed != "" }
 
-// hasBegun reports whether the reader knows its stream. A browser that is cut off earlier
-// repeats the question; here the reader asks another one.
+// hasBegun reports whether the reader knows the stream. A browser that is cut off earlier
+// repeats the question; the reader asks another question.
 func (r *reader) hasBegun() bool { return r.path != "" || r.last != "" }
 
 func (r *reader) begin() {
@@ -298,7 +298,7 @@ func difference(what, got, want string) string {
 	return fmt.Sprintf("%s has %d bytes, want %d; after %d same ones it is %q, want %q", what, len(got), len(want), same, around(got), around(want))
 }
 
-// cutConn is a connection that its owner cuts after some bytes of the reply.
+// cutConn is a connection that is cut by the client after some bytes of the reply.
 type cutConn struct {
 	*net.TCPConn
 	left    int // bytes until the cut; negative for no cut

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// relay is a breakable network between one replica and Redis.
+// relay is a breakable network between a replica and Redis.
 type relay struct {
 	addr string
 
@@ -48,7 +48,7 @@ func startRelay(t *testing.T, target string) *relay {
 	return r
 }
 
-// serve relays one connection.
+// serve relays a connection.
 func (r *relay) serve(from *net.TCPConn) {
 	r.mu.Lock()
 	target, closed := r.target, r.closed
@@ -82,7 +82,7 @@ func (r *relay) serve(from *net.TCPConn) {
 	r.mu.Unlock()
 }
 
-// copy copies bytes in one direction, and closes both sides when one ends.
+// copy copies bytes in one direction. After an error copy closes both connections.
 func (r *relay) copy(to, from *net.TCPConn) {
 	defer reset(to)
 	defer reset(from)

@@ -14,8 +14,8 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// service is an AI service in Coze's format. A chat continues when its stream is cut, and
-// can be retrieved.
+// service is an AI service in Coze's format. After a cut of the stream, a chat continues
+// and can be retrieved.
 type service struct {
 	*httptest.Server
 	seed uint64
@@ -32,7 +32,7 @@ type service struct {
 	late bool
 }
 
-// chat is one answer that the service has begun.
+// chat is an answer in progress at the service.
 type chat struct {
 	*answer
 	id, question string
@@ -221,8 +221,8 @@ func reply(w http.ResponseWriter, data string) {
 	_, _ = io.WriteString(w, `{"code":0,"msg":"","data":`+data+`}`) // an error: the client has left
 }
 
-// askedTwice returns how many questions have begun more than one chat.
-func (s *service) askedTwice() int {
+// duplicateChats returns the number of questions with more than one chat.
+func (s *service) duplicateChats() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	twice := 0

@@ -89,7 +89,8 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// TestRecording checks that the picture is up to date. With -update it writes the picture.
+// TestRecording compares the picture with a new recording. With -update the test writes the
+// picture.
 func TestRecording(t *testing.T) {
 	all, length := session(t)
 	got := draw(all, length)
@@ -107,8 +108,8 @@ func TestRecording(t *testing.T) {
 	}
 }
 
-// TestPicture checks that the picture is small and well-formed, contains the whole answer,
-// and neither runs nor loads anything.
+// TestPicture checks the picture: small, well-formed, with the whole answer, without
+// scripts and external resources.
 func TestPicture(t *testing.T) {
 	const most = 60 << 10
 	data, err := os.ReadFile(picture)

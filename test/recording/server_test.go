@@ -22,12 +22,12 @@ import (
 	"sse-typewriter/upstream/coze"
 )
 
-// Hertz starts a goroutine that never ends before the first response. It must not belong
-// to a testing/synctest bubble.
+// Before the first response, Hertz starts a goroutine without end, which must not belong to
+// a testing/synctest bubble.
 func init() { protocol.ServerDateOnce.Do(protocol.UpdateServerDate) }
 
 // serveMock serves the program in front of the mock, without a network, and returns a
-// transport to it. The caller calls stop after its last request.
+// transport to the program. The caller calls stop after the last request.
 func serveMock(seed uint64) (transport *http.Transport, stop func()) {
 	paces := map[typewriter.Mode]typewriter.Pace{}
 	for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
