@@ -65,7 +65,7 @@ func (h *Handler) chatGet(ctx context.Context, c *app.RequestContext) {
 
 // serveChat opens a chat and plays the answer.
 func (h *Handler) serveChat(ctx context.Context, c *app.RequestContext, body []byte, withIDs bool) {
-	pace, err := h.paces.parse(c)
+	pace, err := targetOf(c).upstream.pace(c)
 	if err != nil {
 		failBadRequest(c, err)
 		return
@@ -136,7 +136,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 	defer context.AfterFunc(ctx, cancel)()
 	asked := time.Now()
 	var reply *upstream.Reply
-	onNewStack(func() { reply, err = h.options.Upstream.Do(upCtx, req) })
+	onNewStack(func() { reply, err = targetOf(c).upstream.Client.Do(upCtx, req) })
 	if err != nil {
 		cancel()
 		h.errors.failUpstream(c, err)
@@ -152,7 +152,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 			c.Response.Header.Set(name, values[0])
 		}
 	}
-	return h.recorder.recordChat(openedChat{t, reply, origin{req.Format, header}, asked, cancel}), true
+	return h.recorder.recordChat(openedChat{t, reply, origin{targetOf(c).upstream, req.Format, header}, asked, cancel}), true
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {
@@ -194,7 +194,7 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	observer := h.observer.view(c, s, v)
 	err := errPanic // unless play gets further
 	defer func() { observer.end(ctx, s, err) }()
-	v.format = streamFormat(h.options.Formats, s.Format)
+	v.format = h.options.Upstreams.format(s.Origin)
 	w := newEventWriter(c, s, v, observer)
 	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
 	// Official SDKs fail at an event without data; they never GET.

@@ -126,8 +126,8 @@ func TestCredentialsUpstream(t *testing.T) {
 				var up asked
 				var log bytes.Buffer
 				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) {
-					o.Formats = append(upstream.Formats{}, testFormats[0], keyFormat(test.place))
-					o.UpstreamToken = "TOKEN"
+					o.Upstreams[0].Formats = append(upstream.Formats{}, testFormats[0], keyFormat(test.place))
+					o.Upstreams[0].Token = "TOKEN"
 					o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 				})
 				r := request{method: "POST", url: test.path + "?a=b", header: map[string]string{}}
@@ -161,7 +161,7 @@ func TestOwnCredentialsUpstream(t *testing.T) {
 	for _, place := range places[:5] {
 		t.Run(place.name, func(t *testing.T) {
 			var up asked
-			_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.UpstreamToken = "TOKEN" })
+			_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "TOKEN" })
 			r := request{method: "POST", url: "/v1/x", header: map[string]string{}}
 			place.add(&r, "CREDENTIAL")
 			engine.serve(t.Context(), t, r)
@@ -176,14 +176,14 @@ func TestOwnCredentialsUpstream(t *testing.T) {
 // A replica that continues a stream puts the token where the format has its credentials,
 // unless the client has a credential.
 func TestTokenOfFollowUps(t *testing.T) {
-	h, _ := newTestHandler(t, &asked{}, func(o *Options, _ *streams.Options) { o.UpstreamToken = "TOKEN" })
+	h, _ := newTestHandler(t, &asked{}, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "TOKEN" })
 	format := keyFormat(upstream.Credential{Header: "X-Api-Key"})
 	for credential, want := range map[string]string{"": "TOKEN", "own": "own"} {
 		c := app.NewContext(0)
 		if credential != "" {
 			c.Request.Header.Set("X-Api-Key", credential)
 		}
-		if got := h.requests.followUp(c)(format).Get("X-Api-Key"); got != want {
+		if got := h.requests.followUp(c)(h.options.Upstreams[0], format).Get("X-Api-Key"); got != want {
 			t.Errorf("%q: got %q, want %q", credential, got, want)
 		}
 	}

@@ -103,7 +103,7 @@ func (o *once) Close() error {
 // newTestObserver returns an observer that only counts.
 func newTestObserver() *viewObserver {
 	counts := metrics.New(metrics.Options{EventTypes: testFormats.EventNames()})
-	return &viewObserver{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: typewriter.NewLog(typewriter.LogOptions{})}
+	return &viewObserver{metrics: counts.View(metrics.ViewLabels{Upstream: "/", Route: "GET /", Mode: "typewriter"}, func() int { return 0 }), log: typewriter.NewLog(typewriter.LogOptions{})}
 }
 
 // bodyOf returns the body of a response in chunks.

@@ -91,7 +91,7 @@ func (w errorWriter) failUpstream(c *app.RequestContext, err error) {
 		failed = apierror.Internal.WithCause(err)
 	}
 	fail(c, failed)
-	w.metrics.UpstreamFailed(failed.Reason)
-	w.logger.Warn("no reply from upstream", "route", routeOf(c), "logid", c.Response.Header.Get(formatOf(c).RequestIDHeader),
+	w.metrics.UpstreamFailed(targetOf(c).upstream.label(), failed.Reason)
+	w.logger.Warn("no reply from upstream", "upstream", targetOf(c).upstream.label(), "route", routeOf(c), "logid", c.Response.Header.Get(formatOf(c).RequestIDHeader),
 		"request_id", c.Request.Header.Get(headerRequestID), "reason", failed.Reason, "error", failed.Err)
 }

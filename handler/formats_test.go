@@ -75,10 +75,8 @@ func (u *lineUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // withLines adds the format to those of a handler.
-func withLines(o *Options, s *streams.Options) {
-	o.Formats = append(slices.Clone(o.Formats), lineFormat)
-	s.Full, s.Broken = ErrorEvents(o.Formats, apierror.TooLarge), ErrorEvents(o.Formats, apierror.Internal)
-	s.Knows = KnowsFormat(o.Formats)
+func withLines(o *Options, _ *streams.Options) {
+	o.Upstreams[0].Formats = append(slices.Clone(o.Upstreams[0].Formats), lineFormat)
 }
 
 // A request at a path of another format is paced in that format.
@@ -131,22 +129,32 @@ func TestErrorsOfOtherFormat(t *testing.T) {
 	})
 }
 
-// The registry ends a stream with the events of the stream's format.
-func TestErrorEventsOfFormats(t *testing.T) {
-	formats := append(upstream.Formats{lineFormat}, testFormats...)
-	for name, want := range map[string]string{
-		"lines":         `{"failed":"internal"}`,
-		"summary/lines": `{"failed":"internal"}`,
-		"coze":          `{"code":5000,"msg":"internal error"}`,
+// The registry ends a stream with the events of the stream's format, and knows the streams
+// of each upstream.
+func TestOrigins(t *testing.T) {
+	all := Upstreams{{Formats: testFormats}, {Prefix: "/one", Formats: append(upstream.Formats{lineFormat}, testFormats...)}}
+	for _, test := range []struct {
+		origin streams.Origin
+		want   string // empty: the origin is unknown
+	}{
+		{streams.Origin{Format: "coze"}, `{"code":5000,"msg":"internal error"}`},
+		{streams.Origin{Format: "summary/coze"}, `{"code":5000,"msg":"internal error"}`},
+		{streams.Origin{Format: "lines"}, ""},
+		{streams.Origin{Format: "other"}, ""},
+		{streams.Origin{}, ""},
+		{streams.Origin{Upstream: "/one", Format: "lines"}, `{"failed":"internal"}`},
+		{streams.Origin{Upstream: "/one", Format: "summary/lines"}, `{"failed":"internal"}`},
+		{streams.Origin{Upstream: "/two", Format: "coze"}, ""},
 	} {
-		events := ErrorEvents(formats, apierror.Internal)(name)
-		if len(events) != 1 || events[0].Frame.Head != want {
-			t.Errorf("%s: got %v, want %s", name, events, want)
+		if got := all.Knows(test.origin); got != (test.want != "") {
+			t.Errorf("%v: got known %t", test.origin, got)
 		}
-	}
-	for name, want := range map[string]bool{"lines": true, "summary/coze": true, "other": false, "": false} {
-		if got := KnowsFormat(formats)(name); got != want {
-			t.Errorf("%q: got %t, want %t", name, got, want)
+		if test.want == "" {
+			continue
+		}
+		events := all.ErrorEvents(apierror.Internal)(test.origin)
+		if len(events) != 1 || events[0].Frame.Head != test.want {
+			t.Errorf("%v: got %v, want %s", test.origin, events, test.want)
 		}
 	}
 }

@@ -22,13 +22,10 @@ import (
 type forwarder struct {
 	*Handler
 	routes func() route.RoutesInfo
-
-	retryAsGet, unpaced []string // of all formats
 }
 
 func newForwarder(h *Handler, routes func() route.RoutesInfo) forwarder {
-	formats := h.options.Formats
-	return forwarder{h, routes, formats.RetryAsGet(), formats.Unpaced()}
+	return forwarder{h, routes}
 }
 
 // forward forwards a request to the AI service, and the reply, both unchanged and as they
@@ -42,7 +39,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 		f.chat(ctx, c)
 		return
 	}
-	release, ok := f.admitForwarded(ctx, c, to.path)
+	release, ok := f.admitForwarded(ctx, c, to)
 	if !ok {
 		return
 	}
@@ -52,7 +49,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	defer context.AfterFunc(f.lifecycle.shutdownCtx, cancel)() //nolint:contextcheck // the request ends with either context
 
 	req := f.requests.forward(c, to)
-	if req.Method == http.MethodPost && slices.Contains(f.retryAsGet, req.Path) {
+	if req.Method == http.MethodPost && slices.Contains(to.upstream.Formats.RetryAsGet(), req.Path) {
 		f.forwardOrGet(ctx, c, req)
 		return
 	}
@@ -78,8 +75,8 @@ func (f forwarder) mayForward(c *app.RequestContext, to *target) bool {
 
 // admitForwarded admits a request to the upstream until release is called. A rejected
 // request has been answered. A stream counts as a view.
-func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, path string) (release func(), ok bool) {
-	isStream := slices.Contains(f.unpaced, path)
+func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, to *target) (release func(), ok bool) {
+	isStream := slices.Contains(to.upstream.Formats.Unpaced(), to.path)
 	if isStream && f.admit.rejectDraining(c) || !f.admit.allow(ctx, c) {
 		return nil, false
 	}
@@ -98,7 +95,7 @@ func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req
 		defer upload.Stop(c)
 		req.Upload, req.Length = upload, upload.Len()
 	}
-	reply, err := f.options.Upstream.Do(ctx, req)
+	reply, err := targetOf(c).upstream.Client.Do(ctx, req)
 	rejected := upload.Err()
 	switch {
 	case errors.Is(rejected, hertzio.ErrBodyTooLarge) || err != nil && rejected != nil:
@@ -127,11 +124,11 @@ func (f forwarder) forwardOrGet(ctx context.Context, c *app.RequestContext, req 
 	defer hertzio.CancelOnDisconnect(c)()
 	get := upstream.Request{Method: http.MethodGet, Path: req.Path, Query: req.Query, Header: req.Header.Clone()}
 	req.Body = body
-	reply, err := f.options.Upstream.Do(ctx, req)
+	reply, err := targetOf(c).upstream.Client.Do(ctx, req)
 	if err == nil && (reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed) {
 		reply.Close()
 		get.Header.Del("Content-Type")
-		reply, err = f.options.Upstream.Do(ctx, get)
+		reply, err = targetOf(c).upstream.Client.Do(ctx, get)
 	}
 	if err != nil {
 		f.errors.failUpstream(c, err)
@@ -192,7 +189,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 		}
 	}
 	hertzio.NewResponseWriter(c, size).CopyFrom(reply.Body)
-	h.options.Logger.Debug("reply passed on", "route", routeOf(c), "logid", header.Get(formatOf(c).RequestIDHeader),
+	h.options.Logger.Debug("reply passed on", "upstream", targetOf(c).upstream.label(), "route", routeOf(c), "logid", header.Get(formatOf(c).RequestIDHeader),
 		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(arrivedKey)))
 }
 

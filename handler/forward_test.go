@@ -158,7 +158,7 @@ func TestUpstreamToken(t *testing.T) {
 			_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 				got = r.Header.Get("Authorization")
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-			}), func(o *Options, _ *streams.Options) { o.UpstreamToken = "server's" })
+			}), func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
 			r := request{method: "POST", url: path, body: "{}", header: map[string]string{}}
 			if own != "" {
 				r.header["Authorization"] = own

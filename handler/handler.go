@@ -15,17 +15,11 @@ import (
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
-	"sse-typewriter/typewriter"
-	"sse-typewriter/upstream"
 )
 
 // Options configure a [Handler]. All fields are required unless noted otherwise.
 type Options struct {
-	Upstream *upstream.Client
-
-	// Formats are the wire formats that the server knows. The first one with the path of
-	// the server's own chats is the format of these chats.
-	Formats upstream.Formats
+	Upstreams Upstreams
 
 	Streams *streams.Registry
 	Metrics *metrics.Metrics
@@ -33,20 +27,12 @@ type Options struct {
 	// Logger receives a line for each stream, without content or credentials.
 	Logger *slog.Logger
 
-	// Paces are the defaults of each mode, and Mode is the default mode.
-	Paces map[typewriter.Mode]typewriter.Pace
-	Mode  typewriter.Mode
-
 	// Heartbeat is the longest silence in a stream before a heartbeat.
 	Heartbeat time.Duration
 
 	// Keys and TrustedProxies are those of [access.Policy]; each may be empty.
 	Keys           [][sha256.Size]byte
 	TrustedProxies []netip.Prefix
-
-	// UpstreamToken is the token for requests without a credential of their own; empty:
-	// none is added.
-	UpstreamToken string
 
 	// Origins are those of [access.CORS]; they may be empty.
 	Origins []string
@@ -75,7 +61,6 @@ type Handler struct {
 	cors      access.CORS
 	admit     admitter
 	requests  requestBuilder
-	paces     paces
 	recorder  *recorder
 	observer  observer
 	errors    errorWriter
@@ -86,19 +71,22 @@ type Handler struct {
 // New returns a handler, to be ended by [Handler.Shutdown].
 func New(o Options) *Handler {
 	policy := &access.Policy{
-		Keys: o.Keys, TrustedProxies: o.TrustedProxies, AllowsQueryKey: isEventSourcePath,
+		Keys: o.Keys, TrustedProxies: o.TrustedProxies, AllowsQueryKey: func(path string) bool {
+			_, path = o.Upstreams.OfPath(path)
+			return isEventSourcePath(path)
+		},
 	}
+	formats := o.Upstreams.Formats()
 	lifecycle := newLifecycle()
 	observer := observer{o.Metrics, o.Logger}
 	errors := errorWriter{o.Metrics, o.Logger}
 	return &Handler{
 		options:   o,
 		policy:    policy,
-		cors:      access.CORS{Origins: o.Origins, RequestHeaders: o.Formats.BrowserHeaders(), ResponseHeaders: o.Formats.SDKHeaders()},
+		cors:      access.CORS{Origins: o.Origins, RequestHeaders: formats.BrowserHeaders(), ResponseHeaders: formats.SDKHeaders()},
 		admit:     admitter{policy, access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
-		requests:  requestBuilder{policy, o.Formats, o.UpstreamToken},
-		paces:     paces{o.Paces, o.Mode},
-		recorder:  &recorder{o.Upstream, o.Formats, o.Streams, observer, lifecycle, o.SummarizeTimeout},
+		requests:  requestBuilder{policy},
+		recorder:  &recorder{o.Upstreams, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
 		errors:    errors,
 		markdown:  newMarkdownConverter(),
@@ -111,7 +99,7 @@ const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
-	r.Use(hertzio.Track, findTarget(h.options.Formats), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
+	r.Use(hertzio.Track, findTarget(h.options.Upstreams), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
 	r.GET("/healthz", healthz)
 	r.HEAD("/healthz", healthz)
 	r.GET("/readyz", h.readyz)
@@ -119,9 +107,23 @@ func (h *Handler) Register(r *route.Engine) {
 	scrape := h.withKey(serveMetrics(h.options.Metrics))
 	r.GET("/metrics", scrape)
 	r.HEAD("/metrics", scrape)
+	for _, u := range h.options.Upstreams {
+		h.registerUpstream(r.Group(u.Prefix), u)
+	}
+	r.POST("/typewriter/markdown", h.withKey(h.convertMarkdown))
+	r.GET(streamsPath+":id", h.withKey(h.attach))
+	r.DELETE(streamsPath+":id", h.withKey(h.cancel))
+	r.POST(streamsPath+":id/skip", h.withKey(h.skip))
+	f := newForwarder(h, r.Routes)
+	r.NoRoute(f.forward)
+	r.NoMethod(f.forward)
+}
+
+// registerUpstream adds the routes of an upstream below its prefix.
+func (h *Handler) registerUpstream(r *route.RouterGroup, u *Upstream) {
 	r.POST(chatPath, h.withKey(h.chat))
 	r.GET(chatPath, h.withKey(h.chatGet))
-	for _, format := range h.options.Formats {
+	for _, format := range u.Formats {
 		for _, path := range format.Paths {
 			if path != chatPath {
 				r.POST(path, h.withKey(h.chat))
@@ -130,13 +132,6 @@ func (h *Handler) Register(r *route.Engine) {
 	}
 	r.POST(summarizePath, h.withKey(h.summarize))
 	r.GET(summarizePath, h.withKey(h.summarizeGet))
-	r.POST("/typewriter/markdown", h.withKey(h.convertMarkdown))
-	r.GET(streamsPath+":id", h.withKey(h.attach))
-	r.DELETE(streamsPath+":id", h.withKey(h.cancel))
-	r.POST(streamsPath+":id/skip", h.withKey(h.skip))
-	f := newForwarder(h, r.Routes)
-	r.NoRoute(f.forward)
-	r.NoMethod(f.forward)
 }
 
 // withKey serves a route to requests with a valid API key, if keys are configured. Keys

@@ -59,12 +59,12 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 		paces[mode] = pace
 	}
 	options := Options{
-		Upstream:          upstream.NewClient("http://upstream.invalid", transport),
+		Upstreams: Upstreams{{
+			Client:  upstream.NewClient("http://upstream.invalid", transport),
+			Formats: testFormats, Paces: paces, Mode: typewriter.Typewriter,
+		}},
 		Logger:            slog.New(slog.DiscardHandler),
-		Paces:             paces,
-		Mode:              typewriter.Typewriter,
 		Heartbeat:         15 * time.Second,
-		Formats:           testFormats,
 		Limiter:           limits.NewLocal(limits.Bounds{}),
 		MaxStreams:        100,
 		MaxBodyBytes:      1 << 20,
@@ -74,16 +74,15 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 	}
 	streamOptions := streams.Options{
 		MaxBytes: 1 << 30, Grace: 30 * time.Second, Retention: 5 * time.Minute,
-		Full: ErrorEvents(testFormats, apierror.TooLarge), Broken: ErrorEvents(testFormats, apierror.Internal),
-		Knows: KnowsFormat(testFormats),
 	}
 	for _, change := range changes {
 		change(&options, &streamOptions)
 	}
-	streamOptions.Logger = options.Logger
+	streamOptions.Logger, streamOptions.Knows = options.Logger, options.Upstreams.Knows
+	streamOptions.Full, streamOptions.Broken = options.Upstreams.ErrorEvents(apierror.TooLarge), options.Upstreams.ErrorEvents(apierror.Internal)
 	options.Streams = streams.NewRegistry(streamOptions)
 	options.Metrics = metrics.New(metrics.Options{
-		EventTypes: append(testFormats.EventNames(), summary.NamedEvent), StoreBytes: options.Streams.Bytes, StoreMaxBytes: options.Streams.MaxBytes(),
+		Upstreams: options.Upstreams.Labels(), EventTypes: append(testFormats.EventNames(), summary.NamedEvent), StoreBytes: options.Streams.Bytes, StoreMaxBytes: options.Streams.MaxBytes(),
 	})
 	h := New(options)
 	return h, newTestServer(t, h, testenv.NewMemListener())

@@ -64,7 +64,7 @@ func TestKeys(t *testing.T) {
 	for _, test := range guarded {
 		for _, authorization := range []string{"", "Bearer " + oneKey[1:], "Bearer " + oneKey + "1", "Bearer server's"} {
 			var up asked
-			_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.UpstreamToken = "server's" })
+			_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
 			a := engine.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": authorization}})
 			if a.status != 401 || len(up) != 0 || a.header("WWW-Authenticate") != "Bearer" || strings.Contains(a.body, "KEYKEY") ||
 				test.method != http.MethodHead && !strings.HasPrefix(a.body, `{"code":4100,"msg":"a valid key is needed`) {
@@ -74,7 +74,7 @@ func TestKeys(t *testing.T) {
 		for _, token := range []string{"", "server's"} {
 			for _, k := range []string{oneKey, otherKey} {
 				var up asked
-				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.UpstreamToken = token })
+				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = token })
 				a := engine.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": "Bearer " + k}})
 				if a.status != test.status || len(up) != 0 != (test.status == 200 && test.path != "/metrics") {
 					t.Errorf("%s %s: got %d %s, upstream was asked %d times", test.method, test.path, a.status, a.body, len(up))
@@ -219,7 +219,7 @@ func TestFollowingRequestsHaveToken(t *testing.T) {
 						t.Errorf("upstream was asked %s with %q", r.URL, got)
 					}
 					return standIn.RoundTrip(r)
-				}), withKeys, func(o *Options, _ *streams.Options) { o.UpstreamToken = "server's" })
+				}), withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				a := engine.serve(ctx, t, getChat(scenario, "&mode=raw&api_key="+oneKey))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,10 +26,11 @@ type observer struct {
 	logger  *slog.Logger
 }
 
-// routeOf returns the method and the pattern of a request's route, never the path of the
-// request.
+// routeOf returns the method and the pattern of a request's route without the prefix of the
+// upstream, never the path of the request.
 func routeOf(c *app.RequestContext) string {
-	return string(c.Method()) + " " + cmp.Or(c.FullPath(), targetOf(c).pattern, "/*")
+	pattern := strings.TrimPrefix(c.FullPath(), targetOf(c).upstream.Prefix)
+	return string(c.Method()) + " " + cmp.Or(pattern, targetOf(c).pattern, "/*")
 }
 
 // viewObserver records metrics and the log line of a view.
@@ -58,13 +60,14 @@ func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewOb
 		next:    v.from,
 		attrs: []slog.Attr{
 			slog.String("stream", s.ID),
+			slog.String("upstream", labelOf(s.Origin)),
 			slog.String("route", routeOf(c)),
 			slog.String("mode", string(v.pace.Mode)),
 			slog.String("logid", s.LogID),
 			slog.String("request_id", c.Request.Header.Get(headerRequestID)),
 		},
 	}
-	vo.metrics = o.metrics.View(routeOf(c), string(v.pace.Mode), vo.backlog)
+	vo.metrics = o.metrics.View(metrics.ViewLabels{Upstream: labelOf(s.Origin), Route: routeOf(c), Mode: string(v.pace.Mode)}, vo.backlog)
 	return vo
 }
 
@@ -145,12 +148,12 @@ func (o observer) timeCancel(source streams.Source) (timed streams.Source, relea
 }
 
 // timeFirstText measures the time from a request to the first text of the answer.
-func (o observer) timeFirstText(events iter.Seq[upstream.Event], asked time.Time) iter.Seq[upstream.Event] {
+func (o observer) timeFirstText(events iter.Seq[upstream.Event], u *Upstream, asked time.Time) iter.Seq[upstream.Event] {
 	return func(yield func(upstream.Event) bool) {
 		pending := true
 		for e := range events {
 			if pending && e.Meaning.Kind == upstream.KindText {
-				o.metrics.FirstText(time.Since(asked))
+				o.metrics.FirstText(u.label(), time.Since(asked))
 				pending = false
 			}
 			if !yield(e) {
@@ -165,7 +168,7 @@ func (o observer) countFailure(events iter.Seq[typewriter.Event], source streams
 	return func(yield func(typewriter.Event) bool) {
 		defer func() {
 			if reason, _ := source.Failure(); reason != "" {
-				o.metrics.UpstreamFailed(reason)
+				o.metrics.UpstreamFailed(labelOf(source.Origin), reason)
 			}
 		}()
 		events(yield)

@@ -77,13 +77,13 @@ func TestStreamIsMeasured(t *testing.T) {
 		}
 		time.Sleep(5 * time.Second)
 		checkMetrics(t, h, map[string]float64{
-			"streams_active":                                  0,
-			"backlog_graphemes":                               0,
-			"store_bytes":                                     0,
-			"store_max_bytes":                                 1 << 30,
-			"graphemes_total":                                 4,
-			"upstream_ttft_seconds_count":                     1,
-			"upstream_ttft_seconds_sum":                       1,
+			"streams_active":    0,
+			"backlog_graphemes": 0,
+			"store_bytes":       0,
+			"store_max_bytes":   1 << 30,
+			"graphemes_total":   4,
+			`upstream_ttft_seconds_count{upstream="/"}`:       1,
+			`upstream_ttft_seconds_sum{upstream="/"}`:         1,
 			"added_latency_seconds_count":                     4,
 			"added_latency_seconds_sum":                       0 + 0.1 + 0.18 + 0.28,
 			"pacing_lateness_seconds_count":                   4,
@@ -93,7 +93,7 @@ func TestStreamIsMeasured(t *testing.T) {
 			`events_total{type="done"}`:                       1,
 			"draining":                                        0,
 			`events_total{type="conversation.message.delta"}`: 4,
-			`streams_total{mode="typewriter",outcome="done",route="POST /v3/chat"}`: 1,
+			`streams_total{mode="typewriter",outcome="done",route="POST /v3/chat",upstream="/"}`: 1,
 		})
 	})
 }
@@ -102,7 +102,7 @@ func TestStreamIsMeasured(t *testing.T) {
 func TestEarlierTextHasNoLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}), func(_ *Options, s *streams.Options) { s.Grace = 2 * time.Hour })
-		h.options.Upstream.IdleTimeout, h.options.Upstream.MaxTime = 2*time.Hour, 2*time.Hour
+		h.options.Upstreams[0].Client.IdleTimeout, h.options.Upstreams[0].Client.MaxTime = 2*time.Hour, 2*time.Hour
 		id := startAsync(t, engine, "x")
 		time.Sleep(time.Hour - time.Second)
 		engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
@@ -112,7 +112,7 @@ func TestEarlierTextHasNoLatency(t *testing.T) {
 			"added_latency_seconds_sum":        0.1,
 			"pacing_lateness_seconds_count":    2,
 			`resumes_total{outcome="resumed"}`: 1,
-			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id"}`: 1,
+			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id",upstream="/"}`: 1,
 		})
 	})
 }
@@ -127,38 +127,38 @@ func TestOutcomesAreCounted(t *testing.T) {
 		want  map[string]float64
 	}{
 		{"left", streaming(nil, part{0, deltaAB}, part{time.Hour, done}), question("x"), 50 * time.Millisecond, map[string]float64{
-			`streams_total{mode="typewriter",outcome="left",route="POST /v3/chat"}`: 1,
-			`upstream_errors_total{reason="canceled"}`:                              1,
-			"upstream_cancel_seconds_count":                                         1,
-			"upstream_cancel_seconds_sum":                                           0,
+			`streams_total{mode="typewriter",outcome="left",route="POST /v3/chat",upstream="/"}`: 1,
+			`upstream_errors_total{reason="canceled",upstream="/"}`:                              1,
+			"upstream_cancel_seconds_count":                                                      1,
+			"upstream_cancel_seconds_sum":                                                        0,
 		}},
 		{"cut", streaming(nil, part{0, deltaAB}), question("x"), 0, map[string]float64{
-			`streams_total{mode="typewriter",outcome="cut",route="POST /v3/chat"}`: 1,
-			`upstream_errors_total{reason="cut"}`:                                  1,
-			"upstream_cancel_seconds_count":                                        0,
+			`streams_total{mode="typewriter",outcome="cut",route="POST /v3/chat",upstream="/"}`: 1,
+			`upstream_errors_total{reason="cut",upstream="/"}`:                                  1,
+			"upstream_cancel_seconds_count":                                                     0,
 		}},
 		{"silent", streaming(nil, part{0, deltaAB}, part{time.Hour, done}), question("x"), 0, map[string]float64{
-			`streams_total{mode="typewriter",outcome="idle_timeout",route="POST /v3/chat"}`: 1,
-			`upstream_errors_total{reason="idle_timeout"}`:                                  1,
+			`streams_total{mode="typewriter",outcome="idle_timeout",route="POST /v3/chat",upstream="/"}`: 1,
+			`upstream_errors_total{reason="idle_timeout",upstream="/"}`:                                  1,
 		}},
 		{"no reply", transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), question("x"), 0, map[string]float64{
-			`upstream_errors_total{reason="unreachable"}`: 1,
+			`upstream_errors_total{reason="unreachable",upstream="/"}`: 1,
 		}},
 		{"raw", streaming(nil, part{0, deltaAB + done}), request{method: "GET", url: "/v3/chat?mode=raw"}, 0, map[string]float64{
-			`streams_total{mode="raw",outcome="done",route="GET /v3/chat"}`: 1,
-			"upstream_ttft_seconds_count":                                   1,
-			"added_latency_seconds_count":                                   0,
-			"graphemes_total":                                               0,
+			`streams_total{mode="raw",outcome="done",route="GET /v3/chat",upstream="/"}`: 1,
+			`upstream_ttft_seconds_count{upstream="/"}`:                                  1,
+			"added_latency_seconds_count":                                                0,
+			"graphemes_total":                                                            0,
 		}},
 		{"summary", streaming(nil, part{time.Second, chatCreated}, part{time.Second, deltaText + chatCompleted + done}), getSummary("a text", "&event=progress"), 0, map[string]float64{
-			`streams_total{mode="raw",outcome="done",route="GET /ai/summarize"}`: 1,
-			"upstream_ttft_seconds_count":                                        1,
-			"upstream_ttft_seconds_sum":                                          2,
-			`events_total{type="other"}`:                                         0,
+			`streams_total{mode="raw",outcome="done",route="GET /ai/summarize",upstream="/"}`: 1,
+			`upstream_ttft_seconds_count{upstream="/"}`:                                       1,
+			`upstream_ttft_seconds_sum{upstream="/"}`:                                         2,
+			`events_total{type="other"}`:                                                      0,
 		}},
 		{"summary that fails", transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), getSummary("a text", ""), 0, map[string]float64{
-			`streams_total{mode="raw",outcome="unreachable",route="GET /ai/summarize"}`: 1,
-			`upstream_errors_total{reason="unreachable"}`:                               1,
+			`streams_total{mode="raw",outcome="unreachable",route="GET /ai/summarize",upstream="/"}`: 1,
+			`upstream_errors_total{reason="unreachable",upstream="/"}`:                               1,
 		}},
 		{"clusters that share an event", streaming(nil, part{0, deltaAB + done}), request{method: "GET", url: "/v3/chat?speed=100"}, 0, map[string]float64{
 			"graphemes_total": 2,
@@ -208,7 +208,7 @@ func TestPanicWhilePlaying(t *testing.T) {
 		_ = h.lifecycle.inflight.Wait(t.Context())
 		checkMetrics(t, h, map[string]float64{
 			"streams_active": 0,
-			`streams_total{mode="typewriter",outcome="internal",route="POST /v3/chat"}`: 1,
+			`streams_total{mode="typewriter",outcome="internal",route="POST /v3/chat",upstream="/"}`: 1,
 		})
 		checkFree(t, h, 100, 100)
 		if n := h.options.Streams.Bytes(); n != 0 {
@@ -227,9 +227,9 @@ func TestCancellationIsNoFailure(t *testing.T) {
 		engine.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id})
 		synctest.Wait()
 		checkMetrics(t, h, map[string]float64{
-			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id"}`: 1,
-			`upstream_errors_total{reason="canceled"}`:                                            0,
-			"upstream_cancel_seconds_count":                                                       1,
+			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id",upstream="/"}`: 1,
+			`upstream_errors_total{reason="canceled",upstream="/"}`:                                            0,
+			"upstream_cancel_seconds_count":                                                                    1,
 		})
 	})
 }
@@ -293,7 +293,7 @@ func TestStreamIsLogged(t *testing.T) {
 			return res, err
 		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
 		a := engine.serve(t.Context(), t, question("x"))
-		want := "level=INFO msg=\"stream ended\" stream=" + a.header("Typewriter-Stream") + " route=\"POST /v3/chat\" mode=typewriter logid=log request_id=" +
+		want := "level=INFO msg=\"stream ended\" stream=" + a.header("Typewriter-Stream") + " upstream=/ route=\"POST /v3/chat\" mode=typewriter logid=log request_id=" +
 			a.header(headerRequestID) + " first_byte=3s graphemes=2 duration=3.1s outcome=cut\n"
 		if _, got, _ := strings.Cut(log.String(), " "); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -371,7 +371,7 @@ func TestScrapeInMidStream(t *testing.T) {
 func BenchmarkSent(b *testing.B) {
 	log := typewriter.NewLog(typewriter.LogOptions{})
 	counts := metrics.New(metrics.Options{EventTypes: testFormats.EventNames()})
-	g := &viewObserver{metrics: counts.View("GET /", "typewriter", func() int { return 0 }), log: log}
+	g := &viewObserver{metrics: counts.View(metrics.ViewLabels{Upstream: "/", Route: "GET /", Mode: "typewriter"}, func() int { return 0 }), log: log}
 	o := typewriter.Output{Frame: unit.Frame, Clusters: 1, Lag: time.Second, Late: time.Millisecond}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -389,12 +389,12 @@ func TestFailureAfterATakeoverIsCounted(t *testing.T) {
 		t.Run(test.format, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h, _ := newTestHandler(t, nil)
-				events, source := h.recorder.proceed(t.Context(), func(*upstream.Format) http.Header { return nil }, test.format, slices.Values(test.seen))
+				events, source := h.recorder.proceed(t.Context(), func(*Upstream, *upstream.Format) http.Header { return nil }, streams.Origin{Format: test.format}, slices.Values(test.seen))
 				for range events {
 					continue
 				}
 				reason, _ := source.Failure()
-				checkMetrics(t, h, map[string]float64{`upstream_errors_total{reason="` + reason + `"}`: 1, "upstream_ttft_seconds_count": 0})
+				checkMetrics(t, h, map[string]float64{`upstream_errors_total{reason="` + reason + `",upstream="/"}`: 1, `upstream_ttft_seconds_count{upstream="/"}`: 0})
 			})
 		})
 	}

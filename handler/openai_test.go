@@ -10,7 +10,6 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 	openaimock "sse-typewriter/mock/openai"
@@ -18,10 +17,8 @@ import (
 )
 
 // withOpenAI adds the format to those of a handler.
-func withOpenAI(o *Options, s *streams.Options) {
-	o.Formats = append(slices.Clone(o.Formats), openai.New(openai.Options{}))
-	s.Full, s.Broken = ErrorEvents(o.Formats, apierror.TooLarge), ErrorEvents(o.Formats, apierror.Internal)
-	s.Knows = KnowsFormat(o.Formats)
+func withOpenAI(o *Options, _ *streams.Options) {
+	o.Upstreams[0].Formats = append(slices.Clone(o.Upstreams[0].Formats), openai.New(openai.Options{}))
 }
 
 // completion is a request for a streamed chat completion of a model.

@@ -36,20 +36,14 @@ func (p param) value(c *app.RequestContext) (value, name string) {
 	return c.Query(p.query), p.query
 }
 
-// paces are the default paces of each mode, and the default mode.
-type paces struct {
-	modes map[typewriter.Mode]typewriter.Pace
-	mode  typewriter.Mode
-}
-
-// parse returns the pace of a request. An error names the invalid parameter.
-func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
-	mode := p.mode
+// pace returns the pace of a request. An error names the invalid parameter.
+func (u *Upstream) pace(c *app.RequestContext) (typewriter.Pace, error) {
+	mode := u.Mode
 	asked, name := paramMode.value(c)
 	if asked != "" {
 		mode = typewriter.Mode(asked)
 	}
-	pace, ok := p.modes[mode]
+	pace, ok := u.Paces[mode]
 	if !ok {
 		return pace, fmt.Errorf("%s %q is unknown: want typewriter, smooth or raw", name, asked)
 	}
@@ -61,7 +55,7 @@ func (p paces) parse(c *app.RequestContext) (typewriter.Pace, error) {
 		pace.Speed = speed
 	}
 	if v, name := paramReasoning.value(c); v != "" {
-		if _, ok := p.modes[typewriter.Mode(v)]; !ok {
+		if _, ok := u.Paces[typewriter.Mode(v)]; !ok {
 			return pace, fmt.Errorf("%s %q is unknown: want typewriter, smooth or raw", name, v)
 		}
 		pace.Reasoning = typewriter.Mode(v)

@@ -16,8 +16,7 @@ import (
 
 // recorder reads answers of the upstream into streams.
 type recorder struct {
-	upstream       *upstream.Client
-	formats        upstream.Formats
+	upstreams      Upstreams
 	streams        *streams.Registry
 	observer       observer
 	lifecycle      *lifecycle
@@ -47,11 +46,12 @@ func (r *recorder) record(rec recording) *streams.Stream {
 	return s
 }
 
-// origin is the origin of a chat: its format, and the header of the upstream request that
-// opened it.
+// origin is the origin of a chat: its upstream, its format, and the header of the upstream
+// request that opened it.
 type origin struct {
-	format *upstream.Format
-	header http.Header
+	upstream *Upstream
+	format   *upstream.Format
+	header   http.Header
 }
 
 // openedChat is a chat with the beginning of an answer.
@@ -68,10 +68,11 @@ func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 	format := chat.origin.format
 	events, failure := chat.reply.Events()
 	source, canceled := r.source(chat.origin, chat.reply.Chat(), failure, chat.cancel)
-	source.LogID, source.Format = chat.reply.Header.Get(format.RequestIDHeader), format.Name
+	source.LogID = chat.reply.Header.Get(format.RequestIDHeader)
+	source.Origin = chat.origin.upstream.origin(format.Name)
 	return r.record(recording{
 		ticket: chat.ticket,
-		events: untilCanceled(upstream.Typed(r.observer.timeFirstText(events, chat.asked)), canceled, doneEvents(format)),
+		events: untilCanceled(upstream.Typed(r.observer.timeFirstText(events, chat.origin.upstream, chat.asked)), canceled, doneEvents(format)),
 		source: source,
 		close: func(err error) {
 			defer chat.cancel()
@@ -141,7 +142,7 @@ func (r *recorder) source(
 func (r *recorder) cancelChat(o origin) func(context.Context, upstream.Chat) {
 	return func(ctx context.Context, chat upstream.Chat) {
 		if o.format.Cancel != nil {
-			_ = o.format.Cancel(ctx, r.upstream, o.header, chat) // the chat may have ended
+			_ = o.format.Cancel(ctx, o.upstream.Client, o.header, chat) // the chat may have ended
 		}
 	}
 }
@@ -150,37 +151,25 @@ func (r *recorder) cancelChat(o origin) func(context.Context, upstream.Chat) {
 // the progress of a summary.
 const summaryPrefix = "summary/"
 
-// streamFormat returns the format of a stream by name, or nil. The progress of a summary is
-// written as its chat would be.
-func streamFormat(formats upstream.Formats, name string) *upstream.Format {
-	return formats.Find(strings.TrimPrefix(name, summaryPrefix))
-}
+// followUp returns the header of requests about a chat, with the credential of a client.
+type followUp func(*Upstream, *upstream.Format) http.Header
 
-// KnowsFormat returns a function for [streams.Options].
-func KnowsFormat(formats upstream.Formats) func(format string) bool {
-	return func(name string) bool { return streamFormat(formats, name) != nil }
-}
-
-// ErrorEvents returns a function for [streams.Options] that returns the events of an error.
-func ErrorEvents(formats upstream.Formats, err *apierror.Error) func(format string) []typewriter.Event {
-	return func(name string) []typewriter.Event { return streamFormat(formats, name).ErrorEvents(err) }
-}
-
-// proceed continues a stream of a lost replica; header returns the header of requests with
-// a credential. See [streams.Continue].
+// proceed continues a stream of a lost replica. See [streams.Continue].
 func (r *recorder) proceed(
-	ctx context.Context, header func(*upstream.Format) http.Header, name string, recorded iter.Seq[typewriter.Event],
+	ctx context.Context, header followUp, from streams.Origin, recorded iter.Seq[typewriter.Event],
 ) (iter.Seq[typewriter.Event], streams.Source) {
-	format := streamFormat(r.formats, name)
-	o := origin{format, header(format)}
-	if strings.HasPrefix(name, summaryPrefix) {
+	u, format := r.upstreams.find(from), r.upstreams.format(from)
+	o := origin{u, format, header(u, format)}
+	if strings.HasPrefix(from.Format, summaryPrefix) {
 		if events, source, ok := r.proceedSummary(ctx, o, recorded); ok {
+			source.Origin = from
 			return r.observer.countFailure(events, source), source
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	events, failure := r.upstream.Continue(ctx, o.format, o.header, recorded)
+	events, failure := u.Client.Continue(ctx, o.format, o.header, recorded)
 	known := o.format.ChatOf(recorded)
 	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
+	source.Origin = from
 	return r.observer.countFailure(untilCanceled(upstream.Typed(events), canceled, doneEvents(o.format)), source), source
 }

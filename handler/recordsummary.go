@@ -14,18 +14,19 @@ import (
 
 // chatJob is a summary and the request that opens its chat.
 type chatJob struct {
-	job     *summary.Job
-	request upstream.Request
+	job      *summary.Job
+	request  upstream.Request
+	upstream *Upstream
 }
 
 // recordSummary starts a summary and records the progress.
 func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	ctx, cancel := context.WithCancel(r.lifecycle.shutdownCtx)
-	o := origin{j.request.Format, j.request.Header.Clone()}
+	o := origin{j.upstream, j.request.Format, j.request.Header.Clone()}
 	var current atomic.Pointer[upstream.Reply] // nil: no reply yet
 	j.job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
 		asked := time.Now()
-		reply, err := r.upstream.Do(ctx, j.request)
+		reply, err := j.upstream.Client.Do(ctx, j.request)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -35,7 +36,7 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 		}
 		current.Store(reply)
 		events, _ := reply.Events() // the last event reports a failure
-		return r.observer.timeFirstText(events, asked), reply.Drain, nil
+		return r.observer.timeFirstText(events, j.upstream, asked), reply.Drain, nil
 	}
 	chat := func() upstream.Chat {
 		if reply := current.Load(); reply != nil {
@@ -45,7 +46,7 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	}
 	j.job.Cancel = r.cancelChat(o)
 	source, canceled := r.source(o, chat, j.job.Failure, cancel)
-	source.Format = summaryPrefix + o.format.Name
+	source.Origin = o.upstream.origin(summaryPrefix + o.format.Name)
 	return r.record(recording{
 		ticket: t,
 		events: untilCanceled(j.job.Events(ctx), canceled, stoppedEvents(j.job)),
@@ -72,7 +73,7 @@ func (r *recorder) proceedSummary(ctx context.Context, o origin, recorded iter.S
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
-		events, _ := r.upstream.ContinueChat(ctx, o.format, o.header, known)
+		events, _ := o.upstream.Client.ContinueChat(ctx, o.format, o.header, known)
 		return events, func() {}, nil
 	}
 	source, canceled := r.source(o, func() upstream.Chat { return known }, job.Failure, cancel)

@@ -18,15 +18,14 @@ import (
 
 // requestBuilder builds upstream requests from those of clients.
 type requestBuilder struct {
-	policy  *access.Policy
-	formats upstream.Formats
-	token   string // for clients without a credential; may be empty
+	policy *access.Policy
 }
 
 // ask returns the upstream request that asks a question, with the header of a client's
 // request and a query.
 func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question, query string) (upstream.Request, error) {
-	format := ownFormat(b.formats)
+	to := targetOf(c).upstream
+	format := ownFormat(to.Formats)
 	req, err := format.Ask(q)
 	if err != nil {
 		return upstream.Request{}, err
@@ -37,7 +36,7 @@ func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question, query st
 	if format.Translation == nil { // otherwise the service does not know the parameters
 		req.Query = query
 	}
-	b.addToken(c, &req, format)
+	b.addToken(c, &req, to, format)
 	return req, nil
 }
 
@@ -75,8 +74,8 @@ var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
 // query returns a query without some parameters, and without the empty ones that a format
 // omits, otherwise byte for byte.
-func (b requestBuilder) query(raw string, without []string) string {
-	omitEmpty := b.formats.OmitEmpty()
+func (b requestBuilder) query(c *app.RequestContext, raw string, without []string) string {
+	omitEmpty := targetOf(c).upstream.Formats.OmitEmpty()
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil {
@@ -135,8 +134,8 @@ func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Reque
 		without = append(without, p.query)
 	}
 	query := string(c.Request.URI().QueryString())
-	if c.FullPath() == chatPath && (len(body) == 0 || isPlainText(c)) {
-		return b.ask(c, readQuestion(c, body), b.query(query, append(without, ownQuery...)))
+	if c.FullPath() != "" && targetOf(c).path == chatPath && (len(body) == 0 || isPlainText(c)) {
+		return b.ask(c, readQuestion(c, body), b.query(c, query, append(without, ownQuery...)))
 	}
 	to := targetOf(c)
 	if translation := to.format.Translation; translation != nil {
@@ -150,11 +149,11 @@ func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Reque
 		Method: http.MethodPost,
 		Format: to.format,
 		Path:   to.path,
-		Query:  b.query(query, without),
+		Query:  b.query(c, query, without),
 		Header: b.header(c),
 		Body:   body,
 	}
-	b.addToken(c, &req, to.format)
+	b.addToken(c, &req, to.upstream, to.format)
 	return req, nil
 }
 
@@ -164,32 +163,28 @@ func (b requestBuilder) forward(c *app.RequestContext, to *target) upstream.Requ
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   to.path,
-		Query:  b.query(query, b.policy.KeyParameters()),
+		Query:  b.query(c, query, b.policy.KeyParameters()),
 		Header: b.header(c),
 	}
-	b.addToken(c, &req, to.format)
+	b.addToken(c, &req, to.upstream, to.format)
 	return req
 }
 
-// addToken adds the server's token to a request of a client without a credential.
-func (b requestBuilder) addToken(c *app.RequestContext, req *upstream.Request, format *upstream.Format) {
-	if b.needsToken(c) {
-		format.SetToken(req, b.token)
+// addToken adds the upstream's token to a request of a client without a credential.
+func (b requestBuilder) addToken(c *app.RequestContext, req *upstream.Request, to *Upstream, format *upstream.Format) {
+	if to.Token != "" && !b.policy.HasCredential(c) {
+		format.SetToken(req, to.Token)
 	}
-}
-
-func (b requestBuilder) needsToken(c *app.RequestContext) bool {
-	return b.token != "" && !b.policy.HasCredential(c)
 }
 
 // followUp returns a function that returns the header for requests about a chat of a format,
 // with the credential of the client. The function may be called after the request.
-func (b requestBuilder) followUp(c *app.RequestContext) func(*upstream.Format) http.Header {
-	header, needsToken := b.header(c), b.needsToken(c)
-	return func(format *upstream.Format) http.Header {
+func (b requestBuilder) followUp(c *app.RequestContext) followUp {
+	header, hasCredential := b.header(c), b.policy.HasCredential(c)
+	return func(to *Upstream, format *upstream.Format) http.Header {
 		req := upstream.Request{Header: header.Clone()}
-		if needsToken {
-			format.SetToken(&req, b.token)
+		if to.Token != "" && !hasCredential {
+			format.SetToken(&req, to.Token)
 		}
 		return req.Header
 	}

@@ -132,7 +132,7 @@ func cutAfter(t *testing.T, standIn http.RoundTripper, recovers bool) func(part 
 		return standIn.RoundTrip(r)
 	}))
 	if !recovers {
-		h.options.Upstream.RecoveryTimeout = 0
+		h.options.Upstreams[0].Client.RecoveryTimeout = 0
 	}
 	r := question("hello")
 	r.header = map[string]string{"Typewriter-Mode": "raw"}

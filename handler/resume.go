@@ -85,8 +85,7 @@ func (h *Handler) resume(ctx context.Context, c *app.RequestContext, last string
 }
 
 func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id string, from streams.Cursor) {
-	pace, err := h.paces.parse(c)
-	if err != nil {
+	if _, err := targetOf(c).upstream.pace(c); err != nil {
 		failBadRequest(c, err)
 		return
 	}
@@ -102,6 +101,12 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 	case !s.Resumable():
 		s.Detach()
 		h.respondNoContent(c, metrics.ResumeGone)
+		return
+	}
+	pace, err := h.options.Upstreams.find(s.Origin).pace(c)
+	if err != nil {
+		s.Detach()
+		failBadRequest(c, err)
 		return
 	}
 	position, err := s.Seek(ctx, from)
@@ -149,8 +154,8 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	header := h.requests.followUp(c)
 	return h.options.Streams.Find(ctx, streams.Lookup{
 		ID: id, Owner: h.policy.Owner(c), From: from,
-		Continue: func(ctx context.Context, format string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
-			return h.recorder.proceed(ctx, header, format, recorded)
+		Continue: func(ctx context.Context, from streams.Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+			return h.recorder.proceed(ctx, header, from, recorded)
 		},
 	})
 }

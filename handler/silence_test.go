@@ -90,7 +90,7 @@ func TestSilence(t *testing.T) {
 func TestIdleUpstreamEndsInAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
-		h.options.Upstream.IdleTimeout = 10 * time.Second
+		h.options.Upstreams[0].Client.IdleTimeout = 10 * time.Second
 		a := engine.serve(context.Background(), t, question("x"))
 		want := []string{"0 a", "100 b", `10000 {"code":5042,"msg":"upstream stalled mid-stream"}`}
 		if got := times(t, a); !reflect.DeepEqual(got, want) {

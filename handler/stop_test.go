@@ -12,6 +12,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/typewriter"
@@ -157,8 +158,8 @@ func TestStopAfterTakeOver(t *testing.T) {
 		created := typewriter.Event{Frame: &typewriter.Frame{
 			Name: "conversation.chat.created", Head: `{"id":"1","conversation_id":"2","status":"created"}`,
 		}}
-		header := func(*upstream.Format) http.Header { return http.Header{"Authorization": {"Bearer mine"}} }
-		_, source := h.recorder.proceed(t.Context(), header, "coze", slices.Values([]typewriter.Event{created}))
+		header := func(*Upstream, *upstream.Format) http.Header { return http.Header{"Authorization": {"Bearer mine"}} }
+		_, source := h.recorder.proceed(t.Context(), header, streams.Origin{Format: "coze"}, slices.Values([]typewriter.Event{created}))
 		source.Cancel(t.Context())
 		if want := `Bearer mine /v3/chat/cancel {"conversation_id":"2","chat_id":"1"}`; !slices.Equal(asked, []string{want}) {
 			t.Errorf("upstream was asked %q, want %q", asked, want)

@@ -81,12 +81,12 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 		defer release()
 	}
 	defer hertzio.CancelOnDisconnect(c)()
-	s := h.recorder.recordSummary(t, chatJob{job, chat}) //nolint:contextcheck // the stream outlives the request
+	s := h.recorder.recordSummary(t, chatJob{job, chat, targetOf(c).upstream}) //nolint:contextcheck // the stream outlives the request
 	if async {
 		sendStreamURL(c, s)
 		return
 	}
-	h.play(ctx, c, s, view{pace: h.paces.modes[typewriter.Raw], withIDs: withIDs})
+	h.play(ctx, c, s, view{pace: targetOf(c).upstream.Paces[typewriter.Raw], withIDs: withIDs})
 }
 
 // newJob returns the job of a request, and the question of the job. An error describes a

@@ -123,7 +123,7 @@ func TestSummaryIsTakenOver(t *testing.T) {
 		id := strings.TrimPrefix(at, streamsPath)
 		s, _ := h.options.Streams.Attach(id, "")
 		n, _ := s.Log.Len()
-		events, source := h.recorder.proceed(t.Context(), func(*upstream.Format) http.Header { return http.Header{} }, s.Format, s.Log.Events(n))
+		events, source := h.recorder.proceed(t.Context(), func(*Upstream, *upstream.Format) http.Header { return http.Header{} }, s.Origin, s.Log.Events(n))
 		texts := progressOf(s.Log.Events(n))
 		texts = append(texts, progressOf(events)...)
 		for i := 1; i < len(texts); i++ {

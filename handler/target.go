@@ -16,10 +16,12 @@ import (
 
 // target is the destination of a request, determined before the request is served.
 type target struct {
+	upstream *Upstream
+
 	// format is the format of the request, in which errors are reported.
 	format *upstream.Format
 
-	// path is the path at the upstream, or err the fault of the path.
+	// path is the path at the upstream, without its prefix, or err the fault of the path.
 	path string
 	err  error
 
@@ -40,26 +42,31 @@ func targetOf(c *app.RequestContext) *target { return c.MustGet(targetKey).(*tar
 func formatOf(c *app.RequestContext) *upstream.Format { return targetOf(c).format }
 
 // findTarget determines the target of each request.
-func findTarget(formats upstream.Formats) app.HandlerFunc {
+func findTarget(upstreams Upstreams) app.HandlerFunc {
 	return func(ctx context.Context, c *app.RequestContext) {
-		c.Set(targetKey, newTarget(c, formats))
+		c.Set(targetKey, newTarget(c, upstreams))
 		c.Next(ctx)
 	}
 }
 
 // newTarget returns the target of a request. A route of the server takes precedence over
 // the target of the request, which may have several spellings.
-func newTarget(c *app.RequestContext, formats upstream.Formats) *target {
-	t := &target{format: formats.Default(), path: c.FullPath()}
+func newTarget(c *app.RequestContext, upstreams Upstreams) *target {
+	t := &target{path: c.FullPath()}
 	decoded := t.path
 	if t.path == "" {
 		t.path, decoded, t.err = apiPath(string(c.Request.Header.RequestURI()))
 	}
-	format, pattern := formats.Route(http.MethodPost, decoded)
+	t.own = isOwnPath(decoded)
+	t.upstream, t.path = upstreams.OfPath(t.path)
+	decoded = strings.TrimPrefix(decoded, t.upstream.Prefix)
+	t.own = t.own || c.FullPath() != "" && isOwnPath(decoded)
+	t.format = t.upstream.Formats.Default()
+	format, pattern := t.upstream.Formats.Route(http.MethodPost, decoded)
 	// Hertz has set the status if the path has a route for other methods.
-	t.own = isOwnPath(decoded) || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
+	t.own = t.own || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
 	if t.own {
-		t.format = ownFormat(formats)
+		t.format = ownFormat(t.upstream.Formats)
 	}
 	if format != nil && !t.own {
 		t.format = format

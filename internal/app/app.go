@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,29 +59,33 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	tuneGC()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	listener, err := listen(ctx, conf, logger)
+	upstreams, settings, err := newUpstreams(conf)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(ctx, conf, upstreams[0].Formats.Default(), logger)
 	if err != nil {
 		return err
 	}
 	address := "http://" + displayAddr(listener.Addr())
-	if conf.Upstream != "" {
-		if err := checkUpstream(ctx, conf); err != nil {
-			return err
-		}
-	}
 
 	engine := hertzio.NewServer(listener, conf.ReadTimeout, conf.IdleTimeout)
-	client := newClient(conf, address)
-	defer client.Close() //nolint:errcheck // the process exits
-	state, err := openState(ctx, conf, logger)
+	for i, s := range settings {
+		if s.URL != "" {
+			if err := checkUpstream(ctx, s.URL, conf.UpstreamConnectTimeout); err != nil {
+				return err
+			}
+		}
+		client := newClient(conf, cmp.Or(s.URL, address+standInPath))
+		defer client.Close() //nolint:errcheck // the process exits
+		upstreams[i].Client = client
+	}
+	state, err := openState(ctx, conf, upstreams, logger)
 	if err != nil {
 		return err
 	}
 	defer state.close()
-	h, err := newHandler(conf, client, state, logger)
-	if err != nil {
-		return err
-	}
+	h := newHandler(conf, state, logger)
 	h.Register(engine.Engine)
 	web.Register(engine.Engine)
 	source := conf.Upstream
@@ -100,6 +105,9 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	failed := make(chan error, 1)
 	go func() { failed <- engine.Run() }() // returns when the process exits
 	logger.Info("serving", "address", address, "upstream", source)
+	for _, s := range settings[1:] {
+		logger.Info("serving", "address", address+s.Prefix, "upstream", s.URL)
+	}
 	checkDescriptors(conf.MaxConnections, logger)
 	_, _ = fmt.Fprintf(stdout, banner, address) // the server runs even if stdout is closed
 	select {

@@ -25,15 +25,16 @@ func TestOpenAPIRoutes(t *testing.T) {
 	}
 	conf := command.Serve
 	logger := slog.New(slog.DiscardHandler)
-	state, err := openState(t.Context(), conf, logger)
+	upstreams, _, err := newUpstreams(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := openState(t.Context(), conf, upstreams, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer state.close()
-	h, err := newHandler(conf, newClient(conf, "http://127.0.0.1"), state, logger)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := newHandler(conf, state, logger)
 	engine := server.New(hertz.Option{F: func(o *hertz.Options) { o.DisablePrintRoute = true }})
 	h.Register(engine.Engine)
 	var served []string

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"syscall"
+	"time"
 
 	"sse-typewriter/handler"
 	"sse-typewriter/internal/access"
@@ -38,8 +39,9 @@ const standInPath = "/upstream"
 // default of megabytes would hide a stalled client for the length of an answer.
 const sendBuffer = 32 << 10
 
-// listen opens the listener on the configured address.
-func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*hertzio.Listener, error) {
+// listen opens the listener on the configured address. errorFormat is the format of errors
+// of malformed requests.
+func listen(ctx context.Context, conf *config.Config, errorFormat *upstream.Format, logger *slog.Logger) (*hertzio.Listener, error) {
 	address := conf.Addr
 	config := net.ListenConfig{Control: func(_, _ string, conn syscall.RawConn) error {
 		var failed error
@@ -59,7 +61,7 @@ func listen(ctx context.Context, conf *config.Config, logger *slog.Logger) (*her
 		Listener:     listener,
 		Max:          conf.MaxConnections,
 		WriteTimeout: conf.WriteTimeout,
-		ErrorReply:   handler.ErrorReply(newFormats(conf).Default()),
+		ErrorReply:   handler.ErrorReply(errorFormat),
 		Logger:       logger,
 	}, nil
 }
@@ -87,26 +89,27 @@ func displayAddr(addr net.Addr) string {
 	return addr.String()
 }
 
-// checkUpstream connects to the upstream's address, or the proxy's, so that a wrong URL is
-// reported at startup and not by the first chat.
-func checkUpstream(ctx context.Context, conf *config.Config) error {
-	u, err := url.Parse(conf.Upstream)
+// checkUpstream connects to the address of a base URL, or the proxy's, so that a wrong URL is
+// reported at startup and not by the first chat. timeout bounds the connection.
+func checkUpstream(ctx context.Context, baseURL string, timeout time.Duration) error {
+	u, err := url.Parse(baseURL)
 	if err != nil {
 		return err
 	}
 	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
 		u = proxy
 	}
-	dialer := net.Dialer{Timeout: conf.UpstreamConnectTimeout}
+	dialer := net.Dialer{Timeout: timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), u.Scheme)))
 	if err != nil {
-		return fmt.Errorf("cannot reach upstream %s: %w", conf.Upstream, err)
+		return fmt.Errorf("cannot reach upstream %s: %w", baseURL, err)
 	}
 	return conn.Close()
 }
 
-func newClient(conf *config.Config, address string) *upstream.Client {
-	c := upstream.NewClient(cmp.Or(conf.Upstream, address+standInPath), upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
+// newClient returns the client of an upstream.
+func newClient(conf *config.Config, baseURL string) *upstream.Client {
+	c := upstream.NewClient(baseURL, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
 	c.IdleTimeout = conf.UpstreamIdleTimeout
 	c.MaxTime = conf.UpstreamMaxTime
 	c.MaxEventBytes = int(conf.MaxEventBytes)
@@ -114,18 +117,37 @@ func newClient(conf *config.Config, address string) *upstream.Client {
 	return c
 }
 
-// newFormats returns the wire formats of the server, the format of the service first. This is
-// the place to add one.
-func newFormats(conf *config.Config) upstream.Formats {
-	botID, model := conf.BotID, conf.Model
-	if conf.Upstream == "" {
+// newUpstreams returns the upstreams of the server, without clients, and their settings.
+func newUpstreams(conf *config.Config) (handler.Upstreams, []config.Upstream, error) {
+	settings, err := conf.AllUpstreams()
+	if err != nil {
+		return nil, nil, err
+	}
+	var all handler.Upstreams
+	for _, s := range settings {
+		all = append(all, &handler.Upstream{
+			Prefix: s.Prefix, Formats: newFormats(conf, s), Token: s.Token, Paces: s.Paces, Mode: s.Mode,
+		})
+	}
+	own := []string{standInPath}
+	if conf.Upstream != "" {
+		own = nil
+	}
+	return all, settings, all.Check(own...)
+}
+
+// newFormats returns the wire formats of an upstream, the format of the service first. This is
+// the place to add one, and in [config.Formats].
+func newFormats(conf *config.Config, u config.Upstream) upstream.Formats {
+	botID, model := u.BotID, u.Model
+	if u.URL == "" {
 		botID, model = cmp.Or(botID, "stand-in"), cmp.Or(model, "gpt-4o")
 	}
 	formats := upstream.Formats{
 		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
-		openai.New(openai.Options{Model: model, SystemPrompt: conf.SystemPrompt, BaseURL: conf.Upstream}),
+		openai.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
-	service := formats.Find(conf.UpstreamFormat)
+	service := formats.Find(u.Format)
 	formats = slices.DeleteFunc(formats, func(f *upstream.Format) bool { return f == service })
 	own := house.New(service)
 	// The first format with the path of the server's own chats is theirs. A service with the
@@ -133,10 +155,11 @@ func newFormats(conf *config.Config) upstream.Formats {
 	return slices.Concat(upstream.Formats{service, own}, formats)
 }
 
-// newMetrics returns the metrics of a server with these formats and streams.
-func newMetrics(formats upstream.Formats, registry *streams.Registry) *metrics.Metrics {
+// newMetrics returns the metrics of a server with these upstreams and streams.
+func newMetrics(upstreams handler.Upstreams, registry *streams.Registry) *metrics.Metrics {
 	return metrics.New(metrics.Options{
-		EventTypes:       append(formats.EventNames(), summary.NamedEvent),
+		Upstreams:        upstreams.Labels(),
+		EventTypes:       append(upstreams.Formats().EventNames(), summary.NamedEvent),
 		Rejections:       apierror.Rejections(),
 		UpstreamFailures: apierror.UpstreamFailures(),
 		StoreBytes:       registry.Bytes,
@@ -144,23 +167,15 @@ func newMetrics(formats upstream.Formats, registry *streams.Registry) *metrics.M
 	})
 }
 
-func newHandler(conf *config.Config, client *upstream.Client, state state, logger *slog.Logger) (*handler.Handler, error) {
-	paces, err := conf.Paces()
-	if err != nil {
-		return nil, err
-	}
+func newHandler(conf *config.Config, state state, logger *slog.Logger) *handler.Handler {
 	return handler.New(handler.Options{
-		Upstream:          client,
-		Formats:           state.formats,
+		Upstreams:         state.upstreams,
 		Streams:           state.streams,
 		Metrics:           state.metrics,
 		Logger:            logger,
-		Paces:             paces,
-		Mode:              conf.Mode,
 		Heartbeat:         conf.Heartbeat,
 		Keys:              conf.APIKeys,
 		TrustedProxies:    conf.TrustedProxies,
-		UpstreamToken:     conf.UpstreamToken,
 		Origins:           conf.CORSOrigins,
 		Limiter:           state.limits,
 		MaxStreams:        conf.MaxStreams,
@@ -168,30 +183,29 @@ func newHandler(conf *config.Config, client *upstream.Client, state state, logge
 		MaxUploadBytes:    int64(conf.MaxUploadBytes),
 		SummarizeTimeout:  conf.SummarizeTimeout,
 		MaxSummarizeBytes: int(conf.SummarizeMaxBytes),
-	}), nil
+	})
 }
 
 // state holds the streams and limits of this process, or of all replicas together, and
-// the formats and metrics of this process.
+// the upstreams and metrics of this process.
 type state struct {
-	formats upstream.Formats
-	streams *streams.Registry
-	metrics *metrics.Metrics
-	limits  access.Limiter
-	close   func() // to be called once all streams have ended
+	upstreams handler.Upstreams
+	streams   *streams.Registry
+	metrics   *metrics.Metrics
+	limits    access.Limiter
+	close     func() // to be called once all streams have ended
 }
 
 // openState opens the streams and limits that the configuration describes.
-func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (state, error) {
-	formats := newFormats(conf)
+func openState(ctx context.Context, conf *config.Config, upstreams handler.Upstreams, logger *slog.Logger) (state, error) {
 	options := streams.Options{
 		MaxBytes: int64(conf.StoreMaxBytes), Grace: conf.ResumeGrace, Retention: conf.ResumeRetention,
-		Full: handler.ErrorEvents(formats, apierror.TooLarge), Broken: handler.ErrorEvents(formats, apierror.Internal),
-		Knows: handler.KnowsFormat(formats), Logger: logger,
+		Full: upstreams.ErrorEvents(apierror.TooLarge), Broken: upstreams.ErrorEvents(apierror.Internal),
+		Knows: upstreams.Knows, Logger: logger,
 	}
 	if conf.InMemory() {
 		registry := streams.NewRegistry(options)
-		return state{formats, registry, newMetrics(formats, registry), limits.NewLocal(conf.Bounds()), registry.Close}, nil
+		return state{upstreams, registry, newMetrics(upstreams, registry), limits.NewLocal(conf.Bounds()), registry.Close}, nil
 	}
 	client, err := redisconn.Open(ctx, conf.Store, logger)
 	if err != nil {
@@ -203,7 +217,7 @@ func openState(ctx context.Context, conf *config.Config, logger *slog.Logger) (s
 	options.Store = store
 	registry := streams.NewRegistry(options)
 	limiter := redislimits.New(ctx, redislimits.Options{Client: client, Prefix: conf.StorePrefix, Bounds: conf.Bounds()})
-	return state{formats, registry, newMetrics(formats, registry), limiter, func() {
+	return state{upstreams, registry, newMetrics(upstreams, registry), limiter, func() {
 		limiter.Close()
 		registry.Close()
 		_ = store.Close() // the process exits

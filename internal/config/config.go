@@ -12,7 +12,7 @@ import (
 // Config holds the server's settings. The struct tags are the text of "serve --help" and
 // docs/configuration.md.
 type Config struct {
-	Config kong.ConfigFlag `help:"YAML file with settings, named like the flags, and with pauses." placeholder:"FILE"`
+	Config kong.ConfigFlag `help:"YAML file with settings, named like the flags, and with pauses and further upstreams." placeholder:"FILE"`
 
 	Addr           string `default:"127.0.0.1:8380" help:"Address to listen on."`
 	AdminAddr      string `help:"Private address to serve /metrics and /debug/pprof/ on, without authentication. /metrics is served on --addr, too, profiles are not." placeholder:"ADDR"`
@@ -35,6 +35,8 @@ type Config struct {
 	MinInterval  time.Duration   `default:"8ms" help:"Minimum interval between text events; text due sooner is merged into one event."`
 	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
+
+	Upstreams UpstreamSettings `hidden:"" help:"Further AI services by path prefix; only in the file."`
 
 	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS"`
 	AllowAnonymous bool     `help:"Allow clients without a key to use the upstream token on a non-loopback address."`

@@ -168,7 +168,7 @@ func env(flag string) string {
 
 // Each setting is accepted as a flag, in the file and in the environment.
 func TestEverySetting(t *testing.T) {
-	if n := reflect.TypeFor[Config]().NumField() - 2; n != len(settings) { // without config and pauses
+	if n := reflect.TypeFor[Config]().NumField() - 3; n != len(settings) { // without config, pauses and upstreams
 		t.Errorf("%d settings are tested, but there are %d", len(settings), n)
 	}
 	for _, test := range settings {

@@ -65,8 +65,11 @@ func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 	if !known || node.Tag == "!!null" {
 		return nil, nil //nolint:nilnil // as above
 	}
-	if flag.Name == "pauses" {
-		return r.asJSON(&node)
+	switch flag.Name {
+	case "pauses":
+		return r.asJSON(&node, new(any))
+	case "upstreams":
+		return r.asJSON(&node, &UpstreamSettings{}) // numbers stay as written
 	}
 	text := ""
 	if err := node.Decode(&text); err != nil {
@@ -75,10 +78,10 @@ func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 	return text, nil
 }
 
-// asJSON encodes a structured value as JSON for kong.
-func (r resolver) asJSON(node *yaml.Node) (any, error) {
-	var value any
-	if err := node.Decode(&value); err != nil {
+// asJSON decodes a structured value into a variable, and encodes the variable as JSON for
+// kong.
+func (r resolver) asJSON(node *yaml.Node, value any) (any, error) {
+	if err := node.Decode(value); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, err)
 	}
 	data, err := json.Marshal(value)

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 // validate returns the errors of all invalid settings, joined in the order of the flags.
 // Values of the wrong type have been rejected by kong before.
 func (c *Config) validate() error {
-	_, pausesErr := c.Paces()
+	upstreams, upstreamsErr := c.AllUpstreams() // and the pauses
 	return errors.Join(
 		checkAddress("addr", c.Addr),
 		c.validateAdminAddr(),
@@ -24,8 +24,8 @@ func (c *Config) validate() error {
 		c.validateModel(),
 		c.validateMode(),
 		c.validatePace(),
-		pausesErr,
-		c.validateToken(),
+		upstreamsErr,
+		c.validateToken(upstreams),
 		checkPositive("max-streams", c.MaxStreams),
 		checkNotNegative("max-streams-per-client", c.MaxStreamsPerClient),
 		c.validateStore(),
@@ -79,21 +79,14 @@ func (c *Config) validateAdminAddr() error {
 	return checkAddress("admin-addr", c.AdminAddr)
 }
 
-// validateUpstream checks the upstream's URL. The error never contains a password.
 func (c *Config) validateUpstream() error {
 	if c.Upstream == "" {
 		return nil
 	}
-	u, err := url.Parse(c.Upstream)
-	if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil &&
-		!strings.ContainsAny(c.Upstream, "?#") {
-		return nil
+	if err := checkURL(c.Upstream); err != nil {
+		return fmt.Errorf("--upstream %w", err)
 	}
-	shown := c.Upstream
-	if err == nil && u.User != nil {
-		shown = u.Redacted()
-	}
-	return fmt.Errorf("--upstream %q: want a URL such as https://api.coze.com", shown)
+	return nil
 }
 
 // validateModel rejects an upstream whose questions need a model and have none.
@@ -137,13 +130,18 @@ func (c *Config) validatePace() error {
 }
 
 // validateToken rejects an upstream token that anyone on the network could use.
-func (c *Config) validateToken() error {
+func (c *Config) validateToken(upstreams []Upstream) error {
 	host, _, err := net.SplitHostPort(c.Addr)
-	if c.UpstreamToken == "" || len(c.APIKeys) > 0 || c.AllowAnonymous || err != nil || isLoopback(host) {
+	i := slices.IndexFunc(upstreams, func(u Upstream) bool { return u.Token != "" })
+	if i < 0 || len(c.APIKeys) > 0 || c.AllowAnonymous || err != nil || isLoopback(host) {
 		return nil // an invalid address is reported as such
 	}
-	return fmt.Errorf("--upstream-token with --addr %q: all clients that reach this address could use the token; "+
-		"set --api-keys, listen on 127.0.0.1, or pass --allow-anonymous", c.Addr)
+	setting := "--upstream-token"
+	if prefix := upstreams[i].Prefix; prefix != "" {
+		setting = "upstreams: " + prefix + ": token"
+	}
+	return fmt.Errorf("%s with --addr %q: all clients that reach this address could use the token; "+
+		"set --api-keys, listen on 127.0.0.1, or pass --allow-anonymous", setting, c.Addr)
 }
 
 // validateStore checks the store's URL. The error never contains a password.

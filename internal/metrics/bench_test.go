@@ -15,7 +15,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 	b.Run("one stream", func(b *testing.B) {
 		b.ReportAllocs()
-		v := m.View("GET /", "typewriter", func() int { return 0 })
+		v := m.View(ViewLabels{"/", "GET /", "typewriter"}, func() int { return 0 })
 		for b.Loop() {
 			send(v)
 		}
@@ -23,7 +23,7 @@ func BenchmarkEvent(b *testing.B) {
 	b.Run("streams at once", func(b *testing.B) {
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
-			v := m.View("GET /", "typewriter", func() int { return 0 })
+			v := m.View(ViewLabels{"/", "GET /", "typewriter"}, func() int { return 0 })
 			for pb.Next() {
 				send(v)
 			}

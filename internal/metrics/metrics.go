@@ -37,6 +37,9 @@ type Options struct {
 	// counted as "other".
 	EventTypes []string
 
+	// Upstreams are the names of the upstreams, the values of the label "upstream".
+	Upstreams []string
+
 	// Rejections are the reasons of rejected requests, and UpstreamFailures those of
 	// upstream failures, exposed from the start.
 	Rejections, UpstreamFailures []string
@@ -54,7 +57,7 @@ type Metrics struct {
 	graphemes      prometheus.Counter
 	events         map[string]prometheus.Counter // by name; read only
 	others         prometheus.Counter
-	ttft           prometheus.Histogram
+	ttft           *prometheus.HistogramVec
 	latency        prometheus.Histogram
 	lateness       prometheus.Histogram
 	resumes        *prometheus.CounterVec
@@ -71,16 +74,16 @@ type Metrics struct {
 func New(o Options) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		streams:  counters("streams_total", "Completed views of streams, by outcome.", "route", "mode", "outcome"),
+		streams:  counters("streams_total", "Completed views of streams, by outcome.", "upstream", "route", "mode", "outcome"),
 		graphemes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "typewriter_graphemes_total", Help: "Grapheme clusters sent to clients.",
 		}),
 		events:         map[string]prometheus.Counter{},
-		ttft:           histogram("upstream_ttft_seconds", "Time from an upstream request to the first text of its answer.", ttftBuckets),
+		ttft:           histograms("upstream_ttft_seconds", "Time from an upstream request to the first text of its answer.", ttftBuckets, "upstream"),
 		latency:        histogram("added_latency_seconds", "Time from the arrival of text to its sending.", latencyBuckets),
 		lateness:       histogram("pacing_lateness_seconds", "Delay of text behind its scheduled time.", latenessBuckets),
 		resumes:        counters("resumes_total", "Requests to resume or attach to a stream, by outcome.", "outcome"),
-		upstreamErrors: counters("upstream_errors_total", "Failed upstream requests, before or within the answer, by reason.", "reason"),
+		upstreamErrors: counters("upstream_errors_total", "Failed upstream requests, before or within the answer, by reason.", "upstream", "reason"),
 		cancels:        histogram("upstream_cancel_seconds", "Time from the cancellation of a stream to the release of its upstream connection.", cancelBuckets),
 		rejected:       counters("rejected_total", "Requests rejected by policy, by reason.", "reason"),
 		draining:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "typewriter_draining", Help: "1 while the server drains, else 0."}),
@@ -92,8 +95,11 @@ func New(o Options) *Metrics {
 	for _, outcome := range []string{ResumeOK, ResumeFinished, ResumeGone, ResumeUnavailable} {
 		m.resumes.WithLabelValues(outcome)
 	}
-	for _, reason := range o.UpstreamFailures {
-		m.upstreamErrors.WithLabelValues(reason)
+	for _, name := range o.Upstreams {
+		m.ttft.WithLabelValues(name)
+		for _, reason := range o.UpstreamFailures {
+			m.upstreamErrors.WithLabelValues(name, reason)
+		}
 	}
 	events := counters("events_total", "Events sent to clients, by type.", "type")
 	for _, name := range o.EventTypes {
@@ -122,6 +128,10 @@ func histogram(name, help string, buckets []float64) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "typewriter_" + name, Help: help, Buckets: buckets})
 }
 
+func histograms(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "typewriter_" + name, Help: help, Buckets: buckets}, labels)
+}
+
 func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "typewriter_" + name, Help: help}, value)
 }
@@ -131,14 +141,18 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// FirstText records the time from an upstream request to the first text of the answer.
-func (m *Metrics) FirstText(took time.Duration) { m.ttft.Observe(took.Seconds()) }
+// FirstText records the time from a request of an upstream to the first text of the answer.
+func (m *Metrics) FirstText(upstream string, took time.Duration) {
+	m.ttft.WithLabelValues(upstream).Observe(took.Seconds())
+}
 
 // Resumed counts a request to resume or attach to a stream, by outcome.
 func (m *Metrics) Resumed(outcome string) { m.resumes.WithLabelValues(outcome).Inc() }
 
-// UpstreamFailed counts a failed upstream request.
-func (m *Metrics) UpstreamFailed(reason string) { m.upstreamErrors.WithLabelValues(reason).Inc() }
+// UpstreamFailed counts a failed request of an upstream.
+func (m *Metrics) UpstreamFailed(upstream, reason string) {
+	m.upstreamErrors.WithLabelValues(upstream, reason).Inc()
+}
 
 // Canceled records the time from the cancellation of a stream to the release of the
 // upstream connection.

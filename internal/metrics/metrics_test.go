@@ -10,18 +10,18 @@ import (
 
 // What was told is exposed under its name, and nothing under a name that somebody chose.
 func TestText(t *testing.T) {
-	m := New(Options{EventTypes: []string{"delta"}, UpstreamFailures: []string{"cut", "too_large"}, Rejections: []string{"draining", "rate_limit"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
-	ended := m.View("GET /", "typewriter", func() int { return 1000 })
+	m := New(Options{Upstreams: []string{"/"}, EventTypes: []string{"delta"}, UpstreamFailures: []string{"cut", "too_large"}, Rejections: []string{"draining", "rate_limit"}, StoreBytes: func() int64 { return 5 }, StoreMaxBytes: 50})
+	ended := m.View(ViewLabels{"/", "GET /", "typewriter"}, func() int { return 1000 })
 	ended.Event("delta", 2)
 	ended.Event("invented", 0)
 	ended.Event("delta", 1)
 	ended.Text(2*time.Second, time.Millisecond)
 	ended.End("done")
-	m.View("GET /", "raw", func() int { return 3 })
-	m.View("GET /", "raw", func() int { return 4 })
-	m.FirstText(time.Second)
+	m.View(ViewLabels{"/", "GET /", "raw"}, func() int { return 3 })
+	m.View(ViewLabels{"/", "GET /", "raw"}, func() int { return 4 })
+	m.FirstText("/", time.Second)
 	m.Resumed("gone")
-	m.UpstreamFailed("cut")
+	m.UpstreamFailed("/", "cut")
 	m.Canceled(time.Second)
 	m.Rejected("draining")
 	m.SetDraining()
@@ -29,7 +29,7 @@ func TestText(t *testing.T) {
 	m.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	lines := "\n" + scraped.Body.String()
 	for _, want := range []string{
-		`streams_total{mode="typewriter",outcome="done",route="GET /"} 1`,
+		`streams_total{mode="typewriter",outcome="done",route="GET /",upstream="/"} 1`,
 		`streams_active 2`,
 		`backlog_graphemes 7`,
 		`graphemes_total 3`,
@@ -37,11 +37,11 @@ func TestText(t *testing.T) {
 		`events_total{type="other"} 1`,
 		`added_latency_seconds_sum 2`,
 		`pacing_lateness_seconds_sum 0.001`,
-		`upstream_ttft_seconds_count 1`,
+		`upstream_ttft_seconds_count{upstream="/"} 1`,
 		`resumes_total{outcome="gone"} 1`,
 		`resumes_total{outcome="unavailable"} 0`,
-		`upstream_errors_total{reason="cut"} 1`,
-		`upstream_errors_total{reason="too_large"} 0`,
+		`upstream_errors_total{reason="cut",upstream="/"} 1`,
+		`upstream_errors_total{reason="too_large",upstream="/"} 0`,
 		`upstream_cancel_seconds_sum 1`,
 		`rejected_total{reason="draining"} 1`,
 		`rejected_total{reason="rate_limit"} 0`,

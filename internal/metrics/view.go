@@ -10,19 +10,22 @@ import (
 
 // View records a client's view of a stream. The methods are for a single goroutine.
 type View struct {
-	metrics     *Metrics
-	route, mode string
-	backlog     func() int
+	metrics *Metrics
+	labels  ViewLabels
+	backlog func() int
 
 	name   string // of the last event
 	events prometheus.Counter
 }
 
-// View begins to record a view of a stream, until [View.End]. route is a pattern, never the
-// path of a request. backlog returns the number of grapheme clusters still to be sent;
+// ViewLabels are the labels of a view: the name of the stream's upstream, the pattern of the
+// request's route, never its path, and the mode.
+type ViewLabels struct{ Upstream, Route, Mode string }
+
+// View begins to record a view of a stream, until [View.End]. backlog returns the number of grapheme clusters still to be sent;
 // backlog must be safe for concurrent use, also shortly after the end.
-func (m *Metrics) View(route, mode string, backlog func() int) *View {
-	v := &View{metrics: m, route: route, mode: mode, backlog: backlog}
+func (m *Metrics) View(labels ViewLabels, backlog func() int) *View {
+	v := &View{metrics: m, labels: labels, backlog: backlog}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.views[v] = struct{}{}
@@ -32,7 +35,7 @@ func (m *Metrics) View(route, mode string, backlog func() int) *View {
 // End counts the view by outcome.
 func (v *View) End(outcome string) {
 	m := v.metrics
-	m.streams.WithLabelValues(v.route, v.mode, outcome).Inc()
+	m.streams.WithLabelValues(v.labels.Upstream, v.labels.Route, v.labels.Mode, outcome).Inc()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.views, v)

@@ -137,7 +137,7 @@ func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Str
 	if source.Stop == nil {
 		source.Stop = func() {}
 	}
-	source.LogID, source.Format = "log", "plain"
+	source.LogID, source.Origin = "log", streams.Origin{Upstream: "/one", Format: "plain"}
 	s := r.Open(streams.NewID(), "owner", true, source)
 	if s.LocalOnly {
 		t.Fatal("not shared")
@@ -213,8 +213,8 @@ func testSameEvents(t *testing.T, r replicas) {
 	if n, _ := other.Log.Len(); n != 700 {
 		t.Errorf("%d entries when it is found", n)
 	}
-	if other.LogID != "log" || other.Format != "plain" {
-		t.Errorf("got log id %q and format %q, want log and plain", other.LogID, other.Format)
+	if want := (streams.Origin{Upstream: "/one", Format: "plain"}); other.LogID != "log" || other.Origin != want {
+		t.Errorf("got log id %q and origin %v, want log and %v", other.LogID, other.Origin, want)
 	}
 	fill(t, s, 700, 1500)
 	end(s)
@@ -306,11 +306,12 @@ func testManyViewers(t *testing.T, r replicas) {
 	}
 }
 
-// A replica without the format of a stream returns ErrIncompatible, to the owner alone.
-func TestUnknownFormat(t *testing.T) {
+// A replica without the upstream or the format of a stream returns ErrIncompatible, to the
+// owner alone.
+func TestUnknownOrigin(t *testing.T) {
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
-		o.Knows = func(format string) bool { return format != "plain" }
+		o.Knows = func(o streams.Origin) bool { return o.Format != "plain" }
 	})}
 	s := open(t, r.here, streams.Source{})
 	defer end(s)

@@ -15,7 +15,7 @@ import (
 
 // continueTo returns a [streams.Continue] that adds the events up to a number.
 func continueTo(n int) streams.Continue {
-	return func(_ context.Context, _ string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	return func(_ context.Context, _ streams.Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		from := len(slices.Collect(recorded))
 		return func(yield func(typewriter.Event) bool) {
 			for i := from; i < n; i++ {

@@ -34,13 +34,12 @@ type Options struct {
 	Store Store
 
 	// Full returns the last events of a stream that exceeds the memory bound. Broken
-	// returns those of a stream whose source panicked. The argument is the stream's format.
-	// A nil function returns none.
-	Full, Broken func(format string) []typewriter.Event
+	// returns those of a stream whose source panicked. A nil function returns none.
+	Full, Broken func(Origin) []typewriter.Event
 
-	// Knows reports whether this program can continue streams of a format. A nil function
-	// accepts all formats.
-	Knows func(format string) bool
+	// Knows reports whether this program can continue streams of an origin. A nil function
+	// accepts all origins.
+	Knows func(Origin) bool
 
 	// Logger receives panics. Required.
 	Logger *slog.Logger
@@ -68,13 +67,13 @@ type Registry struct {
 // NewRegistry returns an empty registry. The caller closes the registry.
 func NewRegistry(options Options) *Registry {
 	if options.Full == nil {
-		options.Full = func(string) []typewriter.Event { return nil }
+		options.Full = func(Origin) []typewriter.Event { return nil }
 	}
 	if options.Broken == nil {
-		options.Broken = func(string) []typewriter.Event { return nil }
+		options.Broken = func(Origin) []typewriter.Event { return nil }
 	}
 	if options.Knows == nil {
-		options.Knows = func(string) bool { return true }
+		options.Knows = func(Origin) bool { return true }
 	}
 	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
@@ -117,7 +116,7 @@ func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream
 		ID:        id,
 		Log:       typewriter.NewLog(typewriter.LogOptions{Budget: r.budget, Overhead: streamOverhead}),
 		LogID:     source.LogID,
-		Format:    source.Format,
+		Origin:    source.Origin,
 		registry:  r,
 		owner:     hashOwner(id, owner),
 		resumable: resumable,

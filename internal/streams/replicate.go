@@ -10,10 +10,10 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// Continue completes a stream after the loss of the writer. Given the format and the
+// Continue completes a stream after the loss of the writer. Given the origin and the
 // recorded events, the function returns the remaining events, up to an end, and their
 // source. The events end when ctx is done.
-type Continue func(ctx context.Context, format string, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
+type Continue func(ctx context.Context, origin Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], Source)
 
 // catchUp bounds the wait of a viewer for a stream of another replica to reach the
 // viewer's position.
@@ -47,7 +47,7 @@ func (r *Registry) share(s *Stream, owner string) {
 }
 
 func (s *Stream) metadata() Metadata {
-	return Metadata{OwnerHash: s.owner, LogID: s.LogID, Format: s.Format, Started: s.Log.Started()}
+	return Metadata{OwnerHash: s.owner, Origin: s.Origin, LogID: s.LogID, Started: s.Log.Started()}
 }
 
 // outbound returns the stream for [Store.Write]. All entries in the log at this time came
@@ -174,7 +174,7 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if subtle.ConstantTimeCompare(metadata.OwnerHash, hash) != 1 {
 		return nil, ErrGone
 	}
-	if !r.options.Knows(metadata.Format) {
+	if !r.options.Knows(metadata.Origin) {
 		return nil, ErrIncompatible
 	}
 	s, err := r.addRemote(l.ID, metadata, l.Continue) //nolint:contextcheck // the stream outlives its first viewer
@@ -199,7 +199,7 @@ func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*S
 	}
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
-		ID: id, LogID: metadata.LogID, Format: metadata.Format, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
+		ID: id, Origin: metadata.Origin, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
 		registry: r, owner: metadata.OwnerHash, resumable: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
@@ -255,7 +255,7 @@ func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.unlist()
-		s.Log.End(r.options.Full(s.Format)...)
+		s.Log.End(r.options.Full(s.Origin)...)
 	default:
 		s.handOff() // the last viewer has left, or the registry stops
 		return
@@ -287,7 +287,7 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	}
 	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log holds the error
-		events, source := proceed(ctx, s.Format, s.Log.Events(n))
+		events, source := proceed(ctx, s.Origin, s.Log.Events(n))
 		r.mu.Lock()
 		s.taken = source
 		stopping := s.stopping

@@ -70,7 +70,7 @@ var (
 	ErrFenced      = errors.New("another replica has become the writer of the stream")
 
 	// ErrIncompatible is an [ErrUnavailable] for a stream that was stored by another
-	// version of the program, or in a format unknown to this replica.
+	// version of the program, or has an origin unknown to this replica.
 	ErrIncompatible = fmt.Errorf("%w: the stream is of a replica with another version or configuration", ErrUnavailable)
 )
 
@@ -79,8 +79,10 @@ type Metadata struct {
 	// OwnerHash identifies the owner's credential. The salt is the stream's id.
 	OwnerHash []byte
 
-	// LogID is [Source.LogID], and Format is [Source.Format].
-	LogID, Format string
+	Origin
+
+	// LogID is [Source.LogID].
+	LogID string
 
 	// Started is the start time of the log.
 	Started time.Time

@@ -23,11 +23,10 @@ type Stream struct {
 	// Skipping ends the pacing of the stream's local players.
 	Skipping typewriter.Skip
 
+	Origin
+
 	// LogID is the upstream's request id, for its support, or empty.
 	LogID string
-
-	// Format is the name of the wire format of the events.
-	Format string
 
 	// LocalOnly reports whether the store was unavailable when the stream was opened.
 	LocalOnly bool
@@ -54,11 +53,23 @@ type Stream struct {
 	evicting *list.Element // the position in registry.finished
 }
 
-// Source is the origin of a stream's events. The functions are safe for concurrent use; nil
+// Origin identifies the upstream of a stream's events, for the replica that continues the
+// stream.
+type Origin struct {
+	// Upstream is the name of the upstream, possibly empty.
+	Upstream string
+
+	// Format is the name of the wire format of the events.
+	Format string
+}
+
+// Source is the source of a stream's events. The functions are safe for concurrent use; nil
 // functions are not called.
 type Source struct {
-	// LogID is [Stream.LogID], and Format is [Stream.Format].
-	LogID, Format string
+	Origin
+
+	// LogID is [Stream.LogID].
+	LogID string
 
 	// Stop abandons a running source without blocking.
 	Stop func()
@@ -97,13 +108,13 @@ func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.registry.options.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
-			s.Log.End(s.registry.options.Broken(s.Format)...)
+			s.Log.End(s.registry.options.Broken(s.Origin)...)
 			failed, err = failure{"internal", errPanic}, errPanic
 		}
 		s.release(failed)
 		s.Ended()
 	}()
-	return typewriter.Record(events, s.Log, s.registry.options.Full(s.Format)...)
+	return typewriter.Record(events, s.Log, s.registry.options.Full(s.Origin)...)
 }
 
 var errPanic = errors.New("the source of the stream panicked")

@@ -20,7 +20,7 @@ func TestTakeOver(t *testing.T) {
 	fill(t, s, 0, 10)
 	await(t, s.Log, 10, false)
 	r.here.Close() // ends its writes
-	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(_ context.Context, _ string, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(_ context.Context, _ streams.Origin, seen iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		n := 0
 		for range seen {
 			n++
@@ -45,13 +45,13 @@ func TestTakeOver(t *testing.T) {
 func TestTakeOverPanics(t *testing.T) {
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
-		o.Broken = func(string) []typewriter.Event { return []typewriter.Event{{Frame: otherFrame}} }
+		o.Broken = func(streams.Origin) []typewriter.Event { return []typewriter.Event{{Frame: otherFrame}} }
 	})}
 	s := open(t, r.here, streams.Source{})
 	fill(t, s, 0, 3)
 	await(t, s.Log, 3, false)
 	r.here.Close()
-	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(context.Context, string, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	other, err := r.there.Find(t.Context(), streams.Lookup{ID: s.ID, Owner: "owner", Continue: func(context.Context, streams.Origin, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		panic("boom")
 	}})
 	if err != nil {
@@ -123,7 +123,7 @@ func TestTakeOverDuringShutdown(t *testing.T) {
 	fill(t, theirs, 0, 1)
 	await(t, theirs.Log, 1, false)
 	own := open(t, r.here, streams.Source{})
-	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(context.Context, string, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(context.Context, streams.Origin, iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		t.Error("the stream is completed here")
 		return func(func(typewriter.Event) bool) {}, streams.Source{}
 	}})
@@ -170,7 +170,7 @@ func TestTakeOverAndLost(t *testing.T) {
 	theirs := open(t, r.there, streams.Source{})
 	fill(t, theirs, 0, 3)
 	r.there.Stop()
-	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(ctx context.Context, _ string, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	adopted, err := r.here.Find(t.Context(), streams.Lookup{ID: theirs.ID, Owner: "owner", Continue: func(ctx context.Context, _ streams.Origin, _ iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 		return func(func(typewriter.Event) bool) { <-ctx.Done() }, streams.Source{}
 	}})
 	if err != nil {

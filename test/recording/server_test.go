@@ -38,14 +38,14 @@ func serveMock(seed uint64) (transport *http.Transport, stop func()) {
 	logger := slog.New(slog.DiscardHandler)
 	formats := upstream.Formats{coze.New(coze.Options{BotID: "stand-in", UserID: "user"})}
 	h := handler.New(handler.Options{
-		Upstream:     upstream.NewClient("http://upstream.invalid", mock.New(seed, cozemock.New())),
+		Upstreams: handler.Upstreams{{
+			Client:  upstream.NewClient("http://upstream.invalid", mock.New(seed, cozemock.New())),
+			Formats: formats, Paces: paces, Mode: typewriter.Typewriter,
+		}},
 		Streams:      streams.NewRegistry(streams.Options{MaxBytes: 1 << 20, Logger: logger}),
 		Metrics:      metrics.New(metrics.Options{}),
 		Logger:       logger,
-		Paces:        paces,
-		Mode:         typewriter.Typewriter,
 		Heartbeat:    15 * time.Second,
-		Formats:      formats,
 		Limiter:      limits.NewLocal(limits.Bounds{}),
 		MaxStreams:   10,
 		MaxBodyBytes: 1 << 20,

@@ -35,6 +35,7 @@ const (
 	fieldOwner    = "owner"
 	fieldStarted  = "started" // Unix time in milliseconds
 	fieldLogID    = "logid"
+	fieldUpstream = "upstream"
 	fieldFormat   = "format"
 	fieldUnshared = "unshared" // set when only the writer has the entries
 	fieldEnded    = "ended"    // set at the end of the log
@@ -48,7 +49,7 @@ const schemaVersion = "1"
 func encodeMetadata(m streams.Metadata) []any {
 	return []any{
 		fieldSchema, schemaVersion, fieldOwner, m.OwnerHash,
-		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldFormat, m.Format,
+		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldUpstream, m.Upstream, fieldFormat, m.Format,
 	}
 }
 
@@ -66,7 +67,8 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 		return streams.Metadata{}, streams.ErrGone // written by another program
 	}
 	return streams.Metadata{
-		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Format: fields[fieldFormat], Started: time.UnixMilli(started),
+		OwnerHash: []byte(fields[fieldOwner]), Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat]},
+		LogID: fields[fieldLogID], Started: time.UnixMilli(started),
 	}, nil
 }
 
