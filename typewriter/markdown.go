@@ -96,6 +96,14 @@ func (m *markdown) takeAdjust() time.Duration {
 
 // add queues a cluster, or holds it as a part of a construct.
 func (m *markdown) add(u unit, c rune) {
+	if m.state == inText && m.fence == 0 && !isSpecial(c) { // saves half the time
+		m.push(u)
+		m.last = c
+		if m.indent && c != ' ' && c != '\t' {
+			m.indent, m.inTable = false, false
+		}
+		return
+	}
 	if m.state == inText {
 		m.prev, m.start = m.last, m.indent
 	}
@@ -104,6 +112,21 @@ func (m *markdown) add(u unit, c rune) {
 		m.abandon()
 	}
 	m.passed(c)
+}
+
+// specials are the characters below U+0080 that may begin a construct or end a line, as bits.
+var specials = func() (bits [2]uint64) {
+	for _, c := range "\n*_~`[]!&$\\|#" {
+		bits[c>>6] |= 1 << (c & 63)
+	}
+	return bits
+}()
+
+func isSpecial(c rune) bool {
+	if c < 0 || c >= 0x80 {
+		return c == '【'
+	}
+	return specials[c>>6]&(1<<(c&63)) != 0
 }
 
 // passed records a character that has been queued, held or written.
@@ -323,65 +346,6 @@ func (m *markdown) stepRun(u unit, c rune) {
 		}
 		m.join(u.pause)
 	}
-}
-
-// stepCode continues a code block.
-func (m *markdown) stepCode(u unit, c rune) {
-	if m.state == inFenceLine && c == '`' && m.marker == '`' && m.last != '`' {
-		m.stack = append(m.stack, mark{c, m.run}) // inline code with a long marker
-		m.join(m.plain)
-		m.begin(u, c)
-		return
-	}
-	m.hold(u)
-	switch m.state {
-	case inFenceLine:
-		if m.last == m.marker && c == m.marker {
-			m.run++
-		} else if c == '\n' {
-			m.fence = m.marker
-			m.join(u.pause)
-		}
-	case inFenceEnd:
-		switch {
-		case c == m.fence:
-			m.run++
-		case c == '\n' && m.run >= 3:
-			m.fence = 0
-			m.join(u.pause)
-		case c == '\n':
-			m.join(u.pause)
-		case c != ' ':
-			m.state = inCode
-		}
-	default:
-		// A word leaves with the white space behind it, the indentation with the first word.
-		if c == '\n' || (c == ' ' || c == '\t') && !m.indent {
-			m.join(u.pause)
-		} else if m.indent && c == m.fence {
-			m.state, m.run = inFenceEnd, 1
-		}
-	}
-}
-
-// stepTable continues a table.
-func (m *markdown) stepTable(u unit, c rune) {
-	switch {
-	case m.state == inSeparator && m.indent && c != '|': // the header was a line of text
-		m.join(m.parts[len(m.parts)-1].pause)
-		m.begin(u, c)
-		return
-	case c != '\n':
-		m.hold(u)
-		return
-	}
-	m.hold(u)
-	if m.state == inHeader {
-		m.state = inSeparator
-		return
-	}
-	m.inTable = true
-	m.join(u.pause)
 }
 
 // again gives up the construct before a cluster and looks at the cluster anew.

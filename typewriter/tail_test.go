@@ -50,6 +50,20 @@ func TestMaxTail(t *testing.T) {
 	}
 }
 
+// The rest of an answer is spread over the max tail, and not written at its end.
+func TestMaxTailIsEven(t *testing.T) {
+	for _, lag := range []time.Duration{0, time.Minute} {
+		pace := fixed(t)
+		pace.MaxLag, pace.MaxTail = lag, time.Second
+		r := play(t, pace, []arrival{{0, text(strings.Repeat("a", 150))}, {ms(250), Event{Frame: content}}})
+		for _, s := range r.sent {
+			if s.Clusters > 2 {
+				t.Errorf("max lag %v: %d clusters were written at %v, want at most 2", lag, s.Clusters, s.at)
+			}
+		}
+	}
+}
+
 // The automatic bounds follow the speed.
 func TestResolve(t *testing.T) {
 	tests := []struct {
