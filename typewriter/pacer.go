@@ -114,6 +114,7 @@ func (p *pacer) ended(at time.Duration) {
 	if p.pace.MaxTail == 0 || p.endBy < never {
 		return
 	}
+	p.advance(at)
 	p.endBy = at + p.pace.MaxTail
 	p.deadlines.add(deadline{pos: p.lastPos, by: p.endBy})
 	p.updateFactor()
