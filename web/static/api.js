@@ -26,7 +26,8 @@ export class RequestError extends Error {
   }
 }
 
-// start starts a stream at the server without reading it, and returns its URL.
+// start starts a stream at the server without reading it, and returns the reply: the url of
+// the stream, and stateless if the AI service keeps no conversations.
 export async function start(path, { body, type, signal }) {
   let response;
   try {
@@ -39,7 +40,7 @@ export async function start(path, { body, type, signal }) {
   if (response.status !== 202) {
     throw new RequestError(response.status, reply.msg && `${reply.msg} (${reply.code})`);
   }
-  return reply.url;
+  return reply;
 }
 
 // command skips (POST .../skip) or stops (DELETE) a stream. Errors are ignored: the stream

@@ -16,6 +16,8 @@ const follower = new Follower(scroller, byId("latest"));
 const tempo = new Tempo(value => turn?.setTempo(value));
 
 let conversation = ""; // id, once known
+let stateless = false; // the AI service keeps no conversations
+let turns = []; // of the conversation: each a question and an answer
 let turn = null;
 let answer = null;
 
@@ -34,13 +36,23 @@ function ask(text) {
   turn = new Turn(mine, {
     state: name => { if (answer === mine) show(name); },
     conversation: id => { if (answer === mine) conversation = id; },
+    stateless: () => { stateless = true; },
     suggestion: offered => mine.suggest(offered, ask),
     keyWanted: () => askForKey(() => {
       entry.remove();
       ask(text);
     }, question),
   });
-  turn.ask(text, conversation, tempo.value);
+  turn.ask(text, { id: conversation, history: stateless ? history() : [] }, tempo.value);
+  turns.push({ question: text, answer: mine });
+}
+
+// history returns the messages of the conversation so far, without unanswered questions.
+function history() {
+  return turns.filter(t => t.answer.text).flatMap(t => [
+    { role: "user", content: t.question },
+    { role: "assistant", content: t.answer.text },
+  ]);
 }
 
 // show displays the state and the matching controls.
@@ -59,7 +71,7 @@ let skipped = null; // the turn that was skipped last
 
 function newChat() {
   const old = turn;
-  [turn, answer, conversation] = [null, null, ""];
+  [turn, answer, conversation, turns] = [null, null, "", []];
   old?.stop();
   log.replaceChildren();
   announcements.replaceChildren();

@@ -27,7 +27,7 @@ class Run {
     show("connecting", this);
     try {
       const body = JSON.stringify({ text: asked, lang });
-      this.#url = await start("/ai/summarize", { body, type: "application/json", signal: this.#abort.signal });
+      this.#url = (await start("/ai/summarize", { body, type: "application/json", signal: this.#abort.signal })).url;
     } catch (problem) {
       if (!this.isOver) this.#fail(problem);
       return;

@@ -16,7 +16,7 @@ const events = {
 
 // Turn sends a question. It calls on.state(name) when the state changes to connecting,
 // thinking, typing, reconnecting, and finally done, stopped or error; and on.conversation(id),
-// on.suggestion(text) and on.keyWanted().
+// on.stateless(), on.suggestion(text) and on.keyWanted().
 export class Turn {
   #answer; #on; #stream; #url; #tempo;
   #abort = new AbortController();
@@ -31,13 +31,15 @@ export class Turn {
   }
 
   // ask starts the turn with a POST: questions have no length limit, and errors have a JSON
-  // body, which an EventSource does not expose.
-  async ask(question, conversation, tempo) {
+  // body, which an EventSource does not expose. The conversation has an id or a history.
+  async ask(question, { id, history }, tempo) {
     this.#tempo = tempo;
     this.#change("connecting");
     try {
-      const path = "/v3/chat?" + new URLSearchParams({ conversation_id: conversation });
-      this.#url = await start(path, { body: question, type: "text/plain; charset=utf-8", signal: this.#abort.signal });
+      const path = "/v3/chat?" + new URLSearchParams({ conversation_id: id });
+      const { url, stateless } = await start(path, { ...message(question, history), signal: this.#abort.signal });
+      this.#url = url;
+      if (stateless) this.#on.stateless();
     } catch (problem) {
       if (!this.isOver) this.#fail(problem);
       return;
@@ -140,6 +142,14 @@ export class Turn {
     this.#state = state;
     this.#on.state(state);
   }
+}
+
+// message returns the body of a question, and its type. Plain text has no history.
+function message(question, history) {
+  if (!history.length) return { body: question, type: "text/plain; charset=utf-8" };
+  const messages = [...history, { role: "user", content: question }];
+  const body = { stream: true, additional_messages: messages.map(m => ({ ...m, content_type: "text" })) };
+  return { body: JSON.stringify(body), type: "application/json" };
 }
 
 function parameters(tempo) {
