@@ -31,13 +31,13 @@ func keyedBy(k string, r request) request {
 func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up asked
-		_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) {
+		_, server := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) {
 			o.Limiter = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 2, Per: time.Minute}})
 		})
 		ask := func(k, method, path string, status int, retry string) {
 			t.Helper()
 			before := len(up)
-			a := engine.serve(t.Context(), t, keyedBy(k, request{method: method, url: path}))
+			a := server.serve(t.Context(), t, keyedBy(k, request{method: method, url: path}))
 			if a.status != status || a.header("Retry-After") != retry {
 				t.Errorf("%s %s: got %d, Retry-After %s; want %d, %s", method, path, a.status, a.header("Retry-After"), status, retry)
 			}
@@ -68,12 +68,12 @@ func TestRateLimit(t *testing.T) {
 // Without keys, the rate limit counts by address.
 func TestRateLimitByAddress(t *testing.T) {
 	var up asked
-	_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
+	_, server := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
 		o.Limiter = limits.NewLocal(limits.Bounds{Rate: limits.Rate{Requests: 1, Per: time.Hour}})
 		o.TrustedProxies = nil
 	})
 	for i, want := range []int{200, 429, 429} {
-		a := engine.serve(context.Background(), t, request{method: "GET", url: "/v1/x", header: map[string]string{
+		a := server.serve(context.Background(), t, request{method: "GET", url: "/v1/x", header: map[string]string{
 			"Authorization": fmt.Sprint("Bearer ", i), "X-Forwarded-For": fmt.Sprint("203.0.113.", i),
 		}})
 		if a.status != want {
@@ -141,11 +141,11 @@ func TestMaxStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		standIn := mock.New(3, cozemock.New())
-		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			asked++
 			return standIn.RoundTrip(r)
 		}), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
-		c := clients{t: t, server: engine}
+		c := clients{t: t, server: server}
 		_, _, leaveOne := c.start(question("/hang"))
 		_, _, leaveTwo := c.start(question("/hang"))
 		before := asked
@@ -185,11 +185,11 @@ func TestMaxStreams(t *testing.T) {
 // view is free.
 func TestReconnectToFullServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) {
+		h, server := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) {
 			o.MaxStreams = 1
 			o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: 24 * time.Hour}})
 		})
-		c := clients{t: t, server: engine}
+		c := clients{t: t, server: server}
 		_, noted, leave := c.start(getChat("/hang", ""))
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -224,8 +224,8 @@ func TestReconnectToFullServer(t *testing.T) {
 // stream ends.
 func TestReconnectAtStreamLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
-		c := clients{t: t, server: engine}
+		_, server := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
+		c := clients{t: t, server: server}
 		_, noted, leave := c.start(getChat("x", ""))
 		last := lastIDOf(noted.chunks[0].data)
 		leave()
@@ -253,8 +253,8 @@ func TestReconnectAtStreamLimit(t *testing.T) {
 // A rejected view releases the ticket of its recording.
 func TestRejectedViewReleasesTicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
-		c := clients{t: t, server: engine}
+		h, server := newTestHandler(t, mock.New(3, cozemock.New()), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })
+		c := clients{t: t, server: server}
 		_, noted, leave := c.start(getChat("/hang", ""))
 		id, _, _ := strings.Cut(lastIDOf(noted.chunks[0].data), ":")
 		_, _, leaveView := c.start(request{method: "GET", url: streamsPath + id})
@@ -277,11 +277,11 @@ type changingLimiter struct{ access.Limiter }
 func TestForwardedStreamsCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiter := &changingLimiter{limits.NewLocal(limits.Bounds{Streams: 1})}
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}), func(o *Options, _ *streams.Options) {
+		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}), func(o *Options, _ *streams.Options) {
 			o.Limiter = limiter
 			o.MaxStreams = 2
 		})
-		c := clients{t: t, server: engine}
+		c := clients{t: t, server: server}
 		run := request{method: "POST", url: "/v1/workflow/stream_run"}
 		first, _, leave := c.start(run)
 		if first.status != 0 {
@@ -305,8 +305,8 @@ func TestForwardedStreamsCount(t *testing.T) {
 // The limit of streams per client counts a stream once, with up to MaxViews views.
 func TestMaxStreamsPerClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
-		c := clients{t: t, server: engine}
+		h, server := newTestHandler(t, mock.New(3, cozemock.New()), withKeys, func(o *Options, _ *streams.Options) { o.Limiter = limits.NewLocal(limits.Bounds{Streams: 1}) })
+		c := clients{t: t, server: server}
 		first, noted, leave := c.start(keyedBy(oneKey, getChat("/hang", "")))
 		if first.status != 0 {
 			t.Fatalf("got %d %s", first.status, first.body)
@@ -340,7 +340,7 @@ func TestMaxStreamsPerClient(t *testing.T) {
 		if v.status != 0 {
 			t.Errorf("got %d %s", v.status, v.body)
 		}
-		d := engine.serve(t.Context(), t, keyedBy(oneKey, request{method: "DELETE", url: streamsPath + id}))
+		d := server.serve(t.Context(), t, keyedBy(oneKey, request{method: "DELETE", url: streamsPath + id}))
 		if d.status != 204 {
 			t.Errorf("got %d %s", d.status, d.body)
 		}

@@ -56,8 +56,8 @@ func TestArticleIsTyped(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-				a := engine.serve(context.Background(), t, test.request)
+				_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+				a := server.serve(context.Background(), t, test.request)
 				if got := times(t, a); !reflect.DeepEqual(got, articleTimes) {
 					t.Errorf("got  %q\nwant %q", got, articleTimes)
 				}
@@ -74,8 +74,8 @@ func TestArticleIsTyped(t *testing.T) {
 
 func TestStreamHeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-		a := engine.serve(context.Background(), t, question("hello"))
+		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+		a := server.serve(context.Background(), t, question("hello"))
 		want := map[string]string{
 			"Content-Type":      "text/event-stream; charset=utf-8",
 			"Cache-Control":     "no-cache, no-store, must-revalidate",
@@ -97,8 +97,8 @@ func TestStreamHeader(t *testing.T) {
 // Each event is a chunk, except for events due at the same time.
 func TestOneEventOneFlush(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-		a := engine.serve(context.Background(), t, question("hello"))
+		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+		a := server.serve(context.Background(), t, question("hello"))
 		last := time.Duration(-1)
 		for _, c := range a.chunks {
 			if c.at == last || !strings.HasSuffix(c.data, "\n\n") {
@@ -111,13 +111,13 @@ func TestOneEventOneFlush(t *testing.T) {
 
 func TestGetHasIDsAndRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
 		for _, r := range []request{
 			{method: "GET", url: "/v3/chat?message=hello"},
 			{method: "POST", url: "/v3/chat?event_ids=on", body: question("hello").body},
 			{method: "POST", url: "/v3/chat", header: map[string]string{"Typewriter-Event-Ids": "on"}},
 		} {
-			a := engine.serve(context.Background(), t, r)
+			a := server.serve(context.Background(), t, r)
 			blocks := strings.Split(strings.TrimSuffix(a.text(), "\n\n"), "\n\n")
 			if r.method == "GET" {
 				// Whoever is cut off now comes back to this stream.
@@ -140,11 +140,11 @@ func TestGetHasIDsAndRetry(t *testing.T) {
 
 // A reconnecting browser gets the status 204, not a second chat.
 func TestReconnectStartsNoChat(t *testing.T) {
-	_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
+	_, server := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
 		t.Error("a chat was started")
 		return nil, io.EOF
 	}))
-	a := engine.serve(context.Background(), t, request{
+	a := server.serve(context.Background(), t, request{
 		method: "GET", url: "/v3/chat", header: map[string]string{"Last-Event-ID": strings.Repeat("a", 26) + ":1.0"},
 	})
 	if a.status != http.StatusNoContent || a.header("Typewriter-Resume") != "gone" {
@@ -179,12 +179,12 @@ func TestTempoIsAskedFor(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+				_, server := newTestHandler(t, mock.New(1, cozemock.New()))
 				r := request{method: "POST", url: "/v3/chat" + test.url}
 				if test.header[0] != "" {
 					r.header = map[string]string{test.header[0]: test.header[1]}
 				}
-				if a := engine.serve(context.Background(), t, r); !test.want(a) {
+				if a := server.serve(context.Background(), t, r); !test.want(a) {
 					t.Errorf("got %q", times(t, a))
 				}
 			})
@@ -226,8 +226,8 @@ func TestBadRequestsAreNamed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url, body: test.body})
+			_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+			a := server.serve(context.Background(), t, request{method: "POST", url: test.url, body: test.body})
 			if a.status != test.status || !strings.Contains(a.body, test.msg) {
 				t.Errorf("got %d %s", a.status, a.body)
 			}
@@ -247,7 +247,7 @@ func TestOtherRepliesPass(t *testing.T) {
 				standIn := mock.New(1, cozemock.New())
 				var want *http.Response
 				var body []byte
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					res, err := standIn.RoundTrip(r)
 					if err != nil {
 						return nil, err
@@ -257,7 +257,7 @@ func TestOtherRepliesPass(t *testing.T) {
 					res.Body = io.NopCloser(strings.NewReader(string(body)))
 					return res, err
 				}))
-				a := engine.serve(context.Background(), t, question("/"+scenario))
+				a := server.serve(context.Background(), t, question("/"+scenario))
 				if a.status != want.StatusCode || a.text() != string(body) {
 					t.Errorf("got %d %q\nwant %d %q", a.status, a.text(), want.StatusCode, body)
 				}
@@ -276,13 +276,13 @@ func TestReasoningMode(t *testing.T) {
 	// counts returns the number of events of reasoning and of the answer.
 	counts := func(query, header string) (reasoning, answer int) {
 		synctest.Test(t, func(t *testing.T) {
-			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+			_, server := newTestHandler(t, mock.New(1, cozemock.New()))
 			r := request{method: "POST", url: "/v3/chat" + query, body: question("/reasoning").body}
 			r.header = map[string]string{"Content-Type": "application/json"}
 			if header != "" {
 				r.header["Typewriter-Reasoning"] = header
 			}
-			text := engine.serve(t.Context(), t, r).text()
+			text := server.serve(t.Context(), t, r).text()
 			deltas := strings.Count(text, "event:conversation.message.delta")
 			reasoning = strings.Count(text, `"reasoning_content":"`) - strings.Count(text, `"reasoning_content":""`)
 			answer = deltas - reasoning
@@ -325,13 +325,13 @@ func TestMarkdownParameter(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+				_, server := newTestHandler(t, mock.New(1, cozemock.New()))
 				r := question("/at-once")
 				r.url += test.query
 				if test.header != "" {
 					r.header = map[string]string{"Content-Type": "application/json", "Typewriter-Markdown": test.header}
 				}
-				text := engine.serve(t.Context(), t, r).text()
+				text := server.serve(t.Context(), t, r).text()
 				if whole := !strings.Contains(text, `"content":"#"`); whole != test.want || len(text) < 5000 {
 					t.Errorf("the marks of headings stay together: %t, want %t, in %d bytes", whole, test.want, len(text))
 				}

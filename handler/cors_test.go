@@ -63,7 +63,7 @@ func TestCORS(t *testing.T) {
 			{"GET", "/v1/../x", "", 400, false},
 		} {
 			t.Run(test.name+" "+route.method+" "+route.path+" "+route.key, func(t *testing.T) {
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					header := http.Header{}
 					for name, value := range upstreams {
 						header.Set(name, value[1:])
@@ -74,7 +74,7 @@ func TestCORS(t *testing.T) {
 						o.Origins = strings.Split(test.origins, ",")
 					}
 				})
-				a := engine.serve(context.Background(), t, request{method: route.method, url: route.path, header: map[string]string{
+				a := server.serve(context.Background(), t, request{method: route.method, url: route.path, header: map[string]string{
 					"Origin": test.origin, "Authorization": "Bearer " + route.key,
 				}})
 				want := map[string]string{}
@@ -113,8 +113,8 @@ func TestPreflight(t *testing.T) {
 		} {
 			t.Run(path+" "+test.name, func(t *testing.T) {
 				var up asked
-				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Origins = []string{page} })
-				a := engine.serve(context.Background(), t, request{method: "OPTIONS", url: path, header: map[string]string{
+				_, server := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Origins = []string{page} })
+				a := server.serve(context.Background(), t, request{method: "OPTIONS", url: path, header: map[string]string{
 					"Origin": test.origin, "Access-Control-Request-Method": test.method,
 				}})
 				if got := corsOf(a); a.status != test.status || !reflect.DeepEqual(got, test.want) || len(up) != 0 || a.body != "" {
@@ -125,8 +125,8 @@ func TestPreflight(t *testing.T) {
 	}
 	t.Run("off", func(t *testing.T) {
 		var up asked
-		_, engine := newTestHandler(t, &up)
-		a := engine.serve(context.Background(), t, request{method: "OPTIONS", url: "/v1/x", header: map[string]string{
+		_, server := newTestHandler(t, &up)
+		a := server.serve(context.Background(), t, request{method: "OPTIONS", url: "/v1/x", header: map[string]string{
 			"Origin": page, "Access-Control-Request-Method": "POST",
 		}})
 		if a.status != 200 || len(up) != 1 {
@@ -135,8 +135,8 @@ func TestPreflight(t *testing.T) {
 	})
 	t.Run("OPTIONS that is no preflight", func(t *testing.T) {
 		var up asked
-		_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.Origins = []string{page} })
-		a := engine.serve(context.Background(), t, request{method: "OPTIONS", url: "/v1/x"})
+		_, server := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.Origins = []string{page} })
+		a := server.serve(context.Background(), t, request{method: "OPTIONS", url: "/v1/x"})
 		if a.status != 200 || len(up) != 1 {
 			t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
 		}
@@ -145,15 +145,15 @@ func TestPreflight(t *testing.T) {
 
 // The Allow header of a 405 names the methods of the path.
 func TestAllow(t *testing.T) {
-	_, engine := newTestHandler(t, &asked{})
-	engine.engine.Any("/stand-in/*path", func(context.Context, *app.RequestContext) {})
-	engine.engine.GET("/stand-in", func(context.Context, *app.RequestContext) {})
+	_, server := newTestHandler(t, &asked{})
+	server.engine.Any("/stand-in/*path", func(context.Context, *app.RequestContext) {})
+	server.engine.GET("/stand-in", func(context.Context, *app.RequestContext) {})
 	for _, test := range []struct{ method, path, want string }{
 		{"PUT", "/typewriter/streams/x", "DELETE, GET"},
 		{"GET", "/typewriter/streams/x/skip", "POST"},
 		{"PUT", "/stand-in", "GET"},
 	} {
-		a := engine.serve(context.Background(), t, request{method: test.method, url: test.path})
+		a := server.serve(context.Background(), t, request{method: test.method, url: test.path})
 		if got := a.header("Allow"); a.status != 405 || got != test.want {
 			t.Errorf("%s %s: got %d, Allow: %s, want %s", test.method, test.path, a.status, got, test.want)
 		}

@@ -51,14 +51,14 @@ func TestStreamsBelongToCredentials(t *testing.T) {
 					if keys {
 						options = append(options, withKeys)
 					}
-					_, engine := newTestHandler(t, mock.New(3, cozemock.New()), options...)
+					_, server := newTestHandler(t, mock.New(3, cozemock.New()), options...)
 					opened := request{method: "GET", url: "/v3/chat?message=hello&mode=raw", header: map[string]string{}}
 					place.add(&opened, oneKey)
-					id := engine.serve(t.Context(), t, opened).header("Typewriter-Stream")
+					id := server.serve(t.Context(), t, opened).header("Typewriter-Stream")
 					status := func(change func(*request)) int {
 						r := request{method: "GET", url: streamsPath + id + "?mode=raw", header: map[string]string{}}
 						change(&r)
-						return engine.serve(t.Context(), t, r).status
+						return server.serve(t.Context(), t, r).status
 					}
 					for _, test := range []struct {
 						name   string
@@ -85,14 +85,14 @@ func TestStreamsBelongToCredentials(t *testing.T) {
 // at the service.
 func TestStreamsBelongToAllCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
+		_, server := newTestHandler(t, mock.New(3, cozemock.New()))
 		header := func(key string) map[string]string {
 			return map[string]string{"Authorization": "Bearer gateway", "api-key": key}
 		}
-		a := engine.serve(t.Context(), t, request{method: "GET", url: "/v3/chat?message=hello&mode=raw", header: header(oneKey)})
+		a := server.serve(t.Context(), t, request{method: "GET", url: "/v3/chat?message=hello&mode=raw", header: header(oneKey)})
 		for key, want := range map[string]int{oneKey: 200, otherKey: 204} {
 			r := request{method: "GET", url: streamsPath + a.header("Typewriter-Stream") + "?mode=raw", header: header(key)}
-			if got := engine.serve(t.Context(), t, r).status; got != want {
+			if got := server.serve(t.Context(), t, r).status; got != want {
 				t.Errorf("%s: got %d, want %d", key, got, want)
 			}
 		}
@@ -125,7 +125,7 @@ func TestCredentialsUpstream(t *testing.T) {
 			t.Run(test.name+" "+place.name, func(t *testing.T) {
 				var up asked
 				var log bytes.Buffer
-				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) {
+				_, server := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) {
 					o.Upstreams[0].Formats = append(upstream.Formats{}, testFormats[0], keyFormat(test.place))
 					o.Upstreams[0].Token = "TOKEN"
 					o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -135,7 +135,7 @@ func TestCredentialsUpstream(t *testing.T) {
 					other.add(&r, "CREDENTIAL")
 				}
 				place.add(&r, oneKey)
-				if a := engine.serve(t.Context(), t, r); a.status != 200 || len(up) != 1 {
+				if a := server.serve(t.Context(), t, r); a.status != 200 || len(up) != 1 {
 					t.Fatalf("got %d %s, upstream was asked %d times", a.status, a.text(), len(up))
 				}
 				got := http.Header{}
@@ -161,10 +161,10 @@ func TestOwnCredentialsUpstream(t *testing.T) {
 	for _, place := range places[:5] {
 		t.Run(place.name, func(t *testing.T) {
 			var up asked
-			_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "TOKEN" })
+			_, server := newTestHandler(t, &up, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "TOKEN" })
 			r := request{method: "POST", url: "/v1/x", header: map[string]string{}}
 			place.add(&r, "CREDENTIAL")
-			engine.serve(t.Context(), t, r)
+			server.serve(t.Context(), t, r)
 			text := fmt.Sprint(up[0].Header, up[0].URL.RawQuery)
 			if strings.Count(text, "CREDENTIAL") != 1 || strings.Contains(text, "TOKEN") {
 				t.Errorf("upstream got %s", text)

@@ -91,10 +91,10 @@ func TestOtherFormat(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				service := &lineUpstream{stream: test.stream}
 				var log bytes.Buffer
-				_, engine := newTestHandler(t, service, withLines, func(o *Options, _ *streams.Options) {
+				_, server := newTestHandler(t, service, withLines, func(o *Options, _ *streams.Options) {
 					o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 				})
-				a := engine.serve(context.Background(), t, request{method: "POST", url: "/a%20b//v1/lines?x=1&x=%2F", body: "as it is"})
+				a := server.serve(context.Background(), t, request{method: "POST", url: "/a%20b//v1/lines?x=1&x=%2F", body: "as it is"})
 				if got := a.text(); got != test.want {
 					t.Errorf("got %q, want %q", got, test.want)
 				}
@@ -115,13 +115,13 @@ func TestOtherFormat(t *testing.T) {
 // Errors are reported in the format of the request.
 func TestErrorsOfOtherFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, &lineUpstream{}, withLines)
+		_, server := newTestHandler(t, &lineUpstream{}, withLines)
 		for _, test := range []struct{ url, want string }{
 			{"/v9/lines?mode=x", `{"problem":"bad_request","id":"`},
 			{"/v9/../lines", `{"problem":"bad_request","id":"`},
 			{"/ai/others", `{"code":4200,`},
 		} {
-			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url})
+			a := server.serve(context.Background(), t, request{method: "POST", url: test.url})
 			if got := a.text(); !strings.HasPrefix(got, test.want) {
 				t.Errorf("%s: got %s, want %s", test.url, got, test.want)
 			}

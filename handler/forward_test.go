@@ -95,8 +95,8 @@ func TestAnyPath(t *testing.T) {
 	} {
 		t.Run(test.method+" "+test.url, func(t *testing.T) {
 			var up asked
-			_, engine := newTestHandler(t, &up, withLines)
-			a := engine.serve(t.Context(), t, request{method: test.method, url: test.url})
+			_, server := newTestHandler(t, &up, withLines)
+			a := server.serve(t.Context(), t, request{method: test.method, url: test.url})
 			got := ""
 			if len(up) > 0 {
 				got = up[0].Method + " " + up[0].URL.RequestURI()
@@ -141,8 +141,8 @@ func TestGetInsteadOfPost(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.url, func(t *testing.T) {
 			var got []string
-			_, engine := newTestHandler(t, studio(&got))
-			a := engine.serve(context.Background(), t, request{method: "POST", url: test.url, body: "{}"})
+			_, server := newTestHandler(t, studio(&got))
+			a := server.serve(context.Background(), t, request{method: "POST", url: test.url, body: "{}"})
 			if a.status != test.status || strings.Join(got, "\n") != strings.Join(test.want, "\n") {
 				t.Errorf("status %d, upstream was asked %q", a.status, got)
 			}
@@ -155,7 +155,7 @@ func TestUpstreamToken(t *testing.T) {
 	for own, want := range map[string]string{"": "Bearer server's", "Bearer own": "Bearer own"} {
 		for _, path := range []string{"/v3/chat", "/v1/bot/get_online_info", "/v3/chat/retrieve"} {
 			var got string
-			_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 				got = r.Header.Get("Authorization")
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 			}), func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
@@ -163,7 +163,7 @@ func TestUpstreamToken(t *testing.T) {
 			if own != "" {
 				r.header["Authorization"] = own
 			}
-			engine.serve(context.Background(), t, r)
+			server.serve(context.Background(), t, r)
 			if got != want {
 				t.Errorf("%s with %q: upstream got %q, want %q", path, own, got, want)
 			}

@@ -64,8 +64,8 @@ func TestKeys(t *testing.T) {
 	for _, test := range guarded {
 		for _, authorization := range []string{"", "Bearer " + oneKey[1:], "Bearer " + oneKey + "1", "Bearer server's"} {
 			var up asked
-			_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
-			a := engine.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": authorization}})
+			_, server := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
+			a := server.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": authorization}})
 			if a.status != 401 || len(up) != 0 || a.header("WWW-Authenticate") != "Bearer" || strings.Contains(a.body, "KEYKEY") ||
 				test.method != http.MethodHead && !strings.HasPrefix(a.body, `{"code":4100,"msg":"a valid key is needed`) {
 				t.Errorf("%s %s with %q: got %d %s, upstream was asked %d times", test.method, test.path, authorization, a.status, a.body, len(up))
@@ -74,8 +74,8 @@ func TestKeys(t *testing.T) {
 		for _, token := range []string{"", "server's"} {
 			for _, k := range []string{oneKey, otherKey} {
 				var up asked
-				_, engine := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = token })
-				a := engine.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": "Bearer " + k}})
+				_, server := newTestHandler(t, &up, withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = token })
+				a := server.serve(context.Background(), t, request{method: test.method, url: test.path, header: map[string]string{"Authorization": "Bearer " + k}})
 				if a.status != test.status || len(up) != 0 != (test.status == 200 && test.path != "/metrics") {
 					t.Errorf("%s %s: got %d %s, upstream was asked %d times", test.method, test.path, a.status, a.body, len(up))
 				}
@@ -98,9 +98,9 @@ func TestKeys(t *testing.T) {
 func TestBodyWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up asked
-		_, engine := newTestHandler(t, &up, withKeys)
+		_, server := newTestHandler(t, &up, withKeys)
 		start := time.Now()
-		a := engine.serve(t.Context(), t, request{
+		a := server.serve(t.Context(), t, request{
 			method: "POST", url: "/v3/chat", header: map[string]string{"Transfer-Encoding": "chunked"},
 			raw: "20000\r\n" + strings.Repeat("x", 128<<10),
 		})
@@ -144,12 +144,12 @@ func TestKeyForms(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var up asked
-			_, engine := newTestHandler(t, &up, withKeys)
+			_, server := newTestHandler(t, &up, withKeys)
 			r := request{method: test.method, url: test.url, header: map[string]string{}}
 			if test.authorization != "" {
 				r.header["Authorization"] = test.authorization
 			}
-			a := engine.serve(context.Background(), t, r)
+			a := server.serve(context.Background(), t, r)
 			if test.want == "" {
 				if a.status != 401 || len(up) != 0 {
 					t.Errorf("got %d, upstream was asked %d times", a.status, len(up))
@@ -166,8 +166,8 @@ func TestKeyForms(t *testing.T) {
 // Without configured keys the parameter api_key goes upstream.
 func TestNoKeys(t *testing.T) {
 	var up asked
-	_, engine := newTestHandler(t, &up)
-	engine.serve(context.Background(), t, request{method: "GET", url: "/v3/chat?api_key=x", header: map[string]string{"Authorization": "own"}})
+	_, server := newTestHandler(t, &up)
+	server.serve(context.Background(), t, request{method: "GET", url: "/v3/chat?api_key=x", header: map[string]string{"Authorization": "own"}})
 	if len(up) != 1 || up[0].URL.RawQuery != "api_key=x" || up[0].Header.Get("Authorization") != "own" {
 		t.Errorf("upstream was asked %v", up)
 	}
@@ -176,15 +176,15 @@ func TestNoKeys(t *testing.T) {
 // A stream belongs to the key of its opener, in the header or in the query.
 func TestStreamsBelongToKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3, cozemock.New()), withKeys)
-		whole := engine.serve(t.Context(), t, getChat("hello", "&mode=raw&api_key="+oneKey))
+		_, server := newTestHandler(t, mock.New(3, cozemock.New()), withKeys)
+		whole := server.serve(t.Context(), t, getChat("hello", "&mode=raw&api_key="+oneKey))
 		last := readIDs(t, whole.text())[0].id
 		by := func(query, authorization string) int {
 			r := resumed(last, "&mode=raw"+query)
 			if authorization != "" {
 				r.header["Authorization"] = authorization
 			}
-			a := engine.serve(t.Context(), t, r)
+			a := server.serve(t.Context(), t, r)
 			return a.status
 		}
 		for _, test := range []struct {
@@ -213,7 +213,7 @@ func TestFollowingRequestsHaveToken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var paths []string
 				standIn := mock.New(3, cozemock.New())
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					paths = append(paths, r.URL.Path)
 					if got := r.Header.Get("Authorization"); got != "Bearer server's" || strings.Contains(r.URL.RawQuery, "KEY") {
 						t.Errorf("upstream was asked %s with %q", r.URL, got)
@@ -222,8 +222,8 @@ func TestFollowingRequestsHaveToken(t *testing.T) {
 				}), withKeys, func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				a := engine.serve(ctx, t, getChat(scenario, "&mode=raw&api_key="+oneKey))
-				d := engine.serve(t.Context(), t, request{
+				a := server.serve(ctx, t, getChat(scenario, "&mode=raw&api_key="+oneKey))
+				d := server.serve(t.Context(), t, request{
 					method: "DELETE", url: streamsPath + a.header("Typewriter-Stream"),
 					header: map[string]string{"Authorization": "Bearer " + oneKey},
 				})
@@ -261,10 +261,10 @@ func TestForwardedHeaders(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var up asked
-			_, engine := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
+			_, server := newTestHandler(t, &up, func(o *Options, _ *streams.Options) {
 				o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(test.trusted)}
 			})
-			engine.serve(context.Background(), t, request{method: "GET", url: "/v1/x", header: test.header})
+			server.serve(context.Background(), t, request{method: "GET", url: "/v1/x", header: test.header})
 			got := map[string]string{}
 			for name, values := range up[0].Header {
 				if strings.Contains(name, "Forwarded") || name == "X-Real-Ip" {

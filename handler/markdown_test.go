@@ -16,7 +16,7 @@ import (
 )
 
 func TestMarkdown(t *testing.T) {
-	_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+	_, server := newTestHandler(t, mock.New(1, cozemock.New()))
 	for _, test := range []struct {
 		name, body string
 		status     int
@@ -26,7 +26,7 @@ func TestMarkdown(t *testing.T) {
 		{"nothing", "", http.StatusOK, ""},
 		{"too long", strings.Repeat("a\n\n", markdown.MaxBytes/3+1), http.StatusRequestEntityTooLarge, `{"code":4000,"msg":"text is too long: want at most 131072 bytes`},
 	} {
-		a := engine.serve(context.Background(), t, request{method: "POST", url: "/typewriter/markdown", body: test.body})
+		a := server.serve(context.Background(), t, request{method: "POST", url: "/typewriter/markdown", body: test.body})
 		if a.status != test.status || !strings.HasPrefix(a.body, test.want) || test.want == "" && a.body != "" {
 			t.Errorf("%s: got %d %s", test.name, a.status, a.body)
 		}
@@ -46,11 +46,11 @@ func TestMarkdown(t *testing.T) {
 // Excess conversions wait, until their client disconnects.
 func TestConcurrentConversions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+		h, server := newTestHandler(t, mock.New(1, cozemock.New()))
 		for range cap(h.markdown.running) {
 			h.markdown.running <- struct{}{}
 		}
-		c := clients{t: t, server: engine}
+		c := clients{t: t, server: server}
 		r := request{method: "POST", url: "/typewriter/markdown", body: "a"}
 		left, _, leave := c.start(r)
 		waits, _, _ := c.start(r)
@@ -71,11 +71,11 @@ func TestConcurrentConversions(t *testing.T) {
 // timeout. Other conversions wait, and the memory is bounded.
 func TestMarkdownIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(1))
+		h, server := newTestHandler(t, mock.New(1))
 		r := request{method: "POST", url: "/typewriter/markdown", body: "a"}
 		var conns []*testenv.MemConn
 		for range maxUnsentHTML {
-			conn, err := engine.listener.Dial(t.Context())
+			conn, err := server.listener.Dial(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestMarkdownIsNotRead(t *testing.T) {
 			conns = append(conns, conn)
 		}
 		synctest.Wait()
-		c := clients{t: t, server: engine}
+		c := clients{t: t, server: server}
 		first, _, _ := c.start(r)
 		second, _, _ := c.start(r)
 		if first.status != 0 || len(h.markdown.running) != 0 {

@@ -61,13 +61,13 @@ func checkMetrics(t *testing.T, h *Handler, want map[string]float64) {
 // they arrived.
 func TestStreamIsMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(
+		h, server := newTestHandler(t, streaming(
 			nil,
 			part{time.Second, deltaAB + "event:new\ndata:{}\n\n"},
 			part{20 * time.Millisecond, strings.ReplaceAll(deltaAB, "ab", "cd")},
 			part{time.Second, done},
 		))
-		go engine.serve(t.Context(), t, question("x"))
+		go server.serve(t.Context(), t, question("x"))
 		time.Sleep(1010 * time.Millisecond)
 		checkMetrics(t, h, map[string]float64{"streams_active": 1, "backlog_graphemes": 1, "graphemes_total": 1})
 		time.Sleep(20 * time.Millisecond)
@@ -101,11 +101,11 @@ func TestStreamIsMeasured(t *testing.T) {
 // Text from before the request has no latency.
 func TestEarlierTextHasNoLatency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}), func(_ *Options, s *streams.Options) { s.Grace = 2 * time.Hour })
+		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, deltaAB}, part{time.Second, done}), func(_ *Options, s *streams.Options) { s.Grace = 2 * time.Hour })
 		h.options.Upstreams[0].Client.IdleTimeout, h.options.Upstreams[0].Client.MaxTime = 2*time.Hour, 2*time.Hour
-		id := startAsync(t, engine, "x")
+		id := startAsync(t, server, "x")
 		time.Sleep(time.Hour - time.Second)
-		engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
+		server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 		checkMetrics(t, h, map[string]float64{
 			"graphemes_total":                  4,
 			"added_latency_seconds_count":      2,
@@ -171,13 +171,13 @@ func TestOutcomesAreCounted(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, engine := newTestHandler(t, test.upstream)
+				h, server := newTestHandler(t, test.upstream)
 				ctx, cancel := context.WithCancel(t.Context())
 				if test.leave > 0 {
 					time.AfterFunc(test.leave, cancel)
 				}
 				defer cancel()
-				engine.serve(ctx, t, test.request)
+				server.serve(ctx, t, test.request)
 				synctest.Wait()
 				checkMetrics(t, h, test.want)
 			})
@@ -201,8 +201,8 @@ func TestPanicWhilePlaying(t *testing.T) {
 		h, _ := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
 		listener := testenv.NewMemListener()
 		listener.Wrap = func(conn net.Conn) net.Conn { return panickingConn{conn} }
-		engine := newTestServer(t, h, listener)
-		if a := engine.serve(t.Context(), t, question("x")); a.status != http.StatusOK || a.complete {
+		server := newTestServer(t, h, listener)
+		if a := server.serve(t.Context(), t, question("x")); a.status != http.StatusOK || a.complete {
 			t.Errorf("got %d, complete: %v", a.status, a.complete)
 		}
 		_ = h.lifecycle.inflight.Wait(t.Context())
@@ -220,11 +220,11 @@ func TestPanicWhilePlaying(t *testing.T) {
 // A canceled stream has not failed.
 func TestCancellationIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
-		id := startAsync(t, engine, "x")
-		go engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
+		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		id := startAsync(t, server, "x")
+		go server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 		time.Sleep(10 * time.Millisecond)
-		engine.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id})
+		server.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id})
 		synctest.Wait()
 		checkMetrics(t, h, map[string]float64{
 			`streams_total{mode="typewriter",outcome="done",route="GET /typewriter/streams/:id",upstream="/"}`: 1,
@@ -264,12 +264,12 @@ func TestRequestID(t *testing.T) {
 		} {
 			for _, target := range []request{question("x"), {method: "GET", url: "/v1/x"}, {method: "GET", url: "/nothing"}, {method: "GET", url: "/healthz"}} {
 				forwarded := ""
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					forwarded = strings.Join(r.Header.Values(headerRequestID), "|")
 					return reply.RoundTrip(r)
 				}))
 				target.header = map[string]string{headerRequestID: test.sent}
-				a := engine.serve(t.Context(), t, target)
+				a := server.serve(t.Context(), t, target)
 				got := a.header(headerRequestID)
 				if test.kept && got != test.sent || !test.kept && (len(got) != 26 || got == test.sent) {
 					t.Errorf("%s, %s: sent %q, got %q", kind, target.url, test.sent, got)
@@ -286,13 +286,13 @@ func TestRequestID(t *testing.T) {
 func TestStreamIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			res, err := streaming(nil, part{2 * time.Second, deltaAB}).RoundTrip(r)
 			res.Header.Set("X-Tt-Logid", "log")
 			return res, err
 		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
-		a := engine.serve(t.Context(), t, question("x"))
+		a := server.serve(t.Context(), t, question("x"))
 		want := "level=INFO msg=\"stream ended\" stream=" + a.header("Typewriter-Stream") + " upstream=/ route=\"POST /v3/chat\" mode=typewriter logid=log request_id=" +
 			a.header(headerRequestID) + " first_byte=3s graphemes=2 duration=3.1s outcome=cut\n"
 		if _, got, _ := strings.Cut(log.String(), " "); got != want {
@@ -308,7 +308,7 @@ const created = "event:conversation.chat.created\ndata:{\"id\":\"1\",\"conversat
 func TestCauseIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path != chatPath {
 				return nil, &url.Error{Op: "Get", URL: "http://h/?SECRET", Err: io.ErrClosedPipe}
 			}
@@ -317,7 +317,7 @@ func TestCauseIsLogged(t *testing.T) {
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: body,
 			}, nil
 		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
-		engine.serve(t.Context(), t, question("x"))
+		server.serve(t.Context(), t, question("x"))
 		if got := log.String(); !strings.Contains(got, `outcome=cut error="cannot recover the answer: upstream cannot be reached: io: read/write on closed pipe"`) || strings.Contains(got, "SECRET") {
 			t.Errorf("log is %s", got)
 		}
@@ -326,10 +326,10 @@ func TestCauseIsLogged(t *testing.T) {
 
 // healthz and readyz report the states of the server.
 func TestHealth(t *testing.T) {
-	h, engine := newTestHandler(t, nil)
+	h, server := newTestHandler(t, nil)
 	check := func(path string, status int, body string) {
 		t.Helper()
-		a := engine.serve(t.Context(), t, request{method: "GET", url: path})
+		a := server.serve(t.Context(), t, request{method: "GET", url: path})
 		if a.status != status || a.body != body || a.header("Cache-Control") != "no-store" {
 			t.Errorf("%s: got %d %q, %s", path, a.status, a.body, a.header("Cache-Control"))
 		}
@@ -346,10 +346,10 @@ func TestHealth(t *testing.T) {
 // Scraping does not disturb a stream.
 func TestScrapeInMidStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(1, cozemock.New()))
+		h, server := newTestHandler(t, mock.New(1, cozemock.New()))
 		ended := make(chan answer)
 		go func() {
-			a := engine.serve(t.Context(), t, question("hello"))
+			a := server.serve(t.Context(), t, question("hello"))
 			ended <- a
 		}()
 		most := 0.0

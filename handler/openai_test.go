@@ -46,8 +46,8 @@ func TestChatCompletion(t *testing.T) {
 	for _, model := range []string{"gpt-4o", "deepseek-reasoner", "gemini-2.5-flash", "kimi-k2", "openrouter/auto"} {
 		t.Run(model, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
-				a := engine.serve(context.Background(), t, completion(model))
+				_, server := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+				a := server.serve(context.Background(), t, completion(model))
 				for name, prefix := range map[string]string{"X-Request-Id": "req_", "Openai-Processing-Ms": "12", "X-Ratelimit-Remaining-Requests": "9999"} {
 					if got := a.header(name); !strings.HasPrefix(got, prefix) {
 						t.Errorf("got %s %q, want %s", name, got, prefix)
@@ -95,8 +95,8 @@ func TestChatCompletionFails(t *testing.T) {
 	} {
 		t.Run(test.model, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
-				a := engine.serve(context.Background(), t, completion(test.model))
+				_, server := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+				a := server.serve(context.Background(), t, completion(test.model))
 				code := ""
 				for block := range strings.SplitSeq(a.text(), "\n\n") {
 					if _, data, _ := strings.Cut(block, "data: "); gjson.Get(data, "error").Exists() {
@@ -132,8 +132,8 @@ func TestChatCompletionIsRefused(t *testing.T) {
 			if test.set != nil {
 				options = append(options, test.set)
 			}
-			_, engine := newTestHandler(t, unreachable, options...)
-			a := engine.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions" + test.url, body: test.body})
+			_, server := newTestHandler(t, unreachable, options...)
+			a := server.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions" + test.url, body: test.body})
 			if a.status != test.status || gjson.Get(a.text(), "error.type").Str != test.errorType || gjson.Get(a.text(), "error.message").Str == "" {
 				t.Errorf("got %d %s, want %d %s", a.status, a.text(), test.status, test.errorType)
 			}
@@ -152,7 +152,7 @@ func TestChatCompletionIsRefused(t *testing.T) {
 
 // Replies without a stream pass byte for byte, with their request id.
 func TestChatCompletionWithoutStream(t *testing.T) {
-	_, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+	_, server := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
 	for _, test := range []struct {
 		body   string
 		status int
@@ -161,7 +161,7 @@ func TestChatCompletionWithoutStream(t *testing.T) {
 		{`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}`, 200, `{"id":"chatcmpl-`},
 		{`{"model":"error-429","stream":true,"messages":[{"role":"user","content":"hi"}]}`, 429, `{"error":{"message":"Rate limit`},
 	} {
-		a := engine.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions", body: test.body})
+		a := server.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions", body: test.body})
 		if a.status != test.status || !strings.HasPrefix(a.text(), test.want) || !strings.HasPrefix(a.header("X-Request-Id"), "req_") {
 			t.Errorf("got %d %s with request id %q, want %d %s", a.status, a.text(), a.header("X-Request-Id"), test.status, test.want)
 		}

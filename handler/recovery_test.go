@@ -18,8 +18,8 @@ func TestCutAnswersAreCompleted(t *testing.T) {
 	for _, scenario := range []string{"cut", "cut-early", "no-done"} {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(7, cozemock.New()))
-				a := engine.serve(t.Context(), t, question("/"+scenario))
+				_, server := newTestHandler(t, mock.New(7, cozemock.New()))
+				a := server.serve(t.Context(), t, question("/"+scenario))
 				var names []string
 				text, answer := "", ""
 				for _, e := range readStrict(t, a.text()) {
@@ -49,13 +49,13 @@ func TestCutAnswersAreCompleted(t *testing.T) {
 func TestCutForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		standIn := mock.New(7, cozemock.New())
-		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v3/chat" {
 				return standIn.RoundTrip(r)
 			}
 			return &http.Response{StatusCode: http.StatusBadGateway, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 		}))
-		a := engine.serve(t.Context(), t, question("/cut"))
+		a := server.serve(t.Context(), t, question("/cut"))
 		events := readStrict(t, a.text())
 		want := event{"error", `{"code":5023,"msg":"upstream ended mid-stream"}`}
 		if last := events[len(events)-1]; last != want {

@@ -125,7 +125,7 @@ func cutAfter(t *testing.T, standIn http.RoundTripper, recovers bool) func(part 
 	cut := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return &cutConn{reply: reply, sent: make(chan struct{})}, nil
 	}}
-	h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+	h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == chatPath {
 			return cut.RoundTrip(r)
 		}
@@ -138,7 +138,7 @@ func cutAfter(t *testing.T, standIn http.RoundTripper, recovers bool) func(part 
 	r.header = map[string]string{"Typewriter-Mode": "raw"}
 	return func(part string) answer {
 		reply = part
-		a := engine.serve(t.Context(), t, r)
+		a := server.serve(t.Context(), t, r)
 		if err := h.lifecycle.inflight.Wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -84,8 +84,8 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 	for _, scenario := range cozemock.Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.Retention = 24 * time.Hour })
-				whole := engine.serve(t.Context(), t, getChat("/"+scenario.Name, ""))
+				_, server := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.Retention = 24 * time.Hour })
+				whole := server.serve(t.Context(), t, getChat("/"+scenario.Name, ""))
 				if !strings.HasPrefix(whole.header("Content-Type"), "text/event-stream") {
 					return
 				}
@@ -96,7 +96,7 @@ func TestResumeAfterEveryEvent(t *testing.T) {
 					if i%29 == 0 {
 						query = "&mode=typewriter"
 					}
-					rest := engine.serve(t.Context(), t, resumed(e.id, query))
+					rest := server.serve(t.Context(), t, resumed(e.id, query))
 					if i == len(events)-1 {
 						if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != "finished" {
 							t.Errorf("after the last event: got %d", rest.status)
@@ -151,7 +151,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chats := 0
 				standIn := mock.New(3, cozemock.New())
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					chats++
 					return standIn.RoundTrip(r)
 				}))
@@ -165,7 +165,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 							cancel()
 						}
 					}
-					a := engine.serve(ctx, t, r)
+					a := server.serve(ctx, t, r)
 					cancel()
 					if a.status == http.StatusNoContent {
 						break
@@ -179,7 +179,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 					t.Errorf("%d chats were started", chats)
 				}
 				id, _, _ := strings.Cut(last, ":")
-				whole := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id + "?mode=raw"})
+				whole := server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id + "?mode=raw"})
 				checkRest(t, last, mergeDeltas(plain(got)), mergeDeltas(plain(readIDs(t, whole.text()))))
 			})
 		})
@@ -189,15 +189,15 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 // Each viewer has a separate pace and may attach at any time.
 func TestSeveralViewers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
-		at := streamsPath + startAsync(t, engine, "/reasoning")
+		_, server := newTestHandler(t, mock.New(3, cozemock.New()))
+		at := streamsPath + startAsync(t, server, "/reasoning")
 		answers := make([][]string, 4)
 		done := make(chan struct{})
 		for i, query := range []string{"?mode=raw", "?speed=2", "?max_lag=500ms", "?mode=smooth"} {
 			go func() {
 				defer func() { done <- struct{}{} }()
 				time.Sleep(time.Duration(i) * time.Second)
-				a := engine.serve(t.Context(), t, request{method: "GET", url: at + query})
+				a := server.serve(t.Context(), t, request{method: "GET", url: at + query})
 				answers[i] = normalize(plain(readIDs(t, a.text())))
 			}()
 		}
@@ -227,15 +227,15 @@ func TestGraceAndRetention(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var closed atomic.Bool
-				_, engine := newTestHandler(t, streaming(func() { closed.Store(true) }, part{0, deltaAB}, part{100 * time.Second, done}))
+				_, server := newTestHandler(t, streaming(func() { closed.Store(true) }, part{0, deltaAB}, part{100 * time.Second, done}))
 				ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 				defer cancel()
-				a := engine.serve(ctx, t, getChat("x", ""))
+				a := server.serve(ctx, t, getChat("x", ""))
 				time.Sleep(test.away)
 				if closed.Load() != test.closed {
 					t.Errorf("upstream closed: %v", closed.Load())
 				}
-				back := engine.serve(t.Context(), t, resumed(readIDs(t, a.text())[0].id, ""))
+				back := server.serve(t.Context(), t, resumed(readIDs(t, a.text())[0].id, ""))
 				if back.status != test.status {
 					t.Fatalf("got %d %s", back.status, back.header("Typewriter-Resume"))
 				}
@@ -248,9 +248,9 @@ func TestGraceAndRetention(t *testing.T) {
 }
 
 // startAsync starts a chat without a reader and returns the stream's id.
-func startAsync(t *testing.T, engine *testServer, message string) string {
+func startAsync(t *testing.T, server *testServer, message string) string {
 	t.Helper()
-	a := engine.serve(t.Context(), t, request{
+	a := server.serve(t.Context(), t, request{
 		method: "POST", url: "/v3/chat", body: question(message).body, header: map[string]string{"Prefer": "wait=1, respond-async"},
 	})
 	id := gjson.Get(a.body, "stream").Str
@@ -263,24 +263,24 @@ func startAsync(t *testing.T, engine *testServer, message string) string {
 // For other credentials than the opener's, a stream does not exist.
 func TestOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
+		_, server := newTestHandler(t, mock.New(3, cozemock.New()))
 		mine := map[string]string{"Authorization": "Bearer mine"}
 		r := getChat("hello", "&mode=raw")
 		r.header = mine
-		a := engine.serve(t.Context(), t, r)
+		a := server.serve(t.Context(), t, r)
 		id := a.header("Typewriter-Stream")
 		for owner, want := range map[string]int{"Bearer mine": 200, "Bearer other": 204, "": 204} {
 			r := request{method: "GET", url: streamsPath + id + "?mode=raw", header: map[string]string{}}
 			if owner != "" {
 				r.header["Authorization"] = owner
 			}
-			got := engine.serve(t.Context(), t, r)
+			got := server.serve(t.Context(), t, r)
 			if got.status != want || want == 204 && got.header("Typewriter-Resume") != "gone" {
 				t.Errorf("%q: got %d", owner, got.status)
 			}
 		}
 		for _, r := range []request{{method: "DELETE", url: streamsPath + id}, {method: "POST", url: streamsPath + id + "/skip"}} {
-			if got := engine.serve(t.Context(), t, r); got.status != http.StatusNotFound {
+			if got := server.serve(t.Context(), t, r); got.status != http.StatusNotFound {
 				t.Errorf("%s: got %d", r.method, got.status)
 			}
 		}
@@ -289,8 +289,8 @@ func TestOwner(t *testing.T) {
 
 func TestMalformedIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(3, cozemock.New()))
-		a := engine.serve(t.Context(), t, getChat("/escapes", "&mode=raw"))
+		_, server := newTestHandler(t, mock.New(3, cozemock.New()))
+		a := server.serve(t.Context(), t, getChat("/escapes", "&mode=raw"))
 		id := a.header("Typewriter-Stream")
 		for last, want := range map[string]int{
 			"x": 400, "x:1.0": 400, id: 400, id + ":": 400, id + ":1": 400, id + ":-1.0": 400, id + ":01.0": 400, id + ":1.0.0": 400,
@@ -298,11 +298,11 @@ func TestMalformedIDs(t *testing.T) {
 			id + ":3.1": 400, // inside an escape
 			id + ":1.0": 200, strings.Repeat("a", 26) + ":1.0": 204, fmt.Sprint(id, ":0.0"): 200,
 		} {
-			if got := engine.serve(t.Context(), t, resumed(last, "&mode=raw")); got.status != want {
+			if got := server.serve(t.Context(), t, resumed(last, "&mode=raw")); got.status != want {
 				t.Errorf("%q: got %d %s, want %d", last, got.status, got.body, want)
 			}
 		}
-		if got := engine.serve(t.Context(), t, request{
+		if got := server.serve(t.Context(), t, request{
 			method: "GET", url: streamsPath + strings.Repeat("a", 26) + "?lastEventId=" + id + ":1.0",
 		}); got.status != http.StatusBadRequest {
 			t.Errorf("another stream's id: got %d", got.status)
@@ -315,22 +315,22 @@ func TestResumeByPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chats := 0
 		standIn := mock.New(3, cozemock.New())
-		_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			chats++
 			return standIn.RoundTrip(r)
 		}))
 		r := question("hello")
 		r.header = map[string]string{"Typewriter-Event-Ids": "on", "Typewriter-Mode": "raw"}
-		whole := engine.serve(t.Context(), t, r)
+		whole := server.serve(t.Context(), t, r)
 		events := readIDs(t, whole.text())
 		r.header["Last-Event-ID"] = events[4].id
-		rest := engine.serve(t.Context(), t, r)
+		rest := server.serve(t.Context(), t, r)
 		checkRest(t, events[4].id, mergeDeltas(plain(readIDs(t, rest.text()))), restOf(events)(4))
 		if chats != 1 {
 			t.Errorf("%d chats were started", chats)
 		}
 		delete(r.header, "Typewriter-Event-Ids")
-		engine.serve(t.Context(), t, r)
+		server.serve(t.Context(), t, r)
 		if chats != 2 {
 			t.Errorf("%d chats were started", chats)
 		}
@@ -340,14 +340,14 @@ func TestResumeByPost(t *testing.T) {
 // A stream beyond the memory bound ends with an error.
 func TestAnswerLargerThanTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.MaxBytes = 100 << 10 })
-		a := engine.serve(t.Context(), t, getChat("/long-line", "&mode=raw"))
+		h, server := newTestHandler(t, mock.New(3, cozemock.New()), func(_ *Options, s *streams.Options) { s.MaxBytes = 100 << 10 })
+		a := server.serve(t.Context(), t, getChat("/long-line", "&mode=raw"))
 		want := `{"code":5025,"msg":"answer is larger than this server keeps"}`
 		if events := readIDs(t, a.text()); events[len(events)-1].event != (event{"error", want}) {
 			t.Errorf("ends with %.200q", events[len(events)-1])
 		}
 		_ = h.lifecycle.inflight.Wait(t.Context())
-		b := engine.serve(t.Context(), t, getChat("hello", "&mode=raw"))
+		b := server.serve(t.Context(), t, getChat("hello", "&mode=raw"))
 		if !strings.Contains(b.text(), "event:done") {
 			t.Errorf("then: %.300q", b.text())
 		}

@@ -75,12 +75,12 @@ func expectedEvents(t *testing.T, scenario string) []string {
 }
 
 func checkScenario(t *testing.T, scenario string, mode typewriter.Mode, want []string) {
-	_, engine := newTestHandler(t, mock.New(7, cozemock.New()))
+	_, server := newTestHandler(t, mock.New(7, cozemock.New()))
 	r := question("/" + scenario)
 	r.header = map[string]string{"Typewriter-Mode": string(mode)}
 	ctx, cancel := context.WithTimeout(context.Background(), scenarioTimeout)
 	defer cancel()
-	a := engine.serve(ctx, t, r)
+	a := server.serve(ctx, t, r)
 	if want == nil {
 		return // no stream: see TestOtherRepliesPass
 	}

@@ -18,15 +18,15 @@ import (
 // resume them. Draining ends with the last stream.
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{10 * time.Second, deltaAB + done}))
+		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{10 * time.Second, deltaAB + done}))
 		ended := make(chan answer)
-		id := startAsync(t, engine, "x")
+		id := startAsync(t, server, "x")
 		go func() {
-			a := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
+			a := server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 			ended <- a
 		}()
 		time.Sleep(time.Second)
-		if a := engine.serve(t.Context(), t, request{method: "GET", url: "/readyz"}); a.status != http.StatusOK || !strings.HasPrefix(a.body, `{"status":"ready",`) {
+		if a := server.serve(t.Context(), t, request{method: "GET", url: "/readyz"}); a.status != http.StatusOK || !strings.HasPrefix(a.body, `{"status":"ready",`) {
 			t.Errorf("before: %d %s", a.status, a.body)
 		}
 		start := time.Now()
@@ -47,12 +47,12 @@ func TestDrain(t *testing.T) {
 			{request{method: "POST", url: "/ai/summarize", body: `{"text":"x"}`}, 503, `{"code":5032,`},
 			{request{method: "POST", url: "/v1/workflow/stream_run", body: `{}`}, 503, `{"code":5032,`},
 		} {
-			a := engine.serve(t.Context(), t, test.request)
+			a := server.serve(t.Context(), t, test.request)
 			if a.status != test.status || !strings.HasPrefix(a.body, test.want) || a.header("Connection") != "close" {
 				t.Errorf("%s %s: got %d %s, Connection %q", test.method, test.url, a.status, a.body, a.header("Connection"))
 			}
 		}
-		again := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
+		again := server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 		if !strings.HasSuffix(again.text(), "data:\"[DONE]\"\n\n") {
 			t.Errorf("who comes back gets %q", again.text())
 		}
@@ -70,10 +70,10 @@ func TestDrainIsOver(t *testing.T) {
 	for name, r := range map[string]request{"without ids": question("x"), "with ids": getChat("x", "")} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+				h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
 				ended := make(chan answer)
 				go func() {
-					a := engine.serve(t.Context(), t, r)
+					a := server.serve(t.Context(), t, r)
 					ended <- a
 				}()
 				time.Sleep(50 * time.Millisecond)
@@ -92,12 +92,12 @@ func TestDrainIsOver(t *testing.T) {
 func TestPanicOfARecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: panicBody{},
 			}, nil
 		}), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
-		a := engine.serve(t.Context(), t, question("x"))
+		a := server.serve(t.Context(), t, question("x"))
 		if !strings.HasSuffix(a.text(), "event:error\ndata:{\"code\":5000,\"msg\":\"internal error\"}\n\n") {
 			t.Errorf("got %q", a.text())
 		}
@@ -117,9 +117,9 @@ func (panicBody) Close() error             { return nil }
 
 // The memory of a kept stream is within the size counted against the bound.
 func TestKeptStreamsAreCounted(t *testing.T) {
-	h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(_ *Options, s *streams.Options) { s.Retention = time.Hour })
+	h, server := newTestHandler(t, streaming(nil, part{0, deltaAB + done}), func(_ *Options, s *streams.Options) { s.Retention = time.Hour })
 	// All requests share a connection, whose memory is not the streams'.
-	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return engine.listener.Dial(ctx) }}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return server.listener.Dial(ctx) }}
 	defer transport.CloseIdleConnections()
 	keep := func(n int) {
 		for range n {

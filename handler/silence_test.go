@@ -67,8 +67,8 @@ const (
 // silences.
 func TestSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, streaming(nil, part{40 * time.Second, deltaAB}, part{20 * time.Second, done}))
-		a := engine.serve(context.Background(), t, question("x"))
+		_, server := newTestHandler(t, streaming(nil, part{40 * time.Second, deltaAB}, part{20 * time.Second, done}))
+		a := server.serve(context.Background(), t, question("x"))
 		if a.opened != 0 {
 			t.Errorf("header sent at %v", a.opened)
 		}
@@ -89,9 +89,9 @@ func TestSilence(t *testing.T) {
 // After the idle timeout of the upstream the backlog is sent, then an error.
 func TestIdleUpstreamEndsInAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
 		h.options.Upstreams[0].Client.IdleTimeout = 10 * time.Second
-		a := engine.serve(context.Background(), t, question("x"))
+		a := server.serve(context.Background(), t, question("x"))
 		want := []string{"0 a", "100 b", `10000 {"code":5042,"msg":"upstream stalled mid-stream"}`}
 		if got := times(t, a); !reflect.DeepEqual(got, want) {
 			t.Errorf("got  %q\nwant %q", got, want)
@@ -117,14 +117,14 @@ func TestDisconnectReleasesUpstream(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				closed := time.Duration(-1)
-				h, engine := newTestHandler(t, streaming(func() {
+				h, server := newTestHandler(t, streaming(func() {
 					if closed < 0 {
 						closed = time.Since(start)
 					}
 				}, test.parts...))
 				ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 				defer cancel()
-				engine.serve(ctx, t, question("x"))
+				server.serve(ctx, t, question("x"))
 				_ = h.lifecycle.inflight.Wait(t.Context())
 				if closed != 50*time.Millisecond {
 					t.Errorf("upstream was closed at %v, want 50ms", closed)
@@ -138,9 +138,9 @@ func TestDisconnectReleasesUpstream(t *testing.T) {
 // stays open.
 func TestEndIsPrompt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, streaming(nil, part{0, deltaAB + done}, part{time.Hour, "x"}))
+		_, server := newTestHandler(t, streaming(nil, part{0, deltaAB + done}, part{time.Hour, "x"}))
 		start := time.Now()
-		engine.serve(context.Background(), t, question("x"))
+		server.serve(context.Background(), t, question("x"))
 		if took := time.Since(start); took != 100*time.Millisecond {
 			t.Errorf("ended after %v, want 100ms", took)
 		}
@@ -160,8 +160,8 @@ func TestShutdown(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{20 * time.Second, done}))
-				go engine.serve(context.Background(), t, question("x"))
+				h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{20 * time.Second, done}))
+				go server.serve(context.Background(), t, question("x"))
 				synctest.Wait()
 				start := time.Now()
 				ctx, cancel := context.WithTimeout(context.Background(), test.time)
@@ -180,13 +180,13 @@ func TestShutdown(t *testing.T) {
 func TestWhatGoesUpstream(t *testing.T) {
 	var got *http.Request
 	var body []byte
-	_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+	_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 	}))
 	const odd = ` {"bot_id": "1", "x":1.0,"y":"\u4f60" } `
-	engine.serve(context.Background(), t, request{
+	server.serve(context.Background(), t, request{
 		method: "POST",
 		url:    "/v3/chat?conversation_id=&mode=raw&a=%2f&speed=2&max_lag=1s&max_tail=1s&reasoning=raw&unit=word&min_interval=1s&markdown=on&event_ids=off&a=b",
 		header: map[string]string{
@@ -240,7 +240,7 @@ func TestDefaultRequest(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 				body, _ := io.ReadAll(r.Body)
 				if r.Method != http.MethodPost || r.URL.String() != "http://upstream.invalid"+test.url || string(body) != test.body {
 					t.Errorf("got %s %s %s\nwant POST %s %s", r.Method, r.URL, body, test.url, test.body)
@@ -250,7 +250,7 @@ func TestDefaultRequest(t *testing.T) {
 				}
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 			}))
-			engine.serve(context.Background(), t, test.request)
+			server.serve(context.Background(), t, test.request)
 		})
 	}
 }

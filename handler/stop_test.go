@@ -23,15 +23,15 @@ import (
 func TestSkip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"abcdefghij\"}\n\n"
-		_, engine := newTestHandler(t, streaming(nil, part{0, long}, part{time.Second, long}, part{time.Second, done}))
+		_, server := newTestHandler(t, streaming(nil, part{0, long}, part{time.Second, long}, part{time.Second, done}))
 		ended := make(chan answer)
-		id := startAsync(t, engine, "x")
+		id := startAsync(t, server, "x")
 		go func() {
-			a := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
+			a := server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 			ended <- a
 		}()
 		time.Sleep(250 * time.Millisecond)
-		if a := engine.serve(t.Context(), t, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
+		if a := server.serve(t.Context(), t, request{method: "POST", url: streamsPath + id + "/skip"}); a.status != http.StatusNoContent {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
 		a := <-ended
@@ -54,12 +54,12 @@ func TestSkipAndStopWithoutIDs(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Second, done}))
+				h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Second, done}))
 				var stream answer
 				ended := make(chan struct{})
 				go func() {
 					defer close(ended)
-					engine.serveTo(t.Context(), t, post("{}"), &stream)
+					server.serveTo(t.Context(), t, post("{}"), &stream)
 				}()
 				time.Sleep(50 * time.Millisecond)
 				synctest.Wait()
@@ -67,7 +67,7 @@ func TestSkipAndStopWithoutIDs(t *testing.T) {
 				ask := func(method, path, authorization string, status int) {
 					t.Helper()
 					r := request{method: method, url: path, header: map[string]string{"Authorization": authorization}}
-					if a := engine.serve(t.Context(), t, r); a.status != status {
+					if a := server.serve(t.Context(), t, r); a.status != status {
 						t.Errorf("%s %s: got %d %s, want %d", method, path, a.status, a.body, status)
 					}
 				}
@@ -88,17 +88,17 @@ func TestSkipAndStopWithoutIDs(t *testing.T) {
 // Stop cancels the chat at the upstream and ends every view in order.
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
+		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}))
 		answers := make(chan answer)
-		id := startAsync(t, engine, "x")
+		id := startAsync(t, server, "x")
 		for range 2 {
 			go func() {
-				a := engine.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
+				a := server.serve(t.Context(), t, request{method: "GET", url: streamsPath + id})
 				answers <- a
 			}()
 			time.Sleep(25 * time.Millisecond)
 		}
-		if a := engine.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
+		if a := server.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + id}); a.status != http.StatusNoContent {
 			t.Errorf("got %d %s", a.status, a.body)
 		}
 		for range 2 {
@@ -116,7 +116,7 @@ func TestStopCancelsTheChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var canceled []string
 		standIn := mock.New(3, cozemock.New())
-		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v3/chat/cancel" {
 				body, _ := io.ReadAll(r.Body)
 				canceled = append(canceled, r.Header.Get("Authorization")+" "+string(body))
@@ -126,14 +126,14 @@ func TestStopCancelsTheChat(t *testing.T) {
 		}))
 		r := question("/slow")
 		r.header = map[string]string{"Authorization": "Bearer mine", "Prefer": "respond-async"}
-		a := engine.serve(t.Context(), t, r)
+		a := server.serve(t.Context(), t, r)
 		time.Sleep(5 * time.Second)
 		at := request{method: "GET", url: a.header("Location") + "?mode=raw", header: map[string]string{"Authorization": "Bearer mine"}}
 		stop := at
 		stop.method = "DELETE"
-		engine.serve(t.Context(), t, stop)
+		server.serve(t.Context(), t, stop)
 		_ = h.lifecycle.inflight.Wait(t.Context())
-		seen := engine.serve(t.Context(), t, at)
+		seen := server.serve(t.Context(), t, at)
 		events := readIDs(t, seen.text())
 		chat := gjson.Parse(events[0].data)
 		want := fmt.Sprintf(`Bearer mine {"conversation_id":%q,"chat_id":%q}`, chat.Get("conversation_id").Str, chat.Get("id").Str)

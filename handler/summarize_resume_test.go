@@ -22,15 +22,15 @@ import (
 // A summary is resumed as a chat is; once it is finished and seen, there is nothing.
 func TestResumeSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-		whole := engine.serve(t.Context(), t, getSummary("x", ""))
+		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+		whole := server.serve(t.Context(), t, getSummary("x", ""))
 		events := readIDs(t, whole.text())
 		for i, e := range events {
 			byQuery := request{method: "GET", url: "/ai/summarize?text=x&lastEventId=" + e.id}
 			byHeader := request{method: "GET", url: "/ai/summarize?text=x", header: map[string]string{"Last-Event-ID": e.id}}
 			byPost := request{method: "POST", url: "/ai/summarize?event_ids=on", body: `{"text":"x"}`, header: byHeader.header}
 			for _, r := range []request{byQuery, byHeader, byPost} {
-				rest := engine.serve(t.Context(), t, r)
+				rest := server.serve(t.Context(), t, r)
 				if i == len(events)-1 {
 					if rest.status != http.StatusNoContent || rest.header("Typewriter-Resume") != metrics.ResumeFinished {
 						t.Errorf("after the end: got %d", rest.status)
@@ -48,9 +48,9 @@ func TestResumeSummary(t *testing.T) {
 // Without ids there is nothing to come back to: it is another job.
 func TestNoResumeWithoutIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-		first := engine.serve(t.Context(), t, getSummary("x", ""))
-		again := engine.serve(t.Context(), t, request{
+		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+		first := server.serve(t.Context(), t, getSummary("x", ""))
+		again := server.serve(t.Context(), t, request{
 			method: "POST", url: "/ai/summarize", body: `{"text":"x"}`, header: map[string]string{"Last-Event-ID": lastIDOf(first.text())},
 		})
 		checkProgress(t, again)
@@ -60,13 +60,13 @@ func TestNoResumeWithoutIDs(t *testing.T) {
 // An address instead of progress, a viewer there, and a stop.
 func TestStopSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
-		at := startSummary(t, engine)
+		h, server := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
+		at := startSummary(t, server)
 		go func() {
 			time.Sleep(2 * time.Second)
-			engine.serve(t.Context(), t, request{method: "DELETE", url: at})
+			server.serve(t.Context(), t, request{method: "DELETE", url: at})
 		}()
-		a := engine.serve(t.Context(), t, request{method: "GET", url: at})
+		a := server.serve(t.Context(), t, request{method: "GET", url: at})
 		got := updates(t, a)
 		if last := got[len(got)-1]; last != "2000 error 9.15 Stopped" {
 			t.Errorf("ends with %q", got)
@@ -75,9 +75,9 @@ func TestStopSummary(t *testing.T) {
 	})
 }
 
-func startSummary(t *testing.T, engine *testServer) (address string) {
+func startSummary(t *testing.T, server *testServer) (address string) {
 	t.Helper()
-	a := engine.serve(t.Context(), t, request{
+	a := server.serve(t.Context(), t, request{
 		method: "POST", url: "/ai/summarize", body: `{"text":"a long one"}`, header: map[string]string{"Prefer": "respond-async"},
 	})
 	if a.status != http.StatusAccepted || a.header("Location") != gjson.Get(a.body, "url").Str {
@@ -100,10 +100,10 @@ func TestLeavingASummary(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				h, engine := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
+				h, server := newTestHandler(t, streaming(nil, part{0, chatCreated}, part{time.Hour, done}))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				engine.serve(ctx, t, test.request)
+				server.serve(ctx, t, test.request)
 				_ = h.lifecycle.inflight.Wait(t.Context())
 				if took := time.Since(began); took != test.want {
 					t.Errorf("the upstream was given up after %v, want %v", took, test.want)
@@ -117,8 +117,8 @@ func TestLeavingASummary(t *testing.T) {
 func TestSummaryIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		standIn := mock.New(1, cozemock.New())
-		h, engine := newTestHandler(t, standIn)
-		at := startSummary(t, engine)
+		h, server := newTestHandler(t, standIn)
+		at := startSummary(t, server)
 		time.Sleep(2 * time.Second)
 		id := strings.TrimPrefix(at, streamsPath)
 		s, _ := h.options.Streams.Attach(id, "")

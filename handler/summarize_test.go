@@ -74,8 +74,8 @@ func TestSummary(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, engine := newTestHandler(t, streaming(nil, parts...))
-				a := engine.serve(t.Context(), t, r)
+				_, server := newTestHandler(t, streaming(nil, parts...))
+				a := server.serve(t.Context(), t, r)
 				if got := updates(t, a); !slices.Equal(got, want) {
 					t.Errorf("got  %q\nwant %q", got, want)
 				}
@@ -100,14 +100,14 @@ func TestSummaryAsksTheBot(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var asked []string
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					body, err := io.ReadAll(r.Body)
 					asked = append(asked, string(body))
 					return nil, errors.Join(err, errors.New("that is all"))
 				}))
 				r := getSummary("the text", "&bot_id=theirs"+test.query)
 				r.header = map[string]string{"Accept-Language": test.accept, "Authorization": "Bearer mine"}
-				engine.serve(t.Context(), t, r)
+				server.serve(t.Context(), t, r)
 				if len(asked) != 1 {
 					t.Fatalf("asked %q", asked)
 				}
@@ -163,8 +163,8 @@ func TestSummaryFails(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, engine := newTestHandler(t, test.upstream)
-				a := engine.serve(t.Context(), t, getSummary("x", ""))
+				h, server := newTestHandler(t, test.upstream)
+				a := server.serve(t.Context(), t, getSummary("x", ""))
 				got := updates(t, a)
 				if last := got[len(got)-1]; last != test.want {
 					t.Errorf("ends with %q, want %q", got, test.want)
@@ -180,7 +180,7 @@ func TestSummaryTimeoutCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var canceled []string
 		chat := streaming(nil, part{0, chatCreated}, part{time.Hour, done})
-		h, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == chatPath {
 				return chat.RoundTrip(r)
 			}
@@ -188,7 +188,7 @@ func TestSummaryTimeoutCancels(t *testing.T) {
 			canceled = append(canceled, r.URL.Path+" "+string(body))
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
 		}))
-		engine.serve(t.Context(), t, getSummary("x", ""))
+		server.serve(t.Context(), t, getSummary("x", ""))
 		_ = h.lifecycle.inflight.Wait(t.Context())
 		if want := `/v3/chat/cancel {"conversation_id":"8","chat_id":"7"}`; !slices.Equal(canceled, []string{want}) {
 			t.Errorf("canceled %q", canceled)
@@ -216,11 +216,11 @@ func TestBadSummaries(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, engine := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
+			_, server := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
 				t.Error("the upstream was asked")
 				return nil, io.EOF
 			}))
-			a := engine.serve(t.Context(), t, test.request)
+			a := server.serve(t.Context(), t, test.request)
 			if msg := gjson.Get(a.body, "msg").Str; a.status != http.StatusBadRequest || !strings.Contains(msg, test.want) {
 				t.Errorf("got %d %s", a.status, a.body)
 			}
@@ -231,8 +231,8 @@ func TestBadSummaries(t *testing.T) {
 func TestSummaryEventName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for query, want := range map[string]string{"": "", "&event=progress": "progress"} {
-			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-			a := engine.serve(t.Context(), t, getSummary("x", query))
+			_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+			a := server.serve(t.Context(), t, getSummary("x", query))
 			for _, e := range readIDs(t, a.text()) {
 				if e.name != want {
 					t.Errorf("%q: event is named %q", query, e.name)
@@ -246,8 +246,8 @@ func TestSummaryEventName(t *testing.T) {
 func TestStandInSummarizes(t *testing.T) {
 	for _, text := range []string{"秋天来了，树叶黄了。小明去公园散步，看见很多人。", "Go is a language. It is small. It is fast."} {
 		synctest.Test(t, func(t *testing.T) {
-			_, engine := newTestHandler(t, mock.New(1, cozemock.New()))
-			a := engine.serve(t.Context(), t, getSummary(text, ""))
+			_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+			a := server.serve(t.Context(), t, getSummary(text, ""))
 			if took := a.chunks[len(a.chunks)-1].at; took < 3*time.Second || took > 6*time.Second {
 				t.Errorf("took %v", took)
 			}
@@ -290,11 +290,11 @@ func TestSummaryOfACutChat(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				standIn := mock.New(7, cozemock.New())
-				_, engine := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
 					r.Header.Set(mock.ScenarioHeader, scenario)
 					return standIn.RoundTrip(r)
 				}))
-				a := engine.serve(t.Context(), t, getSummary("x", ""))
+				a := server.serve(t.Context(), t, getSummary("x", ""))
 				checkProgress(t, a)
 			})
 		})
