@@ -1,6 +1,7 @@
-// Package sdk runs the SDKs of Coze and event stream parsers against the stand-in, once
-// directly and once through the program. Only the base URL differs. The events from the
-// SDKs must be the same, except where the program repairs them.
+// Package sdk runs the SDKs of Coze and OpenAI and event stream parsers against the
+// stand-in or replayed streams, once directly and once through the program. Only the base
+// URL differs. The events from the SDKs must be the same, except where the program repairs
+// them.
 package sdk
 
 import (
