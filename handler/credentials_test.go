@@ -81,8 +81,8 @@ func TestStreamsBelongToCredentials(t *testing.T) {
 	}
 }
 
-// A stream belongs to all credentials of its opener, since each may be the one that counts
-// at the service.
+// A stream belongs to all credentials of its opener, since any of them may be valid at the
+// service.
 func TestStreamsBelongToAllCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, server := newTestHandler(t, mock.New(3, cozemock.New()))
@@ -100,15 +100,15 @@ func TestStreamsBelongToAllCredentials(t *testing.T) {
 	})
 }
 
-// keyFormat is a format with a place of its own for a credential.
+// keyFormat returns a format whose credential has the given place.
 func keyFormat(place upstream.Credential) *upstream.Format {
 	format := *lineFormat
 	format.Credentials = []upstream.Credential{place}
 	return &format
 }
 
-// With keys, nothing that could be a credential of the client goes upstream or into the
-// log. The server's token is where the format has its credentials.
+// With keys, no possible credential of the client goes upstream or into the log. The
+// server's token is where the format has its credentials.
 func TestCredentialsUpstream(t *testing.T) {
 	for _, test := range []struct {
 		name, path string
@@ -155,7 +155,7 @@ func TestCredentialsUpstream(t *testing.T) {
 	}
 }
 
-// Without keys, the credential of a client goes upstream as it is, instead of the server's
+// Without keys, the client's credential goes upstream unchanged, and replaces the server's
 // token.
 func TestOwnCredentialsUpstream(t *testing.T) {
 	for _, place := range places[:5] {

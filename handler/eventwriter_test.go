@@ -19,8 +19,8 @@ import (
 	"sse-typewriter/typewriter"
 )
 
-// sink is a client's connection. It keeps what was written last, and all of it if all is
-// not nil.
+// sink is a client's connection. A sink keeps the last write, and appends all writes to all
+// unless all is nil.
 type sink struct {
 	net.Conn
 	request *strings.Reader
@@ -79,7 +79,7 @@ func writeTo(t testing.TB, conn *sink, idPrefix string, retry uint64, write func
 	_ = listener.Close()
 }
 
-// once accepts one connection.
+// once accepts a single connection.
 type once struct {
 	net.Listener
 	accepted bool
@@ -100,7 +100,7 @@ func (o *once) Close() error {
 	return nil
 }
 
-// newTestObserver returns an observer that only counts.
+// newTestObserver returns an observer without a log line.
 func newTestObserver() *viewObserver {
 	counts := metrics.New(metrics.Options{EventTypes: testFormats.EventNames()})
 	return &viewObserver{metrics: counts.View(metrics.ViewLabels{Upstream: "/", Route: "GET /", Mode: "typewriter"}, func() int { return 0 }), log: typewriter.NewLog(typewriter.LogOptions{})}
@@ -117,10 +117,10 @@ func bodyOf(t testing.TB, response *bytes.Buffer) string {
 	return string(body)
 }
 
-// fullBuffer is the size beyond which events are sent before they are flushed.
+// fullBuffer is the size beyond which events are sent before a flush.
 const fullBuffer = 16 << 10
 
-// unit is an event of text as it leaves.
+// unit is an output event with text.
 var unit = typewriter.Output{
 	Frame: &typewriter.Frame{
 		Name: "conversation.message.delta",
@@ -132,12 +132,12 @@ var unit = typewriter.Output{
 	Clusters: 1,
 }
 
-// whole is an event that is not text.
+// whole returns an output event without text.
 func whole(name, data string) typewriter.Output {
 	return typewriter.Output{Frame: &typewriter.Frame{Name: name, Head: data}, Next: unit.Next}
 }
 
-// An event has the bytes that contrib/sse gives it.
+// Events are encoded byte for byte as by contrib/sse.
 func TestEventBytes(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -184,7 +184,7 @@ func TestEventBytes(t *testing.T) {
 	}
 }
 
-// A parser reads the same name and data that the event has, unlike from [sse.Encode].
+// A parser reads the event's name and data unchanged, unlike after [sse.Encode].
 func TestEventSpaces(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -212,8 +212,8 @@ func TestEventSpaces(t *testing.T) {
 	}
 }
 
-// Events that leave together keep their order, also beside one of several lines and
-// beyond the buffer, and the first alone tells retry.
+// Events of the same flush keep their order, also next to events of several lines and
+// beyond the buffer, and only the first has a retry field.
 func TestEventsTogether(t *testing.T) {
 	lines := whole("note", "one\ntwo")
 	long := whole("", strings.Repeat("x", fullBuffer+1))
@@ -246,7 +246,7 @@ func TestEventsTogether(t *testing.T) {
 	}
 }
 
-// An event on its way out costs no memory, and is one chunk in one write.
+// Writing an event does not allocate, and results in a single chunk and a single write.
 func TestWriteAllocations(t *testing.T) {
 	for _, idPrefix := range []string{"", "stream:"} {
 		conn := newSink(nil)

@@ -17,8 +17,8 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// lineFormat is the format of a service that streams lines of text at any path that ends
-// with /lines, and whose streams just end.
+// lineFormat is the format of a service that streams lines of text at paths ending with
+// /lines, without an event at the end.
 var lineFormat = &upstream.Format{
 	Name: "lines",
 	Route: func(method, path string) string {

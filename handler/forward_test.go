@@ -73,8 +73,8 @@ func TestAPIPath(t *testing.T) {
 	}
 }
 
-// Any path that is not the server's own is forwarded. The server's own paths are not, even
-// if they look like those of a format.
+// Every path is forwarded except the server's own paths, even if they look like those of a
+// format.
 func TestAnyPath(t *testing.T) {
 	for _, test := range []struct {
 		method, url string
@@ -108,7 +108,7 @@ func TestAnyPath(t *testing.T) {
 	}
 }
 
-// studio answers like coze-studio, which serves some paths on GET alone.
+// studio answers like coze-studio: some paths exist for GET only.
 func studio(requests *[]string) http.RoundTripper {
 	return transportFunc(func(r *http.Request) (*http.Response, error) {
 		var body []byte
@@ -127,7 +127,7 @@ func studio(requests *[]string) http.RoundTripper {
 	})
 }
 
-// What coze-studio serves on GET alone is asked again by GET, and nothing else is.
+// Requests that coze-studio supports only by GET are repeated by GET, and no others.
 func TestGetInsteadOfPost(t *testing.T) {
 	tests := []struct {
 		url    string
@@ -150,7 +150,7 @@ func TestGetInsteadOfPost(t *testing.T) {
 	}
 }
 
-// The server's token is for clients that bring none.
+// Clients without a token use the server's token.
 func TestUpstreamToken(t *testing.T) {
 	for own, want := range map[string]string{"": "Bearer server's", "Bearer own": "Bearer own"} {
 		for _, path := range []string{"/v3/chat", "/v1/bot/get_online_info", "/v3/chat/retrieve"} {

@@ -37,8 +37,8 @@ func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { retu
 // testFormats are the formats of the handlers of these tests.
 var testFormats = upstream.Formats{coze.New(coze.Options{BotID: "bot", UserID: "user"})}
 
-// newTestHandler returns a handler whose upstream is a transport, and a server of it.
-// Pauses have one length each: 100 ms, 200 after a clause, 400 after a sentence.
+// newTestHandler returns a handler in front of a transport, and a server of the handler.
+// Pauses have fixed lengths: 100 ms, 200 after a clause, 400 after a sentence.
 func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option) (*Handler, *testServer) {
 	t.Helper()
 	classes := typewriter.DefaultClasses()
@@ -91,7 +91,7 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 // option changes the options of a test's handler.
 type option func(*Options, *streams.Options)
 
-// testServer serves a handler in memory, as the program serves it on a port.
+// testServer serves a handler in memory with the program's own server.
 type testServer struct {
 	listener *testenv.MemListener
 	engine   *route.Engine
@@ -116,24 +116,24 @@ func newTestServer(t *testing.T, h *Handler, listener *testenv.MemListener) *tes
 	return &testServer{listener, server.Engine}
 }
 
-// Hertz starts a goroutine that never ends before the first response. It must not belong
-// to a test.
+// Before the first response, Hertz starts a goroutine without end, which must not belong to
+// a test.
 func init() { protocol.ServerDateOnce.Do(protocol.UpdateServerDate) }
 
-// answer is the response that a client received.
+// answer is a response as received by a client.
 type answer struct {
 	status   int
 	fields   http.Header
 	opened   time.Duration // when the header arrived
-	chunks   []chunk       // of a stream, one for each flush
+	chunks   []chunk       // of a stream, a chunk per flush
 	body     string        // without chunks
-	complete bool          // it is whole
+	complete bool          // the whole body was received
 }
 
 // header returns a field of the header.
 func (a answer) header(name string) string { return a.fields.Get(name) }
 
-// chunk is one chunk of a response, with its time since the request.
+// chunk is a chunk of a response, with the time since the request.
 type chunk struct {
 	at   time.Duration
 	data string
@@ -175,7 +175,7 @@ func (s *testServer) serve(ctx context.Context, t *testing.T, r request) answer 
 	return a
 }
 
-// serveTo is serve, and stores in a what arrives as it does.
+// serveTo is serve, and stores the answer received so far in a.
 func (s *testServer) serveTo(ctx context.Context, t *testing.T, r request, a *answer) {
 	t.Helper()
 	start := time.Now()
@@ -223,7 +223,7 @@ func (s *testServer) serveTo(ctx context.Context, t *testing.T, r request, a *an
 	}
 }
 
-// readChunk reads one chunk; the last one is empty.
+// readChunk reads a chunk. The last chunk is empty.
 func readChunk(in *bufio.Reader) ([]byte, error) {
 	line, err := in.ReadString('\n')
 	if err != nil {
@@ -238,7 +238,7 @@ func readChunk(in *bufio.Reader) ([]byte, error) {
 	return data[:size], err
 }
 
-// bytes returns the request as it is sent.
+// bytes returns the encoded request.
 func (r request) bytes() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: localhost\r\n", r.method, strings.ReplaceAll(r.url, " ", "%20"))

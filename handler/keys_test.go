@@ -34,8 +34,8 @@ func (a *asked) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 }
 
-// guarded are the routes that need a key, and the status with one. All that are answered
-// with 200 go upstream, but for the metrics.
+// guarded are the routes that need a key, and the status with a key. Routes with status 200
+// go upstream, except for the metrics.
 var guarded = []struct {
 	method, path string
 	status       int
@@ -58,8 +58,8 @@ var guarded = []struct {
 	{"GET", "/metrics", 200},
 }
 
-// A request without a key never reaches the upstream. For one with a key the upstream gets
-// the server's token, never the key.
+// A request without a key never reaches the upstream. With a key the upstream receives the
+// server's token, never the key.
 func TestKeys(t *testing.T) {
 	for _, test := range guarded {
 		for _, authorization := range []string{"", "Bearer " + oneKey[1:], "Bearer " + oneKey + "1", "Bearer server's"} {
@@ -93,8 +93,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// A request without a key is answered without its body, which the server neither waits
-// for nor keeps.
+// A request without a key is answered before the body arrives. The server neither waits for
+// the body nor keeps it.
 func TestBodyWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up asked

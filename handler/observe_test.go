@@ -25,7 +25,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// series is a line of a scrape: what is counted, without our prefix, and its value.
+// series matches a line of a scrape: the name without our prefix, and the value.
 var series = regexp.MustCompile(`(?m)^typewriter_(\S+(?:{.*})?) (\S+)$`)
 
 // scrape returns the values of our metrics.
@@ -44,7 +44,7 @@ func scrape(t *testing.T, h *Handler) map[string]float64 {
 	return values
 }
 
-// checkMetrics compares some metrics; one that is not there is 0.
+// checkMetrics compares some metrics. A missing metric counts as 0.
 func checkMetrics(t *testing.T, h *Handler, want map[string]float64) {
 	t.Helper()
 	got := scrape(t, h)
@@ -56,9 +56,8 @@ func checkMetrics(t *testing.T, h *Handler, want map[string]float64) {
 	}
 }
 
-// A stream whose numbers are known: "ab" arrives after a second and "cd" 20 ms later;
-// the pauses are 100 ms, so that the characters leave 0, 100, 180 and 280 ms after
-// they arrived.
+// In a stream with known numbers, "ab" arrives after a second and "cd" 20 ms later. With
+// pauses of 100 ms, the characters leave 0, 100, 180 and 280 ms after their arrival.
 func TestStreamIsMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, server := newTestHandler(t, streaming(
@@ -117,7 +116,7 @@ func TestEarlierTextHasNoLatency(t *testing.T) {
 	})
 }
 
-// How streams end, and what becomes of other requests.
+// Streams are counted by outcome, and failures of the upstream by reason.
 func TestOutcomesAreCounted(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -234,7 +233,8 @@ func TestCancellationIsNoFailure(t *testing.T) {
 	})
 }
 
-// Each request has an id, its own if that is fit, which the upstream and the client get.
+// The upstream and the client receive the request's id: a valid id of the client, or a new
+// id.
 func TestRequestID(t *testing.T) {
 	long := strings.Repeat("x", maxRequestID)
 	replies := map[string]http.RoundTripper{
@@ -282,7 +282,7 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
-// Each view writes one log line.
+// Each view writes a log line.
 func TestStreamIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
@@ -301,7 +301,7 @@ func TestStreamIsLogged(t *testing.T) {
 	})
 }
 
-// created is an event that names a chat.
+// created is an event with a chat's ids.
 const created = "event:conversation.chat.created\ndata:{\"id\":\"1\",\"conversation_id\":\"2\"}\n\n"
 
 // The log contains the cause of a failure, without the client's question.

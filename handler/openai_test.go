@@ -41,7 +41,7 @@ func dataOf(t *testing.T, stream string) []string {
 	return all
 }
 
-// A chat completion is typed character by character, and ends as its service has it.
+// A chat completion is typed character by character, and ends as at the service.
 func TestChatCompletion(t *testing.T) {
 	for _, model := range []string{"gpt-4o", "deepseek-reasoner", "gemini-2.5-flash", "kimi-k2", "openrouter/auto"} {
 		t.Run(model, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestChatCompletion(t *testing.T) {
 	}
 }
 
-// A stream that fails ends with an error and a broken body, one that is complete does not.
+// A failed stream ends with an error and a broken body, a complete stream does not.
 func TestChatCompletionFails(t *testing.T) {
 	for _, test := range []struct {
 		model, code string

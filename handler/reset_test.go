@@ -18,8 +18,7 @@ import (
 	cozemock "sse-typewriter/mock/coze"
 )
 
-// cutConn is a connection on which a reply comes once a request was sent, and then a
-// reset.
+// cutConn is a connection that yields a reply after the request was sent, and then a reset.
 type cutConn struct {
 	reply string
 	sent  chan struct{}
@@ -52,7 +51,7 @@ func (c *cutConn) SetDeadline(time.Time) error      { return nil }
 func (c *cutConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *cutConn) SetWriteDeadline(time.Time) error { return nil }
 
-// recordExchange has the stand-in answer, and returns the reply as it comes on a wire.
+// recordExchange sends a request to the stand-in and returns the encoded reply.
 func recordExchange(t *testing.T, standIn http.RoundTripper) (wire string, header int) {
 	t.Helper()
 	body := question("hello").body
@@ -77,8 +76,8 @@ func recordExchange(t *testing.T, standIn http.RoundTripper) (wire string, heade
 	return head + b.String(), len(head)
 }
 
-// An upstream that is reset after any so many bytes of its reply: the client always
-// gets one clear outcome, and the whole answer if that can be recovered.
+// If the upstream resets the connection after any number of bytes of the reply, the client
+// always gets a single clear outcome, and the whole answer if recovery is possible.
 func TestResetAtEveryByte(t *testing.T) {
 	for _, recovers := range []bool{false, true} {
 		t.Run(fmt.Sprint("recovers ", recovers), func(t *testing.T) {
@@ -117,8 +116,8 @@ func TestResetAtEveryByte(t *testing.T) {
 	}
 }
 
-// cutAfter returns a function that asks an upstream which is reset after a part of its
-// reply. All else that is asked the stand-in answers.
+// cutAfter returns a function that opens a chat at an upstream whose connection is reset
+// after a part of the reply. The stand-in answers all other requests.
 func cutAfter(t *testing.T, standIn http.RoundTripper, recovers bool) func(part string) answer {
 	t.Helper()
 	reply := ""

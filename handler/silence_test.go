@@ -12,8 +12,8 @@ import (
 	cozemock "sse-typewriter/mock/coze"
 )
 
-// slowBody is a reply's body that yields its parts when they are due, and nothing
-// after its context or it is done.
+// slowBody is the body of a reply. It yields each part after a delay, and an error after
+// the end of its context.
 type slowBody struct {
 	ctx    context.Context
 	parts  []part
@@ -46,7 +46,7 @@ func (b *slowBody) Close() error {
 	return nil
 }
 
-// streaming is an upstream that answers with a stream of parts.
+// streaming returns an upstream that answers with a stream of parts.
 func streaming(closed func(), parts ...part) http.RoundTripper {
 	return transportFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{
@@ -148,7 +148,7 @@ func TestEndIsPrompt(t *testing.T) {
 	})
 }
 
-// Shutdown lets streams end, and ends them when its time is over.
+// Shutdown waits for the end of streams until the deadline, and then ends them.
 func TestShutdown(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -175,8 +175,8 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// What goes upstream: the body as it is, the client's headers but for those of its
-// connection and those for us.
+// The body goes upstream unchanged, and so do the client's headers, except for hop-by-hop
+// headers and the server's own.
 func TestWhatGoesUpstream(t *testing.T) {
 	var got *http.Request
 	var body []byte
@@ -214,7 +214,7 @@ func TestWhatGoesUpstream(t *testing.T) {
 	}
 }
 
-// The request that is made for a client that sends none, or only what it asks.
+// For clients that send only a question, or nothing, the server completes the request.
 func TestDefaultRequest(t *testing.T) {
 	made := func(botID, userID, message string) string {
 		return `{"bot_id":"` + botID + `","user_id":"` + userID + `","stream":true,"auto_save_history":true,` +

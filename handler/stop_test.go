@@ -19,7 +19,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// Skip types what waits at once, for every viewer, and what comes later as it comes.
+// Skip sends the backlog at once, for every viewer, and later text on arrival.
 func TestSkip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const long = "event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"abcdefghij\"}\n\n"
@@ -42,8 +42,8 @@ func TestSkip(t *testing.T) {
 	})
 }
 
-// A stream without ids can be skipped and stopped by its owner while it runs, but not
-// be read by another request.
+// The owner can skip and stop a running stream without ids, but no other request can read
+// the stream.
 func TestSkipAndStopWithoutIDs(t *testing.T) {
 	for _, test := range []struct {
 		name, method, path string
@@ -146,7 +146,7 @@ func TestStopCancelsTheChat(t *testing.T) {
 	})
 }
 
-// A chat that was taken over from a replica that is gone is cancelled, too.
+// A chat is cancelled even after a takeover from a lost replica.
 func TestStopAfterTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string

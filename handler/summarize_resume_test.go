@@ -19,7 +19,7 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// A summary is resumed as a chat is; once it is finished and seen, there is nothing.
+// A summary is resumed like a chat. After the end has been received, resuming gives 204.
 func TestResumeSummary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
@@ -45,7 +45,7 @@ func TestResumeSummary(t *testing.T) {
 	})
 }
 
-// Without ids there is nothing to come back to: it is another job.
+// Without ids a request opens another job, as no stream can be resumed.
 func TestNoResumeWithoutIDs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
@@ -86,7 +86,7 @@ func startSummary(t *testing.T, server *testServer) (address string) {
 	return a.header("Location")
 }
 
-// A client that leaves frees the upstream: at once without ids, after the grace with.
+// A disconnect frees the upstream: at once without ids, after the grace with ids.
 func TestLeavingASummary(t *testing.T) {
 	tests := []struct {
 		name string
@@ -113,7 +113,7 @@ func TestLeavingASummary(t *testing.T) {
 	}
 }
 
-// A job that another replica has lost goes on from where that one was.
+// After the loss of a replica, a job continues from the last stage at another replica.
 func TestSummaryIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		standIn := mock.New(1, cozemock.New())
