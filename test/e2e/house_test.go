@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -184,5 +185,37 @@ func TestTranslatedLoss(t *testing.T) {
 	status, _, body := readReply(t, http.DefaultClient.Do, req)
 	if status != http.StatusOK || !strings.Contains(body, "event:error\n") || !strings.Contains(body, `data:{"code":5023,"msg":"upstream ended mid-stream"}`) {
 		t.Errorf("got %d %s, want an error", status, body)
+	}
+}
+
+// An upstream with a prefix translates on its own; the stream is that of the native format
+// elsewhere.
+func TestTranslatedPrefix(t *testing.T) {
+	t.Parallel()
+	file := t.TempDir() + "/config.yaml"
+	settings := "upstreams: {/other: {url: '" + testenv.Start(t).Base + "/upstream', format: openai, model: deepseek-reasoner}}"
+	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	base := testenv.Start(t, "--config="+file).Base
+	_, translated := post(t, base+"/other", "message=hi", "", "")
+	checkTranslated(t, translated)
+	if _, native := post(t, base, "message=hi", "", ""); !strings.HasPrefix(native, "event:conversation.chat.created\n") {
+		t.Errorf("got %.300q, want the native stream", native)
+	}
+}
+
+// Another replica stops a translated stream for its reader.
+func TestTranslatedStop(t *testing.T) {
+	t.Parallel()
+	replicas := startTranslating(t)
+	c := &resumingClient{t: t}
+	stream := c.read(replicas[0].Base, "message=/slow+hi+there", 4).Get("Typewriter-Stream")
+	if status, body := send(t, http.MethodDelete, replicas[1].Base+"/typewriter/streams/"+stream, "Authorization", token); status != http.StatusNoContent {
+		t.Errorf("got %d %s", status, body)
+	}
+	c.read(replicas[0].Base, "mode=raw", 0)
+	if got := c.text.String(); !c.done || strings.Contains(got, "for an article.") {
+		t.Errorf("got %q, done %t, want an answer that was stopped", got, c.done)
 	}
 }

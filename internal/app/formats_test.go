@@ -1,0 +1,30 @@
+package app
+
+import (
+	"net/http"
+	"testing"
+
+	"sse-typewriter/internal/config"
+)
+
+// Each configurable format can ask questions, is the format of its upstream, and has a
+// format for /v3/chat, which is a translation unless the service has the path.
+func TestFormats(t *testing.T) {
+	for _, name := range config.Formats {
+		t.Run(name, func(t *testing.T) {
+			formats := newFormats(&config.Config{}, config.Upstream{Format: name})
+			if service := formats.Default(); service.Name != name || service.Ask == nil {
+				t.Errorf("the format of the upstream is %s", service.Name)
+			}
+			own, _ := formats.Route(http.MethodPost, "/v3/chat")
+			if isNative := name == "coze"; own == nil || (own.Translation == nil) != isNative {
+				t.Errorf("/v3/chat has the format %+v, want a translation: %t", own, !isNative)
+			}
+			for _, known := range append([]string{"house"}, config.Formats...) { // for streams of other replicas
+				if formats.Find(known) == nil {
+					t.Errorf("format %s is unknown", known)
+				}
+			}
+		})
+	}
+}
