@@ -79,6 +79,43 @@ func TestChatCompletion(t *testing.T) {
 	}
 }
 
+// A chat completion resumes behind any event, and repeats nothing.
+func TestChatCompletionResumes(t *testing.T) {
+	for _, model := range []string{"kimi-k2", "openrouter/auto"} {
+		t.Run(model, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, server := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+				r := completion(model)
+				r.header = map[string]string{"Typewriter-Event-Ids": "on"}
+				full := strings.Split(strings.TrimSuffix(server.serve(t.Context(), t, r).text(), "\n\n"), "\n\n")
+				for i := 0; i < len(full)-1; i += 7 {
+					id, _, _ := strings.Cut(strings.TrimPrefix(full[i], "id: "), "\n")
+					r.header["Last-Event-ID"] = id
+					rest := strings.Split(strings.TrimSuffix(server.serve(t.Context(), t, r).text(), "\n\n"), "\n\n")
+					if got, want := joined(rest), joined(full[i+1:]); got != want {
+						t.Fatalf("after %s:\ngot  %s\nwant %s", full[i], got, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// joined joins the fields of the deltas of a stream as an SDK does.
+func joined(blocks []string) string {
+	var role, content, reasoning, details, rest string
+	for _, block := range blocks {
+		_, data, _ := strings.Cut(block, "data: ")
+		delta := gjson.Get(data, "choices.0.delta")
+		role += delta.Get("role").Str
+		content += delta.Get("content").Str
+		reasoning += delta.Get("reasoning").Str
+		details += delta.Get("reasoning_details.0.text").Str
+		rest += gjson.Get(data, "choices.0.finish_reason").Str + strings.TrimPrefix(gjson.Get(data, "usage").Raw, "null")
+	}
+	return strings.Join([]string{role, content, reasoning, details, rest}, "|")
+}
+
 // A failed stream ends with an error and a broken body, a complete stream does not.
 func TestChatCompletionFails(t *testing.T) {
 	for _, test := range []struct {
