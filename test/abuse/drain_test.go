@@ -28,7 +28,7 @@ func TestShutdown(t *testing.T) {
 	})
 	p := testenv.Start(t, "--upstream="+up, "--drain-timeout=10m")
 	v := &target{Program: p, t: t}
-	idle := v.send("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+	idle := v.send("GET /web/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
 	defer idle.Close()
 	stream := v.chat("")
 	defer stream.Close()

@@ -39,7 +39,7 @@ func TestRepliesThatAreNotRead(t *testing.T) {
 		if err := conn.SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
-		request := "GET /nothing" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n"
+		request := "GET /web/nothing" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n"
 		for sent := 0; ; sent += len(request) {
 			if _, err := io.WriteString(conn, request); isTimeout(err) {
 				t.Fatalf("still connected after %d bytes", sent)
@@ -113,7 +113,7 @@ func TestSlowRequests(t *testing.T) {
 		checkRefused(t, "a header", v.answer("GET / HTTP/1.1\r\nX: "+strings.Repeat("x", 300<<10)+"\r\n\r\n"), http.StatusRequestHeaderFieldsTooLarge)
 
 		// An idle connection is closed without a reply.
-		if answer := v.answer("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"); strings.Count(answer, "HTTP/1.1") != 1 {
+		if answer := v.answer("GET /web/nothing HTTP/1.1\r\nHost: x\r\n\r\n"); strings.Count(answer, "HTTP/1.1") != 1 {
 			t.Errorf("got %q", answer)
 		}
 	})
@@ -145,7 +145,7 @@ func TestSilentConnections(t *testing.T) {
 			t.Errorf("the log is %s", v.Log.String())
 		}
 		testenv.Eventually(t, "connections are accepted again", func() bool {
-			conn := v.send("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			conn := v.send("GET /web/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 			defer conn.Close()
 			answer, _ := io.ReadAll(conn)
 			return strings.HasPrefix(string(answer), "HTTP/1.1 404")
@@ -161,7 +161,7 @@ func TestPipelined(t *testing.T) {
 	attack(t, 16*mib, nil, func(v *target) {
 		const (
 			chat = "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-			not  = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+			not  = "GET /web/nothing HTTP/1.1\r\nHost: x\r\n\r\n"
 			last = "GET /v1/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 		)
 		answer := v.answer(chat + not + chat + last)
@@ -190,7 +190,7 @@ func TestHTTP10AndHead(t *testing.T) {
 		if strings.Contains(old, "chunked") || !strings.Contains(old, "Connection: close") || !strings.HasSuffix(old, "data:\"[DONE]\"\n\n") {
 			t.Errorf("HTTP/1.0: got %q", old)
 		}
-		for _, path := range []string{"/v3/chat", "/v1/x", "/nothing", "/readyz", "/typewriter/streams/x"} {
+		for _, path := range []string{"/v3/chat", "/v1/x", "/web/nothing", "/readyz", "/typewriter/streams/x"} {
 			head := v.answer("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 			if _, body, ok := strings.Cut(head, "\r\n\r\n"); !ok || body != "" {
 				t.Errorf("HEAD %s: got %q", path, head)
@@ -317,7 +317,7 @@ func TestSmuggling(t *testing.T) {
 			{"two hosts", "Host: y\r\nContent-Length: 0\r\n", ""},
 			{"folded behind", "X: y\r\n Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + inner},
 		} {
-			for _, path := range []string{"/v3/chat", "/v1/x", "/nothing"} {
+			for _, path := range []string{"/v3/chat", "/v1/x", "/web/nothing"} {
 				answer := v.answer("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + test.header + "\r\n" + test.body)
 				if strings.Count(answer, "HTTP/1.1 ") != 1 {
 					t.Errorf("%s to %s: got %q", test.name, path, answer)
