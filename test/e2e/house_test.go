@@ -105,6 +105,7 @@ func TestTranslatedFailures(t *testing.T) {
 		want                    string // at the end of the reply, or its beginning
 	}{
 		{"refused", "text/plain", "/error-401 hi", 401, `{"code":5026,"msg":"Incorrect API key provided."`},
+		{"busy", "text/plain", "/error-429 hi", 429, `{"code":5026,"msg":`},
 		{"error event", "text/plain", "/error-event hi", 200, "event:error\ndata:{\"code\":5026,\"msg\":"},
 		{"cut", "text/plain", "/cut hi", 200, "event:error\ndata:{\"code\":5023,\"msg\":\"upstream ended mid-stream\"}\n\n"},
 		{"bad body", "application/json", `{"stream":false}`, 400, `{"code":4000,"msg":"stream is false`},
