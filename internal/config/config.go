@@ -36,7 +36,7 @@ type Config struct {
 	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
 
-	Upstreams UpstreamSettings `hidden:"" help:"Further AI services by path prefix; only in the file."`
+	Upstreams UpstreamSettings `env:"-" hidden:"" help:"Further AI services by path prefix; only in the file."`
 
 	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS"`
 	AllowAnonymous bool     `help:"Allow clients without a key to use the upstream token on a non-loopback address."`

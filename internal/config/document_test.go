@@ -26,6 +26,30 @@ Flags override environment variables, which override a YAML file (` + "`--config
 |---|---|---|---|
 `
 
+const documentUpstreams = `
+## Upstreams
+
+The key ` + "`upstreams`" + ` of the file adds AI services below path prefixes. The prefix is cut off before a request goes upstream: the base URL of an SDK gets the prefix (` + "`http://localhost:8380/deepseek/v1`" + `), and ` + "`/deepseek/v3/chat`" + ` and ` + "`/deepseek/ai/summarize`" + ` ask the service in its format. The longest prefix wins; all other requests go to ` + "`--upstream`" + `. Streams keep their upstream: ` + "`/typewriter/streams/{id}`" + ` has no prefix.
+
+` + "```yaml" + `
+upstream: https://api.coze.com
+upstreams:
+  /deepseek: {url: https://api.deepseek.com, format: openai, token: sk-..., model: deepseek-chat, max-lag: 2s}
+  /qwen: {url: https://dashscope.aliyuncs.com/compatible-mode}
+` + "```" + `
+
+| setting | default | description |
+|---|---|---|
+| ` + "`url`" + ` | required | Base URL of the service. |
+| ` + "`format`" + ` | ` + "`coze`" + ` | As ` + "`--upstream-format`" + `. |
+| ` + "`token`" + ` | none | As ` + "`--upstream-token`" + `. |
+| ` + "`model`, `system-prompt`" + ` | none | As ` + "`--model`" + ` and ` + "`--system-prompt`" + `. |
+| ` + "`bot-id`" + ` | none | As ` + "`--bot-id`" + `. |
+| ` + "`mode`, `speed`, `max-lag`, `max-tail`, `reasoning`, `smooth-max-lag`, `unit`, `markdown`, `min-interval`" + ` | those of the server | Pacing of the service's streams. |
+
+A prefix must not hide a path of the server, such as ` + "`/web`, `/typewriter` or `/v3`" + `. Metrics and logs have the prefix as ` + "`upstream`" + `, and ` + "`/`" + ` for ` + "`--upstream`" + `.
+`
+
 const documentPauses = `
 ## Pauses
 
@@ -66,6 +90,7 @@ func document(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, env, value, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
+	b.WriteString(documentUpstreams)
 	b.WriteString(documentPauses)
 	classes := typewriter.DefaultClasses()
 	for _, name := range slices.Sorted(maps.Keys(classes)) {

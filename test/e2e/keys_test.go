@@ -121,9 +121,17 @@ func TestKeysAreNotForwarded(t *testing.T) {
 		for _, key := range []string{oneKey, otherKey, oneKey + "WRONG"} {
 			for _, method := range []string{"GET", "POST", "PUT"} {
 				for _, way := range [][]string{
-					{"&api_key=" + key}, {"&api%5fkey=" + key}, {"&key=" + key}, {"&k%65y=" + key},
-					{"", "Authorization", "Bearer " + key}, {"", "Authorization", "bearer " + key}, {"", "Authorization", "Basic " + key}, {"", "Authorization", key},
-					{"", "x-api-key", key}, {"", "x-goog-api-key", key}, {"", "api-key", key},
+					{"&api_key=" + key},
+					{"&api%5fkey=" + key},
+					{"&key=" + key},
+					{"&k%65y=" + key},
+					{"", "Authorization", "Bearer " + key},
+					{"", "Authorization", "bearer " + key},
+					{"", "Authorization", "Basic " + key},
+					{"", "Authorization", key},
+					{"", "x-api-key", key},
+					{"", "x-goog-api-key", key},
+					{"", "api-key", key},
 				} {
 					status, body := send(t, method, p.Base+path+way[0], way[1:]...)
 					statuses[status]++
