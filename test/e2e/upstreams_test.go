@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,27 +20,17 @@ func configFile(t *testing.T, text string) string {
 	return "--config=" + name
 }
 
-// post sends JSON with a header and returns the status and the body.
-func post(t *testing.T, url, body string, header ...string) (status int, reply string) {
+// postJSON sends JSON with a key and returns the status and the body.
+func postJSON(t *testing.T, url, key, body string) (status int, reply string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(data)
+	req.Header.Set("api-key", key)
+	status, _, reply = readReply(t, http.DefaultClient.Do, req)
+	return status, reply
 }
 
 // Two services at once: SDKs and the server's own chats reach each one below its prefix, with
@@ -67,7 +56,7 @@ upstreams:
 		{"main", "/v3/chat", "event:conversation.message.delta\n"},
 		{"forwarded", "/recorded/openai/deployments/d/embeddings?api-version=1", ""},
 	} {
-		status, body := post(t, p.Base+test.path, ask, "api-key", oneKey)
+		status, body := postJSON(t, p.Base+test.path, oneKey, ask)
 		if status != http.StatusOK || !strings.Contains(body, test.want) {
 			t.Errorf("%s: got %d %.300q, want %q", test.name, status, body, test.want)
 		}
