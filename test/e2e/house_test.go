@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -193,12 +192,8 @@ func TestTranslatedLoss(t *testing.T) {
 // elsewhere.
 func TestTranslatedPrefix(t *testing.T) {
 	t.Parallel()
-	file := t.TempDir() + "/config.yaml"
 	settings := "upstreams: {/other: {url: '" + testenv.Start(t).Base + "/upstream', format: openai, model: deepseek-reasoner}}"
-	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	base := testenv.Start(t, "--config="+file).Base
+	base := testenv.Start(t, configFile(t, settings)).Base
 	_, translated := post(t, base+"/other", "message=hi", "", "")
 	checkTranslated(t, translated)
 	if _, native := post(t, base, "message=hi", "", ""); !strings.HasPrefix(native, "event:conversation.chat.created\n") {
