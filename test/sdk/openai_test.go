@@ -232,7 +232,6 @@ var knownDifferences = []struct{ sdk, stream, path string }{
 	{"openai-node helper", "in one chunk|gemini-2.5-flash|openrouter/auto", `choices\.0\.logprobs\..*`},
 	// Of a field that it does not know, it keeps the value of the first chunk.
 	{"openai-python helper", "together", `choices\.0\.text`},
-	{"openai-python helper", "perplexity", `citations.*`},
 	// It adds up the indexes of the choices.
 	{"@langchain/openai", "choices", `response_metadata\.completion`},
 }

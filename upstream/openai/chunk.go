@@ -28,6 +28,9 @@ type chunk struct {
 
 	// nullUsage reports whether chunks without usage have the field usage.
 	nullUsage bool
+
+	// begun reports whether the stream had a chunk with a choice before.
+	begun bool
 }
 
 // text is a text of a choice.
@@ -47,6 +50,7 @@ func (t text) end() int { return t.begin + len(t.raw) }
 
 // read parses data, which is valid JSON.
 func (c *chunk) read(data string) {
+	c.begun = c.begun || len(c.choices) > 0
 	c.data, c.ambiguous, c.texts = data, false, c.texts[:0]
 	c.members = appendMembers(c.members[:0], gjson.Parse(data))
 	c.choices = appendMembers(c.choices[:0], find(c.members, "choices"))

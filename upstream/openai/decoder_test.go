@@ -23,6 +23,23 @@ func TestNullUsage(t *testing.T) {
 	}
 }
 
+// Perplexity sends the citations with each chunk. SDKs read those of the first piece of a
+// stream, other clients those of the last.
+func TestCitations(t *testing.T) {
+	d := decoder{}
+	for _, test := range []struct {
+		data string
+		want []string
+	}{
+		{`{"choices":[{"delta":{"content":"ab"}}],"citations":["x"],"usage":{"total_tokens":1}}`, []string{`{"choices":[{"delta":{"content":"a"}}],"citations":["x"]}`, `{"choices":[{"delta":{"content":"b"}}],"usage":{"total_tokens":1}}`}},
+		{`{"choices":[{"delta":{"content":"cd"}}],"citations":["x"],"usage":{"total_tokens":2}}`, []string{`{"choices":[{"delta":{"content":"c"}}]}`, `{"choices":[{"delta":{"content":"d"}}],"citations":["x"],"usage":{"total_tokens":2}}`}},
+	} {
+		if got := pieces(d.Decode("", test.data)); !slices.Equal(got, test.want) {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+	}
+}
+
 // Events that differ only in their text share a frame and a meaning.
 func TestRunsShareFrames(t *testing.T) {
 	for _, test := range []struct {

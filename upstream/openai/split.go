@@ -153,6 +153,8 @@ func (c *chunk) scopeInChunk(m member) scope {
 		return everyPiece
 	case m.key == "usage" && c.nullUsage:
 		return nullUntilLast
+	case m.key != "usage" && !c.begun:
+		return onlyFirst // SDKs read Perplexity's citations in the first chunk
 	default:
 		return onlyLast // citations, statistics and the like
 	}

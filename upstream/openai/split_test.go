@@ -62,16 +62,16 @@ func TestSplit(t *testing.T) {
 			"all fields before the text",
 			`{"usage":{"a":1}, "citations":["x"] ,"choices":[{"finish_reason":"stop","usage":{"b":1},"index":1,"delta":{"tool_calls":[{}],"role":"assistant", "content" : "ab" } } ]}`,
 			[]string{
-				`{"choices":[{"finish_reason":null,"index":1,"delta":{"role":"assistant", "content" : "a" } } ]}`,
-				`{"usage":{"a":1}, "citations":["x"] ,"choices":[{"finish_reason":"stop","usage":{"b":1},"index":1,"delta":{"tool_calls":[{}],"content" : "b" } } ]}`,
+				`{"citations":["x"] ,"choices":[{"finish_reason":null,"index":1,"delta":{"role":"assistant", "content" : "a" } } ]}`,
+				`{"usage":{"a":1}, "choices":[{"finish_reason":"stop","usage":{"b":1},"index":1,"delta":{"tool_calls":[{}],"content" : "b" } } ]}`,
 			},
 		},
 		{
 			"all fields behind the text",
 			`{"choices":[{"delta":{"content":"ab" , "role":"assistant","annotations":[1],"audio":{"id":"x"},"name":"n"},"message":{"content":"ab"}}],"x_groq":{"id":1},"citations":[]}`,
 			[]string{
-				`{"choices":[{"delta":{"content":"a" , "role":"assistant"}}],"citations":[]}`,
-				`{"choices":[{"delta":{"content":"b","annotations":[1],"audio":{"id":"x"},"name":"n"},"message":{"content":"ab"}}],"x_groq":{"id":1},"citations":[]}`,
+				`{"choices":[{"delta":{"content":"a" , "role":"assistant"}}],"x_groq":{"id":1},"citations":[]}`,
+				`{"choices":[{"delta":{"content":"b","annotations":[1],"audio":{"id":"x"},"name":"n"},"message":{"content":"ab"}}],"citations":[]}`,
 			},
 		},
 		{
