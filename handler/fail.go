@@ -50,8 +50,12 @@ func ErrorReply(format *upstream.Format) func(status int) []byte {
 	return func(status int) []byte {
 		e, logID := apierror.ForStatus(status), streams.NewID()
 		body := format.ErrorBody(e, logID)
-		return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\nConnection: close\r\n\r\n%s",
-			e.Status, http.StatusText(e.Status), len(body), format.RequestIDHeader, logID, body)
+		retry := ""
+		if format.RetryHeader != "" && !e.IsTransient() {
+			retry = format.RetryHeader + ": false\r\n"
+		}
+		return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\n%sConnection: close\r\n\r\n%s",
+			e.Status, http.StatusText(e.Status), len(body), format.RequestIDHeader, logID, retry, body)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -162,6 +163,7 @@ func TestChatCompletionIsRefused(t *testing.T) {
 		{"a bad parameter", "?mode=x", "{}", nil, 400, "invalid_request_error", "false", ""},
 		{"too large", "", strings.Repeat("x", 2<<20), nil, 413, "invalid_request_error", "false", ""},
 		{"full", "", "{}", func(o *Options, _ *streams.Options) { o.MaxStreams = 0 }, 503, "server_error", "", "1"},
+		{"rate limit", "", "{}", withoutRate, 429, "rate_limit_error", "", "60"},
 		{"unreachable", "", "{}", nil, 502, "server_error", "", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -201,6 +203,35 @@ func TestChatCompletionWithoutStream(t *testing.T) {
 		a := server.serve(t.Context(), t, request{method: "POST", url: "/v1/chat/completions", body: test.body})
 		if a.status != test.status || !strings.HasPrefix(a.text(), test.want) || !strings.HasPrefix(a.header("X-Request-Id"), "req_") {
 			t.Errorf("got %d %s with request id %q, want %d %s", a.status, a.text(), a.header("X-Request-Id"), test.status, test.want)
+		}
+	}
+}
+
+// withoutRate rejects every request for a minute.
+func withoutRate(o *Options, _ *streams.Options) { o.Limiter = closedLimiter{} }
+
+type closedLimiter struct{}
+
+func (closedLimiter) Allow(context.Context, string) time.Duration { return time.Minute }
+
+func (closedLimiter) Open(context.Context, string, string) (leave func(), ok bool) { return nil, false }
+
+// A draining server refuses chats in the format of the request.
+func TestChatCompletionWhileDraining(t *testing.T) {
+	h, engine := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+	h.lifecycle.draining.Store(true)
+	a := engine.serve(t.Context(), t, completion("gpt-4o"))
+	if a.status != 503 || gjson.Get(a.text(), "error.type").Str != "server_error" || a.header("Retry-After") == "" || a.header("X-Should-Retry") != "" {
+		t.Errorf("got %d %s %v", a.status, a.text(), a.fields)
+	}
+}
+
+// The response to a malformed request stops SDKs from repeating the request.
+func TestErrorReplyStopsRetries(t *testing.T) {
+	reply := ErrorReply(openai.New(openai.Options{}))
+	for status, want := range map[int]bool{http.StatusRequestHeaderFieldsTooLarge: true, http.StatusRequestTimeout: false} {
+		if got := strings.Contains(string(reply(status)), "\r\nx-should-retry: false\r\n"); got != want {
+			t.Errorf("%d: got %t, want %t", status, got, want)
 		}
 	}
 }
