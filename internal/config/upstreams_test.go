@@ -57,7 +57,7 @@ upstreams:
 // Each invalid setting has a line of its own, with its prefix.
 func TestBadUpstreams(t *testing.T) {
 	for _, test := range []struct{ name, file, want string }{
-		{"unknown setting", "/a: {url: http://h, modle: m}", `upstreams: /a: unknown setting "modle"`},
+		{"unknown setting", "/a: {url: http://h, modell: m}", `upstreams: /a: unknown setting "modell"`},
 		{"bad URL", "/a: {url: api.example}", `upstreams: /a: url "api.example": want a URL such as https://api.coze.com`},
 		{"password", "/a: {url: 'https://me:secret@h'}", `upstreams: /a: url "https://me:xxxxx@h": want a URL such as https://api.coze.com`},
 		{"no URL", "/a: {token: x}", `upstreams: /a: url "": want a URL such as https://api.coze.com`},

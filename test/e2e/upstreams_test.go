@@ -114,8 +114,8 @@ func TestUpstreamErrors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, file, want string }{
 		{
-			"settings", "/a: {url: 'https://u:SECRET@h', format: opnai, token: SECRET, modle: m}",
-			"sse-typewriter: upstreams: /a: unknown setting \"modle\"\n" +
+			"settings", "/a: {url: 'https://u:SECRET@h', format: opnai, token: SECRET, modell: m}",
+			"sse-typewriter: upstreams: /a: unknown setting \"modell\"\n" +
 				"sse-typewriter: upstreams: /a: url \"https://u:xxxxx@h\": want a URL such as https://api.coze.com\n" +
 				"sse-typewriter: upstreams: /a: format \"opnai\": want coze or openai\n",
 		},
