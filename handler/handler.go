@@ -34,8 +34,11 @@ type Options struct {
 	Keys           [][sha256.Size]byte
 	TrustedProxies []netip.Prefix
 
-	// Origins are those of [access.CORS]; they may be empty.
-	Origins []string
+	// Origins are those of [access.CORS] and [access.Policy], and IsLoopback and Hosts those
+	// of [access.Policy]; Origins and Hosts may be empty.
+	Origins    []string
+	IsLoopback bool
+	Hosts      []string
 
 	// Limiter limits each client, and MaxStreams the concurrent recordings and the
 	// concurrent views of all clients.
@@ -75,6 +78,7 @@ func New(o Options) *Handler {
 			_, path = o.Upstreams.OfPath(path)
 			return isEventSourcePath(path)
 		},
+		Origins: o.Origins, IsLoopback: o.IsLoopback, Hosts: o.Hosts,
 	}
 	formats := o.Upstreams.Formats()
 	lifecycle := newLifecycle()
@@ -144,11 +148,15 @@ func (h *Handler) withKey(serve app.HandlerFunc) app.HandlerFunc {
 	}
 }
 
-// authenticate reports whether a request has a valid API key. A request without a key is
-// rejected.
+// authenticate reports whether a request has a valid API key or, without keys in force,
+// does not come from a page of another site. Any other request is rejected.
 func (h *Handler) authenticate(c *app.RequestContext) bool {
 	if h.policy.Authenticate(c) {
-		return true
+		rejected := h.policy.CheckSite(c)
+		if rejected != nil {
+			h.errors.reject(c, rejected)
+		}
+		return rejected == nil
 	}
 	c.Response.Header.Set("WWW-Authenticate", "Bearer")
 	h.errors.reject(c, apierror.Unauthorized)

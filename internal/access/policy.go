@@ -36,6 +36,16 @@ type Policy struct {
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
 
+	// Origins are the origins whose pages may send requests without a credential, or *
+	// alone for all.
+	Origins []string
+
+	// IsLoopback reports whether only this machine reaches the server. Requests without a
+	// credential must then name this machine, or one of Hosts, unless a trusted proxy
+	// sends them. Hosts are in lower case.
+	IsLoopback bool
+	Hosts      []string
+
 	// AllowsQueryKey reports whether a GET of a path may have the key in the query; nil:
 	// no path may.
 	AllowsQueryKey func(path string) bool
@@ -99,6 +109,11 @@ func (p *Policy) credentials(c *app.RequestContext) []string {
 		}
 	}
 	return all
+}
+
+// hasHeaderCredential reports whether a header of a request has a credential.
+func hasHeaderCredential(c *app.RequestContext) bool {
+	return slices.ContainsFunc(credentialHeaders, func(name string) bool { return c.Request.Header.Get(name) != "" })
 }
 
 func (p *Policy) isQueryKeyAllowed(c *app.RequestContext) bool {

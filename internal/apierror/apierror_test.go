@@ -12,7 +12,7 @@ import (
 // all are the errors of the table.
 var all = []*Error{
 	BadRequest, Malformed, MethodNotAllowed, RequestTimeout, BodyTooLarge, HeaderTooLarge, NotFound,
-	Unauthorized, RateLimited, TooManyStreams, Unavailable, Full, Draining,
+	Unauthorized, CrossSite, UnknownHost, RateLimited, TooManyStreams, Unavailable, Full, Draining,
 	Internal, Canceled, Unreachable, EventTooLarge, Cut, Compressed, TooLarge, Refused, ConnectTimeout, HeaderTimeout, IdleTimeout, MaxTime,
 }
 
@@ -67,7 +67,7 @@ func TestIsTransient(t *testing.T) {
 	for _, e := range all {
 		want := !slices.Contains([]*Error{
 			BadRequest, Malformed, MethodNotAllowed, BodyTooLarge, HeaderTooLarge, NotFound, Unauthorized,
-			EventTooLarge, Compressed, TooLarge, MaxTime,
+			CrossSite, UnknownHost, EventTooLarge, Compressed, TooLarge, MaxTime,
 		}, e)
 		if got := e.IsTransient(); got != want {
 			t.Errorf("%s: got %t, want %t", e.Reason, got, want)

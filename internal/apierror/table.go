@@ -20,6 +20,8 @@ var (
 // be served.
 var (
 	Unauthorized   = &Error{Reason: "unauthorized", Status: http.StatusUnauthorized, Code: 4100, Msg: "a valid key is needed: Authorization: Bearer KEY"}
+	CrossSite      = &Error{Reason: "cross_site", Status: http.StatusForbidden, Code: 4030, Msg: "pages of other sites need a credential, or their origin in --cors-origins"}
+	UnknownHost    = &Error{Reason: "unknown_host", Status: http.StatusForbidden, Code: 4031, Msg: "this host name needs a credential, or a place in --hosts"}
 	RateLimited    = &Error{Reason: "rate_limit", Status: http.StatusTooManyRequests, Code: 4013, Msg: "too many requests"}
 	TooManyStreams = &Error{Reason: "max_streams_per_client", Status: http.StatusTooManyRequests, Code: 4013, Msg: "too many concurrent streams", RetryAfter: time.Second}
 	Unavailable    = &Error{Reason: "unavailable", Status: http.StatusServiceUnavailable, Code: 5030, Msg: "streams of other replicas cannot be reached", RetryAfter: time.Second}
@@ -46,7 +48,7 @@ var (
 // Rejections returns the reasons of rejected requests for metrics: those of policies, and
 // the limit of bodies.
 func Rejections() []string {
-	return reasons(Unauthorized, Full, TooManyStreams, RateLimited, Draining, BodyTooLarge, Unavailable)
+	return reasons(Unauthorized, CrossSite, UnknownHost, Full, TooManyStreams, RateLimited, Draining, BodyTooLarge, Unavailable)
 }
 
 // UpstreamFailures returns the reasons of failed upstream requests, before or within a

@@ -177,6 +177,8 @@ func newHandler(conf *config.Config, state state, logger *slog.Logger) *handler.
 		Keys:              conf.APIKeys,
 		TrustedProxies:    conf.TrustedProxies,
 		Origins:           conf.CORSOrigins,
+		IsLoopback:        conf.IsLoopback(),
+		Hosts:             conf.Hosts,
 		Limiter:           state.limits,
 		MaxStreams:        conf.MaxStreams,
 		MaxBodyBytes:      int(conf.MaxBodyBytes),

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -41,6 +42,7 @@ type Config struct {
 	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS"`
 	AllowAnonymous bool     `help:"Allow clients without a key to use the upstream token on a non-loopback address."`
 	CORSOrigins    Origins  `name:"cors-origins" help:"Comma-separated origins of pages allowed to use the server, such as https://example.com; * allows all." placeholder:"ORIGINS"`
+	Hosts          Hosts    `help:"Comma-separated host names, such as chat.example.com, under which clients without a credential may use a server on a loopback address; localhost, IP addresses and requests of --trusted-proxies are always allowed." placeholder:"HOSTS"`
 	TrustedProxies Networks `help:"Comma-separated addresses or ranges of reverse proxies whose X-Forwarded headers are trusted." placeholder:"ADDRESSES"`
 
 	MaxStreams          int         `default:"10000" help:"Maximum number of concurrent streams from the upstream, and of concurrent streams to clients."`
@@ -77,6 +79,12 @@ type Config struct {
 
 // InMemory reports whether streams are stored in this process only.
 func (c *Config) InMemory() bool { return c.Store == "memory" }
+
+// IsLoopback reports whether the server listens on a loopback address.
+func (c *Config) IsLoopback() bool {
+	host, _, err := net.SplitHostPort(c.Addr)
+	return err == nil && isLoopback(host)
+}
 
 // Bounds returns the limits of each client.
 func (c *Config) Bounds() limits.Bounds {

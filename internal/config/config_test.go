@@ -130,6 +130,7 @@ var settings = []setting{
 	{"seed", "18446744073709551615", func(c *Config) any { return c.Seed }, uint64(1<<64 - 1)},
 	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys) }, 2},
 	{"allow-anonymous", "true", func(c *Config) any { return c.AllowAnonymous }, true},
+	{"hosts", "a.example, B.example", func(c *Config) any { return fmt.Sprint(c.Hosts) }, "[a.example b.example]"},
 	{"cors-origins", "https://a.example, http://b:1", func(c *Config) any { return fmt.Sprint(c.CORSOrigins) }, "[https://a.example http://b:1]"},
 	{"trusted-proxies", "10.0.0.0/8, ::1", func(c *Config) any { return fmt.Sprint(c.TrustedProxies) }, "[10.0.0.0/8 ::1/128]"},
 	{"max-streams", "1", func(c *Config) any { return c.MaxStreams }, 1},

@@ -40,6 +40,8 @@ var badValues = []struct{ flag, value string }{
 	{"upstream", "https://h:port"},
 	{"upstream-format", "other"},
 	{"allow-anonymous", "perhaps"},
+	{"hosts", "example.com:80"},
+	{"hosts", "*"},
 	{"cors-origins", "example.com"},
 	{"cors-origins", "https://example.com/"},
 	{"cors-origins", "https://Example.com"},

@@ -92,6 +92,22 @@ func (o *Origins) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// Hosts lists host names in lower case, without ports.
+type Hosts []string
+
+// UnmarshalText parses comma-separated host names.
+func (h *Hosts) UnmarshalText(text []byte) error {
+	*h = nil
+	for host := range strings.SplitSeq(string(text), ",") {
+		host = strings.TrimSpace(host)
+		if host == "" || strings.ContainsAny(host, "/:*@ ") {
+			return fmt.Errorf("invalid host %q: want a name without a port, such as chat.example.com", host)
+		}
+		*h = append(*h, strings.ToLower(host))
+	}
+	return nil
+}
+
 // Networks lists IP ranges. A single address is a range of one.
 type Networks []netip.Prefix
 

@@ -28,16 +28,16 @@ func TestShutdown(t *testing.T) {
 	})
 	p := testenv.Start(t, "--upstream="+up, "--drain-timeout=10m")
 	v := &target{Program: p, t: t}
-	idle := v.send("GET /web/nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+	idle := v.send("GET /web/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	defer idle.Close()
 	stream := v.chat("")
 	defer stream.Close()
 	p.Signal(syscall.SIGTERM)
 	testenv.Eventually(t, "the program is not ready", func() bool {
-		answer := v.answer("GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		answer := v.answer("GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 		return strings.HasPrefix(answer, "HTTP/1.1 503")
 	})
-	late := v.answer("POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n") // the reply closes the connection
+	late := v.answer("POST /v3/chat HTTP/1.1\r\nHost: localhost\r\n\r\n") // the reply closes the connection
 	if !strings.HasPrefix(late, "HTTP/1.1 503") || !strings.Contains(late, "Retry-After: 1") || !strings.Contains(late, `{"code":5032,`) {
 		t.Errorf("a new stream: %q", late)
 	}
@@ -57,7 +57,7 @@ func TestDrainTimeout(t *testing.T) {
 	up := newUpstream(t)
 	p := testenv.Start(t, "--upstream="+up.URL, "--drain-timeout=200ms", "--write-timeout=10m")
 	v := &target{Program: p, t: t}
-	unread := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nX-Ask: flood\r\n\r\n")
+	unread := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: localhost\r\nX-Ask: flood\r\n\r\n")
 	defer unread.Close()
 	stream := v.chat("silence")
 	defer stream.Close()

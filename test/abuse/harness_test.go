@@ -188,7 +188,7 @@ func (v *target) send(request string) *net.TCPConn {
 // chat opens a stream and reads its beginning.
 func (v *target) chat(ask string) *net.TCPConn {
 	v.t.Helper()
-	conn := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nX-Ask: " + ask + "\r\n\r\n")
+	conn := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: localhost\r\nX-Ask: " + ask + "\r\n\r\n")
 	if _, err := conn.Read(make([]byte, 64)); err != nil {
 		v.t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ func TestClientsThatDoNotRead(t *testing.T) {
 	args := []string{"--write-timeout=300ms", "--store-max-bytes=16MiB"}
 	attack(t, 96*mib, args, func(v *target) {
 		for range clients {
-			conn := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nX-Ask: flood\r\n\r\n")
+			conn := v.send("POST /v3/chat?mode=raw HTTP/1.1\r\nHost: localhost\r\nX-Ask: flood\r\n\r\n")
 			defer conn.Close()
 		}
 		testenv.Eventually(t, "all upstream requests are canceled", func() bool {
@@ -39,7 +39,7 @@ func TestRepliesThatAreNotRead(t *testing.T) {
 		if err := conn.SetReadBuffer(4 << 10); err != nil {
 			t.Fatal(err)
 		}
-		request := "GET /web/nothing" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n"
+		request := "GET /web/nothing" + strings.Repeat("x", 8<<10) + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 		for sent := 0; ; sent += len(request) {
 			if _, err := io.WriteString(conn, request); isTimeout(err) {
 				t.Fatalf("still connected after %d bytes", sent)
@@ -109,11 +109,11 @@ func TestSlowRequests(t *testing.T) {
 		}
 		close(stop)
 		<-written
-		checkRefused(t, "a body", v.answer("POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx"), http.StatusRequestTimeout)
+		checkRefused(t, "a body", v.answer("POST /v3/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx"), http.StatusRequestTimeout)
 		checkRefused(t, "a header", v.answer("GET / HTTP/1.1\r\nX: "+strings.Repeat("x", 300<<10)+"\r\n\r\n"), http.StatusRequestHeaderFieldsTooLarge)
 
 		// An idle connection is closed without a reply.
-		if answer := v.answer("GET /web/nothing HTTP/1.1\r\nHost: x\r\n\r\n"); strings.Count(answer, "HTTP/1.1") != 1 {
+		if answer := v.answer("GET /web/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"); strings.Count(answer, "HTTP/1.1") != 1 {
 			t.Errorf("got %q", answer)
 		}
 	})
@@ -145,7 +145,7 @@ func TestSilentConnections(t *testing.T) {
 			t.Errorf("the log is %s", v.Log.String())
 		}
 		testenv.Eventually(t, "connections are accepted again", func() bool {
-			conn := v.send("GET /web/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			conn := v.send("GET /web/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 			defer conn.Close()
 			answer, _ := io.ReadAll(conn)
 			return strings.HasPrefix(string(answer), "HTTP/1.1 404")
@@ -160,9 +160,9 @@ func TestSilentConnections(t *testing.T) {
 func TestPipelined(t *testing.T) {
 	attack(t, 16*mib, nil, func(v *target) {
 		const (
-			chat = "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
-			not  = "GET /web/nothing HTTP/1.1\r\nHost: x\r\n\r\n"
-			last = "GET /v1/x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+			chat = "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
+			not  = "GET /web/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+			last = "GET /v1/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 		)
 		answer := v.answer(chat + not + chat + last)
 		got := regexp.MustCompile(`HTTP/1\.1 \d+|\[DONE\]`).FindAllString(answer, -1)
@@ -191,7 +191,7 @@ func TestHTTP10AndHead(t *testing.T) {
 			t.Errorf("HTTP/1.0: got %q", old)
 		}
 		for _, path := range []string{"/v3/chat", "/v1/x", "/web/nothing", "/readyz", "/typewriter/streams/x"} {
-			head := v.answer("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			head := v.answer("HEAD " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 			if _, body, ok := strings.Cut(head, "\r\n\r\n"); !ok || body != "" {
 				t.Errorf("HEAD %s: got %q", path, head)
 			}
@@ -228,13 +228,13 @@ func TestDisconnectBeforeTheReply(t *testing.T) {
 	})
 	p := testenv.Start(t, "--upstream="+up)
 	for name, request := range map[string]string{
-		"chat":          "POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
-		"bare chat":     "POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n",
-		"GET":           "GET /v1/x HTTP/1.1\r\nHost: x\r\n\r\n",
-		"upload":        "POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
-		"large upload":  "POST /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000),
-		"chunks":        "POST /v1/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
-		"GET with body": "GET /v1/x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+		"chat":          "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+		"bare chat":     "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"GET":           "GET /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"upload":        "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+		"large upload":  "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 100000),
+		"chunks":        "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+		"GET with body": "GET /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := &target{Program: p, t: t}
@@ -250,7 +250,7 @@ func TestDisconnectBeforeTheReply(t *testing.T) {
 // leave nothing behind.
 func TestResetConnections(t *testing.T) {
 	attack(t, 32*mib, nil, func(v *target) {
-		parts := []string{"", "G", "GET /v3/chat", "POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{", "POST /v3/chat HTTP/1.1\r\nHost: x\r\nX-Ask: silence\r\n\r\n"}
+		parts := []string{"", "G", "GET /v3/chat", "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{", "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\nX-Ask: silence\r\n\r\n"}
 		for i := range 5000 {
 			conn := v.send(parts[i%len(parts)])
 			if err := conn.SetLinger(0); err != nil {
@@ -266,17 +266,17 @@ func TestHeaderInjection(t *testing.T) {
 	const evil = "%0d%0aX-Evil:%201%0d%0a%0d%0aX"
 	attack(t, 16*mib, nil, func(v *target) {
 		for _, request := range []string{
-			"GET /typewriter/streams/" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /typewriter/streams/x?lastEventId=" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /v3/chat?mode=raw&lastEventId=" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /v3/chat?mode=" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /v3/chat?mode=raw&message=" + evil + "&bot_id=" + evil + "&conversation_id=" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"POST /v3/chat?event_ids=" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /v1/" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /v1/x?q=" + evil + " HTTP/1.1\r\nHost: x\r\n",
-			"GET /v1/x HTTP/1.1\r\nHost: x\r\nLast-Event-Id: a\rX-Evil: 1\r\n",
-			"GET /v1/x HTTP/1.1\r\nHost: x\rX-Evil: 1\r\n",
-			"GET /v1/x HTTP/1.1\r\nHost: x\r\nAuthorization: a\x00b\r\n",
+			"GET /typewriter/streams/" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /typewriter/streams/x?lastEventId=" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /v3/chat?mode=raw&lastEventId=" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /v3/chat?mode=" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /v3/chat?mode=raw&message=" + evil + "&bot_id=" + evil + "&conversation_id=" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"POST /v3/chat?event_ids=" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /v1/" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /v1/x?q=" + evil + " HTTP/1.1\r\nHost: localhost\r\n",
+			"GET /v1/x HTTP/1.1\r\nHost: localhost\r\nLast-Event-Id: a\rX-Evil: 1\r\n",
+			"GET /v1/x HTTP/1.1\r\nHost: localhost\rX-Evil: 1\r\n",
+			"GET /v1/x HTTP/1.1\r\nHost: localhost\r\nAuthorization: a\x00b\r\n",
 		} {
 			answer := v.answer(request + "Connection: close\r\n\r\n")
 			header, _, ok := strings.Cut(answer, "\r\n\r\n")
@@ -297,7 +297,7 @@ func TestHeaderInjection(t *testing.T) {
 // A request with an ambiguous length is refused and its connection closed, so that no
 // part of it is taken for another request.
 func TestSmuggling(t *testing.T) {
-	const inner = "GET /v1/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+	const inner = "GET /v1/smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	attack(t, 16*mib, []string{"--read-timeout=500ms"}, func(v *target) {
 		for _, test := range []struct{ name, header, body string }{
 			{"length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n" + inner},
@@ -318,7 +318,7 @@ func TestSmuggling(t *testing.T) {
 			{"folded behind", "X: y\r\n Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n" + inner},
 		} {
 			for _, path := range []string{"/v3/chat", "/v1/x", "/web/nothing"} {
-				answer := v.answer("POST " + path + " HTTP/1.1\r\nHost: x\r\n" + test.header + "\r\n" + test.body)
+				answer := v.answer("POST " + path + " HTTP/1.1\r\nHost: localhost\r\n" + test.header + "\r\n" + test.body)
 				if strings.Count(answer, "HTTP/1.1 ") != 1 {
 					t.Errorf("%s to %s: got %q", test.name, path, answer)
 				}

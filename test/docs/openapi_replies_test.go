@@ -214,9 +214,11 @@ func provoke(t *testing.T, a *api) []request {
 	return append(all, provokeFailures(t)...)
 }
 
-// provokeRefusals returns requests without a key and requests over the rate limit.
+// provokeRefusals returns requests without a key, from pages of other sites, and over the
+// rate limit.
 func provokeRefusals(t *testing.T, a *api) []request {
 	keyed := testenv.Start(t, "--api-keys=a-key-of-the-servers").Base
+	open := testenv.Start(t).Base
 	limited := testenv.Start(t, "--rate-limit=1/m", "--speed=100").Base
 	a.send(t, request{"POST /v3/chat", "200", limited, "", nil, ""}) // the one request of the minute
 	var all []request
@@ -225,6 +227,9 @@ func provokeRefusals(t *testing.T, a *api) []request {
 		replies, _ := a.node(t, "paths", path, strings.ToLower(method), "responses")
 		if replies["401"] != nil {
 			all = append(all, request{operation, "401", keyed, "", nil, ""})
+		}
+		if replies["403"] != nil {
+			all = append(all, request{operation, "403", open, "", http.Header{"Sec-Fetch-Site": {"cross-site"}}, ""})
 		}
 		if replies["429"] != nil && notProvoked[operation+" 429"] == "" {
 			all = append(all, request{operation, "429", limited, "", nil, `{"text":"hi"}`})

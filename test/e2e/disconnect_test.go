@@ -47,7 +47,7 @@ func newEndlessUpstream(t *testing.T, deltas int, text string) *endlessUpstream 
 func disconnect(t *testing.T, base string, reset bool) {
 	t.Helper()
 	conn := dial(t, base)
-	if _, err := io.WriteString(conn, "POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := conn.Read(make([]byte, 64)); err != nil {
@@ -122,7 +122,7 @@ func TestDisconnectFromStandIn(t *testing.T) {
 	var clients [10]*net.TCPConn
 	for i := range clients {
 		clients[i] = dial(t, p.Base)
-		if _, err := io.WriteString(clients[i], "POST /v3/chat?mode=raw&message=/hang HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(clients[i], "POST /v3/chat?mode=raw&message=/hang HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	base := testenv.Start(t, "--upstream="+up.url, "--write-timeout=200ms").Base
 	conn := dial(t, base)
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "POST /v3/chat?mode=raw HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, "upstream request is canceled", func() bool { return up.closed.Load() == 1 })

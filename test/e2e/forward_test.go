@@ -37,9 +37,9 @@ func TestForwardKeepsConnections(t *testing.T) {
 		"HEAD /v1/x", "HEAD /v1/x?flush=1", "HEAD /v1/x?status=404", "GET /v1/x?status=404", "GET /v1/x?status=204",
 		"GET /v1/x?status=304", "GET /v1/x?flush=1", "GET /v1/x", "GET /ai/nothing", "POST /v1/x",
 	} {
-		requests.WriteString(line + " HTTP/1.1\r\nHost: x\r\nX-Line: " + line + "\r\n\r\n")
+		requests.WriteString(line + " HTTP/1.1\r\nHost: localhost\r\nX-Line: " + line + "\r\n\r\n")
 	}
-	requests.WriteString("GET /v1/last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	requests.WriteString("GET /v1/last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	answer := sendBytes(t, base, requests.String())
 	for _, status := range []string{"200", "200", "404", "404", "204", "304", "200", "200", "404", "200", "200"} {
 		want.WriteString(status + " ")
@@ -157,7 +157,7 @@ func TestForwardRefuses(t *testing.T) {
 		"GET http://other.invalid/v1/x", "GET http://other.invalid/x", "CONNECT other.invalid:443", "GET //web/../admin",
 		"GET /v1/%00", "OPTIONS *", "GET /v1/..;/admin", "GET /v1/%252e%252e/admin", "GET /v1/%25252e%25252e/admin", "GET /v1/.%252e;x/admin",
 	} {
-		answer := sendBytes(t, base, line+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		answer := sendBytes(t, base, line+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 		if !strings.HasPrefix(answer, "HTTP/1.1 400 ") && !strings.HasPrefix(answer, "HTTP/1.1 404 ") {
 			t.Errorf("%s: got %.200q", line, answer)
 		}
@@ -296,7 +296,7 @@ func TestUploadBackpressure(t *testing.T) {
 	before := peak()
 	conn := dial(t, base)
 	defer conn.Close()
-	if _, err := fmt.Fprintf(conn, "POST /v1/files/upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", 512<<20); err != nil {
+	if _, err := fmt.Fprintf(conn, "POST /v1/files/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n", 512<<20); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.SetWriteDeadline(time.Now().Add(2 * time.Second)); err != nil {

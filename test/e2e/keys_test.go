@@ -169,7 +169,7 @@ func TestRefusalBeforeTheBody(t *testing.T) {
 	base := testenv.Start(t, "--upstream="+up.URL, "--api-keys="+oneKey).Base
 	conn := dial(t, base)
 	defer conn.Close()
-	_, err := io.WriteString(conn, "POST /v3/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 2*(64<<10)))
+	_, err := io.WriteString(conn, "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"+strings.Repeat("x", 2*(64<<10)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 // gets whole events. Which events share a chunk is tested in virtual time.
 func TestChunksHoldWholeEvents(t *testing.T) {
 	t.Parallel()
-	answer := sendBytes(t, testenv.Start(t).Base, "POST /v3/chat?max_lag=0&speed=10 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	answer := sendBytes(t, testenv.Start(t).Base, "POST /v3/chat?max_lag=0&speed=10 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	_, body, _ := strings.Cut(answer, "\r\n\r\n")
 	chunks := 0
 	for body != "0\r\n\r\n" {
@@ -94,7 +94,7 @@ func TestTruncatedReply(t *testing.T) {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	answer := sendBytes(t, testenv.Start(t, "--upstream="+up).Base, "POST /v3/chat HTTP/1.1\r\nHost: x\r\n\r\n")
+	answer := sendBytes(t, testenv.Start(t, "--upstream="+up).Base, "POST /v3/chat HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	if !strings.HasSuffix(answer, `{"code":`+"\r\n") {
 		t.Errorf("got %q", answer)
 	}
@@ -135,7 +135,7 @@ func TestConnectionClose(t *testing.T) {
 	for _, target := range []string{"POST /v3/chat", "GET /v3/chat", "GET /v1/x", "HEAD /v1/x", "GET /nothing"} {
 		for requested, want := range map[string]bool{"close": true, "keep-alive": false} {
 			conn := dial(t, base)
-			if _, err := io.WriteString(conn, target+" HTTP/1.1\r\nHost: x\r\nConnection: "+requested+"\r\n\r\n"); err != nil {
+			if _, err := io.WriteString(conn, target+" HTTP/1.1\r\nHost: localhost\r\nConnection: "+requested+"\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
 			reply := textproto.NewReader(bufio.NewReader(conn))
