@@ -66,5 +66,6 @@ func (p *Policy) isKnownHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(p.Hosts, host)
+	return host == "" || // HTTP/1.0, and no browser
+		host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(p.Hosts, host)
 }

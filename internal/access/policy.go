@@ -128,16 +128,13 @@ func (p *Policy) keyID(c *app.RequestContext) string {
 
 // Owner returns the credential of the owner of a request's streams: the API key or, if
 // none are configured, all credentials of the request. A credential counts the same in any
-// place.
+// place. Without API keys, the parameter of an EventSource is none: a gateway in front may
+// have checked the key and removed only the header.
 func (p *Policy) Owner(c *app.RequestContext) string {
 	if len(p.Keys) > 0 {
 		return p.keyID(c)
 	}
-	all := p.credentials(c)
-	if key := c.Query(ownKeyParameter); len(all) == 0 && key != "" && p.isQueryKeyAllowed(c) {
-		return bearerPrefix + key
-	}
-	return strings.Join(all, "\n")
+	return strings.Join(p.credentials(c), "\n")
 }
 
 // Client returns the client for whom limits count: an API key or, if none are
