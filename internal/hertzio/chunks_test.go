@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/app/server"
@@ -68,6 +69,7 @@ func TestChunkedBody(t *testing.T) {
 						_, _ = io.WriteString(conn, "GET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 					}
 					if errors.Is(test.err, io.ErrUnexpectedEOF) {
+						time.Sleep(time.Second) // until the server has read everything
 						_ = conn.Close()
 					}
 				}()
