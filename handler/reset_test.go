@@ -88,8 +88,8 @@ func TestResetAtEveryByte(t *testing.T) {
 				whole := 0 // how often
 				ask := cutAfter(t, standIn, recovers)
 				step := 1
-				if testenv.IsRace() {
-					step = 7 // it takes its time
+				if testenv.IsRace() || testing.Short() {
+					step = 7 // all positions take 20 s without the race detector
 				}
 				for n := 0; n < len(wire); n += step {
 					a := ask(wire[:n])
