@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/limits"
@@ -141,7 +143,7 @@ func TestMaxStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked := 0
 		standIn := mock.New(3, cozemock.New())
-		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			asked++
 			return standIn.RoundTrip(r)
 		}), func(o *Options, _ *streams.Options) { o.MaxStreams = 2 })

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
@@ -141,7 +143,7 @@ func TestGetHasIDsAndRetry(t *testing.T) {
 
 // A reconnecting browser gets the status 204, not a second chat.
 func TestReconnectStartsNoChat(t *testing.T) {
-	_, server := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
+	_, server := newTestHandler(t, testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) {
 		t.Error("a chat was started")
 		return nil, io.EOF
 	}))
@@ -251,7 +253,7 @@ func TestOtherRepliesPass(t *testing.T) {
 				standIn := mock.New(1, cozemock.New())
 				var want *http.Response
 				var body []byte
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					res, err := standIn.RoundTrip(r)
 					if err != nil {
 						return nil, err

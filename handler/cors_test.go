@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/streams"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -63,7 +65,7 @@ func TestCORS(t *testing.T) {
 			{"GET", "/v1/../x", "", 400, false},
 		} {
 			t.Run(test.name+" "+route.method+" "+route.path+" "+route.key, func(t *testing.T) {
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					header := http.Header{}
 					for name, value := range upstreams {
 						header.Set(name, value[1:])

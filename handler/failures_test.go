@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/streams"
 
@@ -18,7 +20,7 @@ import (
 // A panic ends its request with an error without details.
 func TestPanic(t *testing.T) {
 	var log strings.Builder
-	_, server := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
+	_, server := newTestHandler(t, testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { panic("boom") }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
 	a := server.serve(t.Context(), t, question("x"))
 	if a.status != http.StatusInternalServerError || !strings.Contains(a.body, `"msg":"internal error"`) || strings.Contains(a.body, "boom") {
 		t.Errorf("got %d %s", a.status, a.body)
@@ -31,7 +33,7 @@ func TestPanic(t *testing.T) {
 // A panic within a response breaks the connection.
 func TestPanicWithinResponse(t *testing.T) {
 	for _, size := range []int{hertzio.UnknownSize, 10} {
-		_, server := newTestHandler(t, transportFunc(nil))
+		_, server := newTestHandler(t, testenv.RoundTripFunc(nil))
 		server.engine.GET("/panic", func(_ context.Context, c *app.RequestContext) {
 			w := hertzio.NewResponseWriter(c, size)
 			_, _ = w.WriteString("part")
@@ -49,7 +51,7 @@ func TestPanicWithinResponse(t *testing.T) {
 func TestDisconnectDuringReply(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed atomic.Bool
-		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			parts := []part{{0, `{"code":`}, {time.Hour, `0}`}}
 			return &http.Response{
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Request: r,
@@ -69,7 +71,7 @@ func TestDisconnectDuringReply(t *testing.T) {
 // The log contains the reason of a failed upstream request.
 func TestFailureIsLogged(t *testing.T) {
 	var log strings.Builder
-	_, server := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
+	_, server := newTestHandler(t, testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), func(o *Options, _ *streams.Options) { o.Logger = testLogger(&log) })
 	a := server.serve(t.Context(), t, getChat("SECRET", ""))
 	if a.status != http.StatusBadGateway || !strings.Contains(log.String(), "reason=unreachable") ||
 		!strings.Contains(log.String(), "logid="+a.header("X-Tt-Logid")) || strings.Contains(log.String(), "SECRET") {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/streams"
 )
 
@@ -110,7 +112,7 @@ func TestAnyPath(t *testing.T) {
 
 // studio answers like coze-studio: some paths exist for GET only.
 func studio(requests *[]string) http.RoundTripper {
-	return transportFunc(func(r *http.Request) (*http.Response, error) {
+	return testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		var body []byte
 		if r.Body != nil {
 			body, _ = io.ReadAll(r.Body)
@@ -155,7 +157,7 @@ func TestUpstreamToken(t *testing.T) {
 	for own, want := range map[string]string{"": "Bearer server's", "Bearer own": "Bearer own"} {
 		for _, path := range []string{"/v3/chat", "/v1/bot/get_online_info", "/v3/chat/retrieve"} {
 			var got string
-			_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 				got = r.Header.Get("Authorization")
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 			}), func(o *Options, _ *streams.Options) { o.Upstreams[0].Token = "server's" })

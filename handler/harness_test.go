@@ -29,11 +29,6 @@ import (
 	"sse-typewriter/upstream/coze"
 )
 
-// transportFunc is a transport made of a function.
-type transportFunc func(*http.Request) (*http.Response, error)
-
-func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // testFormats are the formats of the handlers of these tests.
 var testFormats = upstream.Formats{coze.New(coze.Options{BotID: "bot", UserID: "user"})}
 

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
@@ -213,7 +215,7 @@ func TestFollowingRequestsHaveToken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var paths []string
 				standIn := mock.New(3, cozemock.New())
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					paths = append(paths, r.URL.Path)
 					if got := r.Header.Get("Authorization"); got != "Bearer server's" || strings.Contains(r.URL.RawQuery, "KEY") {
 						t.Errorf("upstream was asked %s with %q", r.URL, got)

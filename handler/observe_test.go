@@ -140,7 +140,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 			`streams_total{mode="typewriter",outcome="idle_timeout",route="POST /v3/chat",upstream="/"}`: 1,
 			`upstream_errors_total{reason="idle_timeout",upstream="/"}`:                                  1,
 		}},
-		{"no reply", transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), question("x"), 0, map[string]float64{
+		{"no reply", testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), question("x"), 0, map[string]float64{
 			`upstream_errors_total{reason="unreachable",upstream="/"}`: 1,
 		}},
 		{"raw", streaming(nil, part{0, deltaAB + done}), request{method: "GET", url: "/v3/chat?mode=raw"}, 0, map[string]float64{
@@ -155,7 +155,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 			`upstream_ttft_seconds_sum{upstream="/"}`:                                         2,
 			`events_total{type="other"}`:                                                      0,
 		}},
-		{"summary that fails", transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), getSummary("a text", ""), 0, map[string]float64{
+		{"summary that fails", testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }), getSummary("a text", ""), 0, map[string]float64{
 			`streams_total{mode="raw",outcome="unreachable",route="GET /ai/summarize",upstream="/"}`: 1,
 			`upstream_errors_total{reason="unreachable",upstream="/"}`:                               1,
 		}},
@@ -239,12 +239,12 @@ func TestRequestID(t *testing.T) {
 	long := strings.Repeat("x", maxRequestID)
 	replies := map[string]http.RoundTripper{
 		"stream": streaming(nil, part{0, done}),
-		"reply": transportFunc(func(r *http.Request) (*http.Response, error) {
+		"reply": testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			header := http.Header{headerRequestID: {"upstream"}, "Content-Type": {"application/json"}}
 			return &http.Response{StatusCode: http.StatusOK, Header: header, Body: http.NoBody, Request: r}, nil
 		}),
-		"failure": transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }),
-		"panic":   transportFunc(func(*http.Request) (*http.Response, error) { panic("boom") }),
+		"failure": testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed }),
+		"panic":   testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { panic("boom") }),
 	}
 	for kind, reply := range replies {
 		for _, test := range []struct {
@@ -264,7 +264,7 @@ func TestRequestID(t *testing.T) {
 		} {
 			for _, target := range []request{question("x"), {method: "GET", url: "/v1/x"}, {method: "GET", url: "/nothing"}, {method: "GET", url: "/healthz"}} {
 				forwarded := ""
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					forwarded = strings.Join(r.Header.Values(headerRequestID), "|")
 					return reply.RoundTrip(r)
 				}))
@@ -286,7 +286,7 @@ func TestRequestID(t *testing.T) {
 func TestStreamIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			res, err := streaming(nil, part{2 * time.Second, deltaAB}).RoundTrip(r)
 			res.Header.Set("X-Tt-Logid", "log")
@@ -308,7 +308,7 @@ const created = "event:conversation.chat.created\ndata:{\"id\":\"1\",\"conversat
 func TestCauseIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path != chatPath {
 				return nil, &url.Error{Op: "Get", URL: "http://h/?SECRET", Err: io.ErrClosedPipe}
 			}

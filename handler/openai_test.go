@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/streams"
@@ -151,7 +153,7 @@ func TestChatCompletionFails(t *testing.T) {
 
 // Refusals have the form of OpenAI's, and stop SDKs from repeating a request in vain.
 func TestChatCompletionIsRefused(t *testing.T) {
-	unreachable := transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })
+	unreachable := testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })
 	for _, test := range []struct {
 		name, url, body    string
 		set                option

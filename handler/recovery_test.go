@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
@@ -49,7 +51,7 @@ func TestCutAnswersAreCompleted(t *testing.T) {
 func TestCutForGood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		standIn := mock.New(7, cozemock.New())
-		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v3/chat" {
 				return standIn.RoundTrip(r)
 			}

@@ -124,7 +124,7 @@ func cutAfter(t *testing.T, standIn http.RoundTripper, recovers bool) func(part 
 	cut := &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return &cutConn{reply: reply, sent: make(chan struct{})}, nil
 	}}
-	h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+	h, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == chatPath {
 			return cut.RoundTrip(r)
 		}

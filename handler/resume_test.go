@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/streams"
@@ -151,7 +153,7 @@ func TestReconnectAgainAndAgain(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				chats := 0
 				standIn := mock.New(3, cozemock.New())
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					chats++
 					return standIn.RoundTrip(r)
 				}))
@@ -315,7 +317,7 @@ func TestResumeByPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		chats := 0
 		standIn := mock.New(3, cozemock.New())
-		_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			chats++
 			return standIn.RoundTrip(r)
 		}))

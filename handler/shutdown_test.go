@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/streams"
 )
 
@@ -92,7 +94,7 @@ func TestDrainIsOver(t *testing.T) {
 func TestPanicOfARecorder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log strings.Builder
-		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{
 				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Request: r, Body: panicBody{},
 			}, nil

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	cozemock "sse-typewriter/mock/coze"
 )
 
@@ -48,7 +50,7 @@ func (b *slowBody) Close() error {
 
 // streaming returns an upstream that answers with a stream of parts.
 func streaming(closed func(), parts ...part) http.RoundTripper {
-	return transportFunc(func(r *http.Request) (*http.Response, error) {
+	return testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		return &http.Response{
 			StatusCode: http.StatusOK,
 			Header:     http.Header{"Content-Type": {"text/event-stream"}},
@@ -180,7 +182,7 @@ func TestShutdown(t *testing.T) {
 func TestWhatGoesUpstream(t *testing.T) {
 	var got *http.Request
 	var body []byte
-	_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+	_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
@@ -240,7 +242,7 @@ func TestDefaultRequest(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 				body, _ := io.ReadAll(r.Body)
 				if r.Method != http.MethodPost || r.URL.String() != "http://upstream.invalid"+test.url || string(body) != test.body {
 					t.Errorf("got %s %s %s\nwant POST %s %s", r.Method, r.URL, body, test.url, test.body)

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/streams"
@@ -116,7 +118,7 @@ func TestStopCancelsTheChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var canceled []string
 		standIn := mock.New(3, cozemock.New())
-		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/v3/chat/cancel" {
 				body, _ := io.ReadAll(r.Body)
 				canceled = append(canceled, r.Header.Get("Authorization")+" "+string(body))
@@ -150,7 +152,7 @@ func TestStopCancelsTheChat(t *testing.T) {
 func TestStopAfterTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
-		h, _ := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, _ := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			body, _ := io.ReadAll(r.Body)
 			asked = append(asked, r.Header.Get("Authorization")+" "+r.URL.Path+" "+string(body))
 			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil

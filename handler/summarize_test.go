@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/mock"
@@ -100,7 +102,7 @@ func TestSummaryAsksTheBot(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var asked []string
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					body, err := io.ReadAll(r.Body)
 					asked = append(asked, string(body))
 					return nil, errors.Join(err, errors.New("that is all"))
@@ -127,7 +129,7 @@ func TestSummaryAsksTheBot(t *testing.T) {
 // Whatever goes wrong is told in words, and then the stream ends.
 func TestSummaryFails(t *testing.T) {
 	refuse := func(status int, contentType, body string) http.RoundTripper {
-		return transportFunc(func(r *http.Request) (*http.Response, error) {
+		return testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{
 				StatusCode: status, Header: http.Header{"Content-Type": {contentType}},
 				Body: io.NopCloser(strings.NewReader(body)), Request: r,
@@ -137,7 +139,7 @@ func TestSummaryFails(t *testing.T) {
 	begun := func(parts ...part) http.RoundTripper {
 		chat := streaming(nil, append([]part{{0, chatCreated}}, parts...)...)
 		others := refuse(http.StatusBadGateway, "text/html", "")
-		return transportFunc(func(r *http.Request) (*http.Response, error) {
+		return testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == chatPath {
 				return chat.RoundTrip(r)
 			}
@@ -151,7 +153,7 @@ func TestSummaryFails(t *testing.T) {
 	}{
 		{"a refusal", refuse(200, "application/json", `{"code":4101,"msg":"bad token"}`), "0 error 1 The AI service says: bad token (code 4101)"},
 		{"no JSON", refuse(502, "text/html", "<html>"), "0 error 1 The AI service says: it answered with status 502"},
-		{"unreachable", transportFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), "0 error 1 The AI service cannot be reached. Please try again later."},
+		{"unreachable", testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), "0 error 1 The AI service cannot be reached. Please try again later."},
 		{"error event", begun(part{0, "event:error\ndata:{\"code\":5000,\"msg\":\"busy\"}\n\n"}, part{time.Hour, done}), "0 error 9 The AI service says: busy (code 5000)"},
 		{"chat failed", begun(part{0, "event:conversation.chat.failed\ndata:{\"id\":\"7\",\"last_error\":{\"code\":1,\"msg\":\"bad\"}}\n\n"}), "0 error 9 The AI service says: bad (code 1)"},
 		{"wants a tool", begun(part{0, "event:conversation.chat.requires_action\ndata:{\"id\":\"7\"}\n\n"}), "0 error 9 The AI service says: the bot waits for the result of a tool"},
@@ -180,7 +182,7 @@ func TestSummaryTimeoutCancels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var canceled []string
 		chat := streaming(nil, part{0, chatCreated}, part{time.Hour, done})
-		h, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		h, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == chatPath {
 				return chat.RoundTrip(r)
 			}
@@ -216,7 +218,7 @@ func TestBadSummaries(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, server := newTestHandler(t, transportFunc(func(*http.Request) (*http.Response, error) {
+			_, server := newTestHandler(t, testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) {
 				t.Error("the upstream was asked")
 				return nil, io.EOF
 			}))
@@ -290,7 +292,7 @@ func TestSummaryOfACutChat(t *testing.T) {
 		t.Run(scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				standIn := mock.New(7, cozemock.New())
-				_, server := newTestHandler(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+				_, server := newTestHandler(t, testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 					r.Header.Set(mock.ScenarioHeader, scenario)
 					return standIn.RoundTrip(r)
 				}))

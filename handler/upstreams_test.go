@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
@@ -143,7 +145,7 @@ func TestContinuedAtItsUpstream(t *testing.T) {
 
 // A failure is counted for its upstream, and has the form of the upstream's format.
 func TestFailureOfUpstream(t *testing.T) {
-	unreachable := transportFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })
+	unreachable := testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })
 	h, engine := newTestHandler(t, unreachable, withUpstream("/one", unreachable, lineFormat))
 	for url, want := range map[string]string{
 		"/v1/x":     `{"code":5021,`,

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // seen is a request at the upstream.
@@ -113,7 +115,7 @@ func TestUpload(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				upload := io.NopCloser(&parts{parts: []string{"one", "two"}})
+				upload := io.NopCloser(&testenv.Body{Parts: []string{"one", "two"}})
 				got, _ := exchange(t, "http://upstream.test", answer("200 OK", "", "{}"), Request{
 					Method: "POST", Path: "/v1/files/upload", Upload: upload, Length: test.length,
 				})
@@ -244,7 +246,7 @@ func TestCompressedStreamIsRefused(t *testing.T) {
 	} {
 		t.Run("encoding "+test.encoding, func(t *testing.T) {
 			body := &endless{}
-			client := NewClient("http://upstream.test", transportFunc(func(r *http.Request) (*http.Response, error) {
+			client := NewClient("http://upstream.test", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 				header := http.Header{"Content-Type": {"text/event-stream"}, "Content-Encoding": {test.encoding}}
 				return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body, Request: r}, nil
 			}))

@@ -8,12 +8,14 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // Silence after the last event is no timeout.
 func TestNoIdleTimeoutAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return inPieces("data:[DONE]\n\n", 0) }, nil)
+		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return testenv.InPieces("data:[DONE]\n\n", 0) }, nil)
 		if _, err := readAll(reply); err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +56,7 @@ func TestDrainIsBounded(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var body io.Reader
 			reply := openStream(t.Context(), t, func(ctx context.Context) io.ReadCloser {
-				r, _ := live(ctx)
+				r, _ := testenv.PipeBody(ctx)
 				body = r
 				return r
 			}, nil)
@@ -71,15 +73,15 @@ func TestDrainIsBounded(t *testing.T) {
 
 	t.Run("and ends with the stream", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			body := inPieces("data:[DONE]\n\n\n\n\n", 1)
+			body := testenv.InPieces("data:[DONE]\n\n\n\n\n", 1)
 			start := time.Now()
 			reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, nil)
 			if _, err := readAll(reply); err != nil {
 				t.Fatal(err)
 			}
 			reply.Drain()
-			if len(body.parts) != 0 || time.Since(start) != 0 {
-				t.Errorf("left %q after %v, want nothing at once", body.parts, time.Since(start))
+			if len(body.Parts) != 0 || time.Since(start) != 0 {
+				t.Errorf("left %q after %v, want nothing at once", body.Parts, time.Since(start))
 			}
 		})
 	})

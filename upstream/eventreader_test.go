@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // readEvents reads all events of a stream that comes in pieces of a size; 0 is one piece.
 func readEvents(t *testing.T, stream string, size int) (events []rawEvent) {
 	t.Helper()
-	r := eventReader{r: inPieces(stream, size), max: len(stream) + 1}
+	r := eventReader{r: testenv.InPieces(stream, size), max: len(stream) + 1}
 	for {
 		e, err := r.read()
 		if errors.Is(err, io.EOF) {
@@ -54,7 +56,7 @@ func TestEventReader(t *testing.T) {
 
 // A large event leaves no large buffers behind.
 func TestEventReaderFreesBuffers(t *testing.T) {
-	r := eventReader{r: inPieces("data:"+strings.Repeat("x", 4*keptBuffer)+"\n\ndata:a\n\n", 1000), max: 1 << 20}
+	r := eventReader{r: testenv.InPieces("data:"+strings.Repeat("x", 4*keptBuffer)+"\n\ndata:a\n\n", 1000), max: 1 << 20}
 	for range 2 {
 		if _, err := r.read(); err != nil {
 			t.Fatal(err)

@@ -12,57 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/typewriter"
 )
-
-// transportFunc is a transport made of a function.
-type transportFunc func(*http.Request) (*http.Response, error)
-
-func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// parts is a reader that gives a part at each Read and ends with an error, or
-// else well.
-type parts struct {
-	parts []string
-	err   error
-}
-
-func (p *parts) Read(b []byte) (int, error) {
-	if len(p.parts) == 0 {
-		if p.err == nil {
-			return 0, io.EOF
-		}
-		return 0, p.err
-	}
-	n := copy(b, p.parts[0])
-	if p.parts[0] = p.parts[0][n:]; p.parts[0] == "" {
-		p.parts = p.parts[1:]
-	}
-	return n, nil
-}
-
-func (p *parts) Close() error { return nil }
-
-// inPieces cuts a string into pieces of a size; 0 leaves it whole.
-func inPieces(s string, size int) *parts {
-	p := &parts{}
-	for size > 0 && len(s) > size {
-		p.parts = append(p.parts, s[:size])
-		s = s[size:]
-	}
-	if s != "" {
-		p.parts = append(p.parts, s)
-	}
-	return p
-}
-
-// live is a body that a test writes to as time goes by. It fails when its request
-// is cancelled, as the body of a connection does.
-func live(ctx context.Context) (io.ReadCloser, *io.PipeWriter) {
-	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
-	return r, w
-}
 
 // plainFormat is a format whose streams end with the data "[DONE]".
 var plainFormat = &Format{
@@ -85,7 +38,7 @@ func (plainDecoder) Decode(name, data string) Event {
 // openStream opens a stream whose body is made for its request.
 func openStream(ctx context.Context, t *testing.T, body func(context.Context) io.ReadCloser, set func(*Client)) *Reply {
 	t.Helper()
-	client := NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+	client := NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
 		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body(r.Context()), Request: r}, nil
 	}))

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 	"weak"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // trackedContext is a context that counts the contexts derived from it which have not
@@ -49,11 +51,11 @@ func TestMaxTimeTimerEnds(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			client := NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+			client := NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 				if test.header == nil {
 					return nil, io.ErrUnexpectedEOF
 				}
-				return &http.Response{StatusCode: http.StatusOK, Header: test.header, Body: inPieces("data:[DONE]\n\n", 0), Request: r}, nil
+				return &http.Response{StatusCode: http.StatusOK, Header: test.header, Body: testenv.InPieces("data:[DONE]\n\n", 0), Request: r}, nil
 			}))
 			client.MaxTime = time.Hour
 			ctx := &trackedContext{Context: context.Background(), done: make(chan struct{})}
@@ -76,8 +78,8 @@ func TestMaxTimeTimerEnds(t *testing.T) {
 
 // The function of Chat is kept as long as the stream, the reply is not.
 func TestChatKeepsNoReply(t *testing.T) {
-	client := NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusOK, Body: inPieces("", 1), Request: r}, nil
+	client := NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: testenv.InPieces("", 1), Request: r}, nil
 	}))
 	reply, err := client.Do(t.Context(), Request{Method: http.MethodGet, Path: "/"})
 	if err != nil {

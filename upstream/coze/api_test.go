@@ -10,13 +10,15 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/upstream"
 )
 
 // A reply's chat is available during the reading of events.
 func TestChatIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, w := live(t.Context())
+		r, w := testenv.PipeBody(t.Context())
 		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return r }, nil)
 		go func() { _, _ = readAll(reply) }() // ends when the reply is closed
 		check := func(id, conversation string) {

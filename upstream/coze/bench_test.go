@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"sse-typewriter/internal/testenv"
 )
 
 // cozeDelta is a delta as Coze sends it: 255 bytes for two characters.
@@ -19,7 +21,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(stream)) / events)
 			for n := 0; n < b.N; n += events {
-				seq, failure := bareReply(inPieces(stream, size)).Events()
+				seq, failure := bareReply(testenv.InPieces(stream, size)).Events()
 				for range seq {
 				}
 				if err := failure(); err != nil {
@@ -39,7 +41,7 @@ func BenchmarkDecodeLong(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(len(stream)))
 				for b.Loop() {
-					seq, failure := bareReply(inPieces(stream, size)).Events()
+					seq, failure := bareReply(testenv.InPieces(stream, size)).Events()
 					for range seq {
 					}
 					if err := failure(); err != nil {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -19,7 +21,7 @@ import (
 
 // bareReply returns a reply whose stream is a body, without a request.
 func bareReply(body io.ReadCloser) *upstream.Reply {
-	client := upstream.NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+	client := upstream.NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"text/event-stream"}}
 		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body, Request: r}, nil
 	}))
@@ -57,11 +59,11 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, stream, cuts []byte) {
-		whole, err := decodeRaw(inPieces(string(stream), 0))
-		body := &parts{}
+		whole, err := decodeRaw(testenv.InPieces(string(stream), 0))
+		body := &testenv.Body{}
 		for i, rest := 0, string(stream); len(cuts) > 0 && rest != ""; i++ {
 			n := min(len(rest), int(cuts[i%len(cuts)])+1)
-			body.parts = append(body.parts, rest[:n])
+			body.Parts = append(body.Parts, rest[:n])
 			rest = rest[n:]
 		}
 		if len(cuts) == 0 {
@@ -83,7 +85,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-func decodeRaw(body *parts) ([]typewriter.Event, *upstream.Error) {
+func decodeRaw(body *testenv.Body) ([]typewriter.Event, *upstream.Error) {
 	reply := bareReply(body)
 	defer reply.Close()
 	events, failure := reply.Events()

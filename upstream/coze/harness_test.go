@@ -6,64 +6,18 @@ import (
 	"net/http"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/upstream"
 )
 
 // format is the format with the default options.
 var format = New(Options{})
 
-// transportFunc is a transport made of a function.
-type transportFunc func(*http.Request) (*http.Response, error)
-
-func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// parts is a reader of one part per Read, followed by an error or io.EOF.
-type parts struct {
-	parts []string
-	err   error
-}
-
-func (p *parts) Read(b []byte) (int, error) {
-	if len(p.parts) == 0 {
-		if p.err == nil {
-			return 0, io.EOF
-		}
-		return 0, p.err
-	}
-	n := copy(b, p.parts[0])
-	if p.parts[0] = p.parts[0][n:]; p.parts[0] == "" {
-		p.parts = p.parts[1:]
-	}
-	return n, nil
-}
-
-func (p *parts) Close() error { return nil }
-
-// inPieces cuts a string into pieces of a size; 0 leaves it whole.
-func inPieces(s string, size int) *parts {
-	p := &parts{}
-	for size > 0 && len(s) > size {
-		p.parts = append(p.parts, s[:size])
-		s = s[size:]
-	}
-	if s != "" {
-		p.parts = append(p.parts, s)
-	}
-	return p
-}
-
-// live returns a body and a writer to the body. Like the body of a connection, the body
-// fails when the request is canceled.
-func live(ctx context.Context) (io.ReadCloser, *io.PipeWriter) {
-	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
-	return r, w
-}
-
 // open opens a stream with a body for the request.
 func open(ctx context.Context, t testing.TB, format *upstream.Format, body func(context.Context) io.ReadCloser, set func(*upstream.Client)) *upstream.Reply {
 	t.Helper()
-	client := upstream.NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+	client := upstream.NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
 		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body(r.Context()), Request: r}, nil
 	}))
@@ -100,7 +54,7 @@ func readAll(reply *upstream.Reply) ([]event, *upstream.Error) {
 }
 
 // decode reads a stream from a body.
-func decode(t *testing.T, body *parts, set func(*upstream.Client)) ([]event, *upstream.Error) {
+func decode(t *testing.T, body *testenv.Body, set func(*upstream.Client)) ([]event, *upstream.Error) {
 	t.Helper()
 	return readAll(openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, set))
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
 	"sse-typewriter/upstream"
@@ -115,7 +117,7 @@ func (c *cutter) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil && len(c.seen) == 1 {
 		ends := io.Reader(strings.NewReader(""))
 		if c.err != nil {
-			ends = &parts{err: c.err}
+			ends = &testenv.Body{Err: c.err}
 		}
 		res.Body = struct {
 			io.Reader
@@ -171,9 +173,9 @@ func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	if s.opened == nil && strings.HasSuffix(r.URL.Path, "/v3/chat") {
 		s.start, s.opened = time.Now(), r.Context()
 		res.Header.Set("Content-Type", "text/event-stream")
-		res.Body = inPieces(s.stream, 0)
+		res.Body = testenv.InPieces(s.stream, 0)
 		if s.silent {
-			body, w := live(r.Context())
+			body, w := testenv.PipeBody(r.Context())
 			go func() { _, _ = io.WriteString(w, s.stream) }() // ends with the request
 			res.Body = body
 		}

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/mock"
 	cozemock "sse-typewriter/mock/coze"
@@ -326,8 +328,8 @@ func TestRestIsRefused(t *testing.T) {
 		})
 	}
 	s := &service{stream: "event:conversation.chat.completed\ndata:{}\n\ndata:{"}
-	body := inPieces(s.stream, 0)
-	body.err = errReset
+	body := testenv.InPieces(s.stream, 0)
+	body.Err = errReset
 	events, failure := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return body }, nil).Events()
 	for e := range events {
 		if e.Frame.Name == eventDone {
@@ -366,8 +368,8 @@ func TestNotRecovered(t *testing.T) {
 		})
 	}
 	t.Run("broken after an error", func(t *testing.T) {
-		body := inPieces(begun+"event:error\ndata:{\"code\":1}\n\n", 0)
-		body.err = errReset
+		body := testenv.InPieces(begun+"event:error\ndata:{\"code\":1}\n\n", 0)
+		body.Err = errReset
 		got, failure := decode(t, body, nil)
 		if got[len(got)-1].data != cutInTheEnd || reason(failure) != "cut" {
 			t.Errorf("got %q, %v; want it cut", got, failure)

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/upstream"
 )
@@ -28,7 +30,7 @@ func speak(t *testing.T, script []said, during func(context.CancelFunc, *upstrea
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	reply := openStream(ctx, t, func(ctx context.Context) io.ReadCloser {
-		r, w := live(ctx)
+		r, w := testenv.PipeBody(ctx)
 		go func() { // ends with the script, or the request
 			for _, s := range script {
 				select {
@@ -118,7 +120,7 @@ func TestStreamIsGivenUp(t *testing.T) {
 // A consumer that stops gets no more events, not even an error event.
 func TestRefused(t *testing.T) {
 	for _, stream := range []string{aDelta + aDelta, aDelta, aDelta + "data:{"} {
-		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return inPieces(stream, 0) }, nil)
+		reply := openStream(t.Context(), t, func(context.Context) io.ReadCloser { return testenv.InPieces(stream, 0) }, nil)
 		events, failure := reply.Events()
 		n := 0
 		for range events {

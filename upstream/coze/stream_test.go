@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/upstream"
 )
 
@@ -78,7 +80,7 @@ func TestFormsOfOneStream(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, size := range []int{0, 1, 2, 3, 7} {
-				got, err := decode(t, inPieces(test.stream, size), nil)
+				got, err := decode(t, testenv.InPieces(test.stream, size), nil)
 				if err != nil || !slices.Equal(got, talkEvents) {
 					t.Errorf("in pieces of %d: got %q, %v\nwant %q", size, got, err, talkEvents)
 				}
@@ -93,7 +95,7 @@ func TestEveryCut(t *testing.T) {
 	for _, ending := range []string{"\n", "\r\n", "\r"} {
 		stream := strings.ReplaceAll(talk, "\n", ending)
 		for i := range len(stream) {
-			got, err := decode(t, &parts{parts: []string{stream[:i], stream[i:]}}, nil)
+			got, err := decode(t, &testenv.Body{Parts: []string{stream[:i], stream[i:]}}, nil)
 			if err != nil || !slices.Equal(got, talkEvents) {
 				t.Errorf("lines end in %q, cut at %d: got %q, %v", ending, i, got, err)
 			}
@@ -109,13 +111,13 @@ func TestMaxEventBytes(t *testing.T) {
 			data := strings.Repeat("x", limit-len("data:\n\n"))
 			set := func(c *upstream.Client) { c.MaxEventBytes = limit }
 
-			got, err := decode(t, inPieces(first+"data:"+data+"\n\ndata:[DONE]\n\n", size), set)
+			got, err := decode(t, testenv.InPieces(first+"data:"+data+"\n\ndata:[DONE]\n\n", size), set)
 			want := []event{{"", "{}"}, {"", data}, {"", "[DONE]"}}
 			if err != nil || !slices.Equal(got, want) {
 				t.Errorf("event of %d bytes in pieces of %d: got %d events, %v", limit, size, len(got), err)
 			}
 
-			got, err = decode(t, inPieces(first+"data:"+data+"x\n\ndata:[DONE]\n\n", size), set)
+			got, err = decode(t, testenv.InPieces(first+"data:"+data+"x\n\ndata:[DONE]\n\n", size), set)
 			want = []event{{"", "{}"}, {"error", fmt.Sprintf(
 				`{"code":5022,"msg":"upstream sent an event of more than %d bytes"}`, limit)}}
 			if reason(err) != "event_too_large" || !slices.Equal(got, want) {
@@ -193,8 +195,8 @@ func TestEnds(t *testing.T) {
 	for _, test := range endCases() {
 		t.Run(test.name, func(t *testing.T) {
 			for _, size := range []int{0, 1, 5} {
-				body := inPieces(test.stream, size)
-				body.err = test.err
+				body := testenv.InPieces(test.stream, size)
+				body.Err = test.err
 				got, err := decode(t, body, nil)
 				if !slices.Equal(got, test.want) || reason(err) != test.reason {
 					t.Errorf("in pieces of %d: got %q, %q\nwant %q, %q", size, got, reason(err), test.want, test.reason)
@@ -212,7 +214,7 @@ func TestLongLine(t *testing.T) {
 	text := strings.Repeat("你好, ", 1<<20/8)
 	stream := `event:conversation.message.delta` + "\n" + `data:{"id":"1","content":"` + text + `"}` + "\n\ndata:[DONE]\n\n"
 	for _, size := range []int{0, 4096, 1000} {
-		got, err := decode(t, inPieces(stream, size), nil)
+		got, err := decode(t, testenv.InPieces(stream, size), nil)
 		want := []event{{eventDelta, `{"id":"1","content":"` + text + `"}`}, {"", "[DONE]"}}
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("in pieces of %d: got %d events, %v", size, len(got), err)

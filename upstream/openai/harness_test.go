@@ -7,21 +7,18 @@ import (
 	"strings"
 	"testing"
 
+	"sse-typewriter/internal/testenv"
+
 	"sse-typewriter/upstream"
 )
 
 // format is the format with its default options.
 var format = New(Options{Model: "test"})
 
-// transportFunc is a transport made of a function.
-type transportFunc func(*http.Request) (*http.Response, error)
-
-func (f transportFunc) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
 // open opens a stream whose body is made for its request.
 func open(t testing.TB, body func(context.Context) io.Reader) *upstream.Reply {
 	t.Helper()
-	client := upstream.NewClient("http://upstream.invalid", transportFunc(func(r *http.Request) (*http.Response, error) {
+	client := upstream.NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
 		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(body(r.Context())), Request: r}, nil
 	}))
