@@ -1,8 +1,6 @@
 package testenv
 
 import (
-	"fmt"
-	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,34 +29,17 @@ func InstallMaven(t testing.TB, pom string) (classPath string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash := fnv.New64a()
-	_, _ = hash.Write(text) // never fails
-	folder, err := cacheFolder(fmt.Sprintf("maven-%x", hash.Sum64()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock, err := lockFile(filepath.Join(folder, "lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	classPath = filepath.Join(folder, "*")
-	done := filepath.Join(folder, "installed")
-	if _, err := os.Stat(done); err == nil {
-		return classPath
-	}
-	cmd := exec.CommandContext(t.Context(), "mvn", "--quiet", "--batch-mode", "--update-snapshots", "--file", pom,
-		copyDependencies, "-DincludeScope=runtime", "-DoutputDirectory="+folder)
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err == nil:
-	case strings.Contains(string(out), "Could not transfer"):
-		t.Skipf("the Maven repository cannot be reached: %s", out)
-	default:
-		t.Fatalf("%v: %v\n%s", cmd, err, out)
-	}
-	if err := os.WriteFile(done, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return classPath
+	folder := installOnce(t, "maven", text, func(folder string) {
+		cmd := exec.CommandContext(t.Context(), "mvn", "--quiet", "--batch-mode", "--update-snapshots", "--file", pom,
+			copyDependencies, "-DincludeScope=runtime", "-DoutputDirectory="+folder)
+		out, err := cmd.CombinedOutput()
+		switch {
+		case err == nil:
+		case strings.Contains(string(out), "Could not transfer"):
+			t.Skipf("the Maven repository cannot be reached: %s", out)
+		default:
+			t.Fatalf("%v: %v\n%s", cmd, err, out)
+		}
+	})
+	return filepath.Join(folder, "*")
 }

@@ -2,8 +2,6 @@ package testenv
 
 import (
 	"context"
-	"fmt"
-	"hash/fnv"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,28 +32,12 @@ func InstallPip(t testing.TB, requirements string) (interpreter string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash := fnv.New64a()
-	_, _ = hash.Write(append(version, text...)) // never fails
-	folder, err := cacheFolder(fmt.Sprintf("venv-%x", hash.Sum64()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	unlock, err := lockFile(filepath.Join(folder, "lock"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unlock()
-	interpreter = filepath.Join(folder, "bin", "python")
-	done := filepath.Join(folder, "installed")
-	if _, err := os.Stat(done); err == nil {
-		return interpreter
-	}
-	runPip(t.Context(), t, python, "-m", "venv", folder)
-	runPip(t.Context(), t, interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", requirements)
-	if err := os.WriteFile(done, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return interpreter
+	folder := installOnce(t, "venv", append(version, text...), func(folder string) {
+		runPip(t.Context(), t, python, "-m", "venv", folder)
+		runPip(t.Context(), t, filepath.Join(folder, "bin", "python"),
+			"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", requirements)
+	})
+	return filepath.Join(folder, "bin", "python")
 }
 
 // runPip runs a step of the installation, and skips the test if PyPI cannot be reached.
