@@ -1,10 +1,14 @@
 package sdk
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sse-typewriter/internal/testenv"
@@ -74,4 +78,37 @@ func runScript(t *testing.T, interpreter, script string, args ...string) map[str
 		cases[l.Case] = append(cases[l.Case], l)
 	}
 	return cases
+}
+
+// buildGo builds the program for the SDKs of one service in the folder go, a module of its
+// own. It skips the test without the modules and under -short.
+func buildGo(t *testing.T, service string) (program string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: no SDK for Go is built")
+	}
+	if err := downloadGo(); err != nil {
+		t.Skipf("the SDKs for Go cannot be downloaded: %v", err)
+	}
+	building.Lock() // two builds of one program would replace a running one
+	defer building.Unlock()
+	program = filepath.Join(testenv.Folder(), "sdk-go-"+service)
+	if err := goCommand("build", "-buildvcs=false", "-o", program, "./"+service); err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+var building sync.Mutex
+
+var downloadGo = sync.OnceValue(func() error { return goCommand("mod", "download") })
+
+// goCommand runs a command of Go in the module of the SDKs.
+func goCommand(args ...string) error {
+	cmd := exec.CommandContext(context.Background(), "go", args...)
+	cmd.Dir = "go"
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", cmd, err, output)
+	}
+	return nil
 }

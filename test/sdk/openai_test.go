@@ -2,15 +2,12 @@ package sdk
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,44 +44,8 @@ var runners = []runner{
 	{"python", func(t *testing.T) (string, string) {
 		return testenv.InstallPip(t, "requirements.txt"), "with_openai.py"
 	}, []string{"openai-python raw", "openai-python helper"}},
-	{"go", func(t *testing.T) (string, string) { return buildGo(t), "" }, []string{"openai-go", "go-openai"}},
+	{"go", func(t *testing.T) (string, string) { return buildGo(t, "openai"), "" }, []string{"openai-go", "go-openai"}},
 }
-
-// buildGo is compileGo for a test, which it skips without the modules and under -short.
-func buildGo(t *testing.T) string {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("-short: no SDK for Go is built")
-	}
-	program, err := compileGo()
-	if errors.Is(err, errNoModules) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program
-}
-
-var errNoModules = errors.New("the SDKs for Go cannot be downloaded")
-
-// compileGo builds the program in the folder go, a module of its own.
-var compileGo = sync.OnceValues(func() (program string, err error) {
-	program = filepath.Join(testenv.Folder(), "openai-go")
-	for _, args := range [][]string{{"mod", "download"}, {"build", "-buildvcs=false", "-o", program, "."}} {
-		cmd := exec.CommandContext(context.Background(), "go", args...)
-		cmd.Dir = "go"
-		out, err := cmd.CombinedOutput()
-		switch {
-		case err == nil:
-		case args[0] == "mod":
-			return "", fmt.Errorf("%w: %s", errNoModules, out)
-		default:
-			return "", fmt.Errorf("%v: %w\n%s", cmd, err, out)
-		}
-	}
-	return program, nil
-})
 
 // results are the results of an SDK by case and name of the SDK.
 type results map[string]map[string]json.RawMessage

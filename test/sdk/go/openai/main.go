@@ -1,4 +1,4 @@
-// Command main runs the SDKs of OpenAI's Chat Completions for Go: main JOBS. It reads the
+// Command openai runs the SDKs of OpenAI's Chat Completions for Go: openai JOBS. It reads the
 // jobs and prints their results as openai.mjs does.
 package main
 
