@@ -7,16 +7,17 @@ import (
 
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/split"
 )
 
 // chunk is the parsed data of an event. Its memory is reused for the next event.
 type chunk struct {
 	data    string
-	members []member
-	choices []member
+	members []split.Member
+	choices []split.Member
 
 	// Members of the last choice that was read.
-	choice, delta, details []member
+	choice, delta, details []split.Member
 
 	texts []text // none is empty
 
@@ -24,7 +25,8 @@ type chunk struct {
 	// repeated.
 	ambiguous bool
 
-	edits []edit
+	cutter split.Cutter
+	spans  []split.Span // of the texts to cut
 
 	// nullUsage reports whether chunks without usage have the field usage.
 	nullUsage bool
@@ -52,10 +54,10 @@ func (t text) end() int { return t.begin + len(t.raw) }
 func (c *chunk) read(data string) {
 	c.begun = c.begun || len(c.choices) > 0
 	c.data, c.ambiguous, c.texts = data, false, c.texts[:0]
-	c.members = appendMembers(c.members[:0], gjson.Parse(data))
-	c.choices = appendMembers(c.choices[:0], find(c.members, "choices"))
-	c.ambiguous = mayRepeat(c.members)
-	if usage := find(c.members, "usage"); usage.Exists() && usage.Type == gjson.Null {
+	c.members = split.AppendMembers(c.members[:0], gjson.Parse(data))
+	c.choices = split.AppendMembers(c.choices[:0], split.Find(c.members, "choices"))
+	c.ambiguous = split.MayRepeat(c.members)
+	if usage := split.Find(c.members, "usage"); usage.Exists() && usage.Type == gjson.Null {
 		c.nullUsage = true
 	}
 	for i := range c.choices {
@@ -65,29 +67,29 @@ func (c *chunk) read(data string) {
 
 // readChoice parses a choice and adds its texts.
 func (c *chunk) readChoice(i int) {
-	c.choice = appendMembers(c.choice[:0], c.choices[i].value)
-	c.delta, c.details = appendMembers(c.delta[:0], find(c.choice, "delta")), c.details[:0]
-	c.ambiguous = c.ambiguous || mayRepeat(c.choice) || mayRepeat(c.delta)
+	c.choice = split.AppendMembers(c.choice[:0], c.choices[i].Value)
+	c.delta, c.details = split.AppendMembers(c.delta[:0], split.Find(c.choice, "delta")), c.details[:0]
+	c.ambiguous = c.ambiguous || split.MayRepeat(c.choice) || split.MayRepeat(c.delta)
 	for _, m := range c.delta {
-		switch m.key {
+		switch m.Key {
 		case "content":
-			c.addText(text{kind: typewriter.Answer, choice: i, field: m.key}, m.value)
-			c.addParts(i, m.value)
+			c.addText(text{kind: typewriter.Answer, choice: i, field: m.Key}, m.Value)
+			c.addParts(i, m.Value)
 		case "reasoning_content", "reasoning": // the names differ by vendor
-			c.addText(text{kind: typewriter.Reasoning, choice: i, field: m.key}, m.value)
+			c.addText(text{kind: typewriter.Reasoning, choice: i, field: m.Key}, m.Value)
 		case "reasoning_details":
-			c.details = appendMembers(c.details, m.value)
+			c.details = split.AppendMembers(c.details, m.Value)
 			c.addDetails(i)
 		case "refusal":
-			c.addText(text{kind: typewriter.Refusal, choice: i, field: m.key}, m.value)
+			c.addText(text{kind: typewriter.Refusal, choice: i, field: m.Key}, m.Value)
 		}
 	}
 	// The text of a legacy completion. Some vendors repeat the content of a delta there.
-	c.addText(text{kind: typewriter.Answer, choice: i, field: "text"}, find(c.choice, "text"))
+	c.addText(text{kind: typewriter.Answer, choice: i, field: "text"}, split.Find(c.choice, "text"))
 }
 
 func (c *chunk) addText(t text, v gjson.Result) {
-	if t.raw = rawString(v); t.raw != "" {
+	if t.raw = split.RawString(v); t.raw != "" {
 		t.begin = v.Index + 1
 		c.texts = append(c.texts, t)
 	}
@@ -97,10 +99,10 @@ func (c *chunk) addText(t text, v gjson.Result) {
 func (c *chunk) addDetails(choice int) {
 	for _, m := range c.details {
 		key := "text"
-		if m.value.Get("type").Str == "reasoning.summary" {
+		if m.Value.Get("type").Str == "reasoning.summary" {
 			key = "summary"
 		}
-		c.addText(text{kind: typewriter.Reasoning, choice: choice, field: "reasoning_details", inList: true}, m.value.Get(key))
+		c.addText(text{kind: typewriter.Reasoning, choice: choice, field: "reasoning_details", inList: true}, m.Value.Get(key))
 	}
 }
 
@@ -167,7 +169,7 @@ func (c *chunk) channel(copies ...text) string {
 
 // index returns the index of a choice as its field has it, given the index in the list.
 func (c *chunk) index(choice int) string {
-	if index := c.choices[choice].value.Get("index"); index.Type == gjson.Number {
+	if index := c.choices[choice].Value.Get("index"); index.Type == gjson.Number {
 		return index.Raw
 	}
 	return "0"

@@ -8,23 +8,21 @@ import (
 	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/split"
 )
 
 // decoder implements [upstream.Decoder].
 type decoder struct {
 	chunk   chunk
 	id      string // of the last chunk
-	runs    []run  // of different channels
+	runs    split.Runs
 	choices choices
 }
-
-// maxRuns bounds the remembered runs. Most chats have two: a reasoning and an answer.
-const maxRuns = 8
 
 // Decode implements [upstream.Decoder]. Payloads keep all bytes except for a few that make
 // official SDKs fail.
 func (d *decoder) Decode(name, data string) upstream.Event {
-	if e, ok := d.decodeRepeat(name, data); ok {
+	if e, ok := d.runs.Decode(name, data); ok {
 		return e
 	}
 	if strings.TrimSpace(data) == doneData {
@@ -46,59 +44,29 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 // done is the meaning of the final event. FastGPT sends other events after it.
 var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Ended}
 
-// decodeRepeat decodes an event of a run without parsing the payload around the text.
-// Nearly all events belong to a run.
-func (d *decoder) decodeRepeat(name, data string) (upstream.Event, bool) {
-	for i := range d.runs {
-		if r := &d.runs[i]; r.event.Frame.Name == name {
-			if text := r.textOf(data); text != "" {
-				e := r.event
-				e.Text = jsontext.SingleLine(text)
-				return e, true
-			}
-		}
-	}
-	return upstream.Event{}, false
-}
-
 // decodeText decodes a splittable chunk.
 func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Event {
 	c := &d.chunk
 	text := c.texts[0].raw
-	frame := c.frame(name)
-	r := d.run(frame.Channel)
+	frame, whole := c.frame(name)
 	meaning.Kind = upstream.KindText
-	*r = newRun(upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}, c.payload(firstPiece|lastPiece))
-	e := r.event
+	e := upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}
+	d.runs.Begin(e, whole)
 	e.Text = text
 	return e
-}
-
-// run returns the remembered run of a channel, or a free place.
-func (d *decoder) run(channel string) *run {
-	for i := range d.runs {
-		if d.runs[i].event.Frame.Channel == channel {
-			return &d.runs[i]
-		}
-	}
-	if len(d.runs) == maxRuns {
-		d.runs = append(d.runs[:0], d.runs[1:]...)
-	}
-	d.runs = append(d.runs, run{})
-	return &d.runs[len(d.runs)-1]
 }
 
 // meaning returns the meaning of the chunk, without texts. A chunk with text is of
 // KindPiece.
 func (d *decoder) meaning(name string) *upstream.Meaning {
 	c := &d.chunk
-	m := &upstream.Meaning{Usage: readUsage(find(c.members, "usage"))}
-	if id := find(c.members, "id").Str; id != d.id {
+	m := &upstream.Meaning{Usage: readUsage(split.Find(c.members, "usage"))}
+	if id := split.Find(c.members, "id").Str; id != d.id {
 		d.id = strings.Clone(id) // a copy does not keep the chunk in memory
 	}
 	m.Message, m.Chat.ID = d.id, d.id
 	for i := range c.choices {
-		d.choices.add(c.choices[i].value)
+		d.choices.add(c.choices[i].Value)
 	}
 	if d.choices.areFinished() || len(c.choices) == 0 && m.Usage != nil {
 		m.Phase = upstream.MayClose

@@ -77,8 +77,8 @@ func TestPadding(t *testing.T) {
 		name, data string
 		allocs     float64
 	}{
-		{"other padding", `{"choices":[{"delta":{"content":"c\"d"}}],"obfuscation":"xyz","usage":null}`, 1},
-		{"no padding", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"","usage":null}`, 1},
+		{"other padding", `{"choices":[{"delta":{"content":"c\"d"}}],"obfuscation":"xyz","usage":null}`, 2},
+		{"no padding", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"","usage":null}`, 2},
 		{"same padding", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"ab","usage":null}`, 0},
 		{"an escape", `{"choices":[{"delta":{"content":"c"}}],"obfuscation":"\"","usage":null}`, -1},
 		{"another field", `{"choices":[{"delta":{"content":"c"},"x":[]}],"obfuscation":"ab","usage":null}`, -1},
@@ -92,9 +92,7 @@ func TestPadding(t *testing.T) {
 			d.Decode("", first)
 			allocs := testing.AllocsPerRun(10, func() {
 				e = d.Decode("", test.data)
-				if test.allocs > 0 {
-					d.runs[0].whole.Tail = "" // so that the padding differs again
-				}
+				d.Decode("", first) // the padding differs again
 			})
 			if e.Payload() != test.data || test.allocs >= 0 && allocs != test.allocs {
 				t.Errorf("got %s with %v allocations", e.Payload(), allocs)

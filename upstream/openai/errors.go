@@ -12,6 +12,7 @@ import (
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/split"
 )
 
 // errorObject is the error in a body or an event.
@@ -68,22 +69,22 @@ func errorEvents(err *upstream.Error) []typewriter.Event {
 
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
-	members := appendMembers(nil, gjson.ParseBytes(body))
+	members := split.AppendMembers(nil, gjson.ParseBytes(body))
 	return readFailure(members, fmt.Sprintf("it answered with status %d", status), true)
 }
 
 // readFailure returns the error in an object, or nil. Most services have a field error,
 // iFlytek a code other than 0, and MiniMax a status in base_resp. With failed, an object
 // without these fields is an error too.
-func readFailure(object []member, defaultMsg string, failed bool) *upstream.Error {
-	base := find(object, "base_resp")
-	switch e := find(object, "error"); {
-	case !isEmpty(e):
+func readFailure(object []split.Member, defaultMsg string, failed bool) *upstream.Error {
+	base := split.Find(object, "base_resp")
+	switch e := split.Find(object, "error"); {
+	case !split.IsEmpty(e):
 		return serviceError(e, defaultMsg)
 	case base.Get("status_code").Int() != 0:
 		return serviceError(base, defaultMsg)
-	case find(object, "code").Int() != 0, failed:
-		return newError(find(object, "message").String(), find(object, "code").String(), defaultMsg)
+	case split.Find(object, "code").Int() != 0, failed:
+		return newError(split.Find(object, "message").String(), split.Find(object, "code").String(), defaultMsg)
 	default:
 		return nil
 	}

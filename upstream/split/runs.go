@@ -1,13 +1,56 @@
-package openai
+package split
 
 import (
 	"strings"
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
+
+// Runs are the runs of a stream: events of a channel that differ only in their text, and
+// perhaps in their padding. The zero value is ready to use.
+type Runs struct{ runs []run } // of different channels
+
+// maxRuns bounds the remembered runs. Most chats have two: a reasoning and an answer.
+const maxRuns = 8
+
+// Decode returns the event with a name and data if the event continues a run, without
+// parsing the payload around the text. Nearly all events of a stream continue a run.
+func (r *Runs) Decode(name, data string) (upstream.Event, bool) {
+	for i := range r.runs {
+		if run := &r.runs[i]; run.event.Frame.Name == name {
+			if text := run.textOf(data); text != "" {
+				e := run.event
+				e.Text = jsontext.SingleLine(text)
+				return e, true
+			}
+		}
+	}
+	return upstream.Event{}, false
+}
+
+// Begin begins the run of an event without text, given the payload of the whole event. The
+// run replaces an earlier one of the same channel.
+func (r *Runs) Begin(e upstream.Event, whole typewriter.Payload) {
+	*r.run(e.Frame.Channel) = newRun(e, whole)
+}
+
+// run returns the remembered run of a channel, or a free place.
+func (r *Runs) run(channel string) *run {
+	for i := range r.runs {
+		if r.runs[i].event.Frame.Channel == channel {
+			return &r.runs[i]
+		}
+	}
+	if len(r.runs) == maxRuns {
+		r.runs = append(r.runs[:0], r.runs[1:]...)
+	}
+	r.runs = append(r.runs, run{})
+	return &r.runs[len(r.runs)-1]
+}
 
 // run is a run of events that differ only in their text, and perhaps in their padding.
 type run struct {
