@@ -27,6 +27,7 @@ type eventWriter struct {
 	out      *hertzio.ResponseWriter
 	observer *viewObserver
 
+	ndjson    bool   // an event is a line with its data, without a name and an id
 	colon     string // between the name and the value of a field
 	heartbeat string
 
@@ -40,12 +41,18 @@ type eventWriter struct {
 // newEventWriter takes over the response.
 func newEventWriter(c *app.RequestContext, s *streams.Stream, v view, observer *viewObserver) *eventWriter {
 	w := &eventWriter{out: hertzio.NewResponseWriter(c, hertzio.UnknownSize), observer: observer, heartbeat: v.format.Heartbeat, colon: ": "}
-	if v.format.Framing == upstream.CompactSSE {
+	contentType := sse.ContentType + "; charset=utf-8"
+	switch {
+	case v.format.Framing == upstream.CompactSSE:
 		w.colon = ":"
+	case v.format.Framing == upstream.NDJSON && acceptsSSE(c):
+		w.heartbeat = sseHeartbeat
+	case v.format.Framing == upstream.NDJSON:
+		w.ndjson, contentType = true, v.format.Framing.ContentType()
 	}
 	c.SetStatusCode(http.StatusOK) // Hertz has set 404 for a path without a route
 	header := &c.Response.Header
-	header.SetContentType(sse.ContentType + "; charset=utf-8")
+	header.SetContentType(contentType)
 	header.Set("Cache-Control", "no-cache, no-store, must-revalidate")
 	header.Set("Pragma", "no-cache")
 	if !c.Response.ConnectionClose() {
@@ -59,11 +66,20 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, v view, observer *
 	if s.LocalOnly {
 		header.Set(headerResume, metrics.ResumeUnavailable)
 	}
-	if v.withIDs {
+	if v.withIDs && !w.ndjson {
 		w.idPrefix, w.epochs = s.ID+":", &s.Epochs
 		w.retry = retryMillis
 	}
 	return w
+}
+
+// sseHeartbeat is the heartbeat of a stream in a framing other than that of the format.
+const sseHeartbeat = "\n\n"
+
+// acceptsSSE reports whether a client names server-sent events among the media types that
+// it accepts, as an EventSource does.
+func acceptsSSE(c *app.RequestContext) bool {
+	return strings.Contains(c.Request.Header.Get("Accept"), sse.ContentType)
 }
 
 // open sends the response header.
@@ -84,7 +100,7 @@ func (w *eventWriter) openAt(from typewriter.Position) error {
 // plays the stream.
 func (w *eventWriter) play(ctx context.Context, player typewriter.Player, withFirstID bool) error {
 	open := w.open
-	if withFirstID {
+	if withFirstID && w.idPrefix != "" {
 		open = func() error { return w.openAt(player.From) }
 	}
 	if err := open(); err != nil {
@@ -104,6 +120,9 @@ func (w *eventWriter) id(p typewriter.Position) string {
 func (w *eventWriter) Write(o *typewriter.Output) error {
 	w.observer.sent(o)
 	w.last = o.Frame
+	if w.ndjson {
+		return w.writeLine(o)
+	}
 	buf := w.out.AvailableBuffer()
 	if w.idPrefix != "" {
 		buf = append(w.appendName(buf, "id"), w.idPrefix...)
@@ -128,6 +147,15 @@ func (w *eventWriter) Write(o *typewriter.Output) error {
 		return err
 	}
 	w.retry = 0
+	return w.out.FlushIfFull()
+}
+
+// writeLine is Write for NDJSON.
+func (w *eventWriter) writeLine(o *typewriter.Output) error {
+	buf := append(o.AppendData(w.out.AvailableBuffer()), '\n')
+	if _, err := w.out.Write(buf); err != nil {
+		return err
+	}
 	return w.out.FlushIfFull()
 }
 

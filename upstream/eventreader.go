@@ -12,20 +12,22 @@ const (
 	keptBuffer  = 64 << 10 // a larger buffer is freed after its event
 )
 
-// rawEvent is an event of an SSE stream.
+// rawEvent is an event of an SSE stream, or a line of JSON.
 type rawEvent struct {
 	name, data string
 
-	unended bool // the stream ended before the event's blank line
+	unended bool // the stream ended before the event's blank line, or the end of the line
 	inLine  bool // the stream ended within a line of the event
 }
 
 // eventReader reads a stream of server-sent events (HTML, section 9.2.6). Lines end in
 // LF, CRLF or CR; a byte order mark at the beginning is skipped, as are comments, ids,
-// retry times and unknown fields.
+// retry times and unknown fields. With ndjson, an eventReader reads lines of JSON, each as
+// the data of an event; only LF ends a line, and blank lines are skipped.
 type eventReader struct {
-	r   io.Reader
-	max int // bytes of one event
+	r      io.Reader
+	max    int // bytes of one event
+	ndjson bool
 
 	buf     []byte // buf[next:] is not consumed
 	next    int
@@ -46,6 +48,9 @@ type eventReader struct {
 // The error is io.EOF after the last event, bufio.ErrTooLong for an event of more than max
 // bytes, or the error of the underlying reader.
 func (r *eventReader) read() (rawEvent, error) {
+	if r.ndjson {
+		return r.readJSON()
+	}
 	named := false
 	for {
 		line, err := r.readLine()
@@ -67,6 +72,24 @@ func (r *eventReader) read() (rawEvent, error) {
 			return r.dispatch(named), nil
 		default: // a name alone is no event
 			named, r.size = false, 0
+		}
+	}
+}
+
+// readJSON is read for lines of JSON. White space around the JSON is removed: a heartbeat
+// precedes the JSON of its line.
+func (r *eventReader) readJSON() (rawEvent, error) {
+	for {
+		line, err := r.readLine()
+		if err != nil && !errors.Is(err, io.EOF) {
+			return rawEvent{}, err
+		}
+		r.size = 0
+		if data := bytes.Trim(line, " \t\r"); len(data) > 0 {
+			return rawEvent{data: string(data), unended: err != nil, inLine: err != nil}, nil
+		}
+		if err != nil {
+			return rawEvent{}, err
 		}
 	}
 }
@@ -115,7 +138,7 @@ func (r *eventReader) readLine() ([]byte, error) {
 				continue
 			}
 		}
-		end := lineEnd(rest, r.scanned)
+		end := r.lineEnd(rest)
 		if r.scanned = end; r.size+min(end+1, len(rest)) > r.max {
 			return nil, bufio.ErrTooLong
 		}
@@ -130,11 +153,15 @@ func (r *eventReader) readLine() ([]byte, error) {
 	}
 }
 
-// lineEnd returns the index of the first line end at or after an index, or len(b).
-func lineEnd(b []byte, from int) int {
-	end := len(b)
+// lineEnd returns the index of the first line end in b, or len(b). The scanned bytes have
+// none.
+func (r *eventReader) lineEnd(b []byte) int {
+	from, end := r.scanned, len(b)
 	if i := bytes.IndexByte(b[from:], '\n'); i >= 0 {
 		end = from + i
+	}
+	if r.ndjson { // CR is white space of JSON
+		return end
 	}
 	if i := bytes.IndexByte(b[from:end], '\r'); i >= 0 {
 		end = from + i

@@ -121,10 +121,19 @@ const (
 
 	// CompactSSE is SSE without the spaces.
 	CompactSSE
+
+	// NDJSON is a stream of lines, each with a JSON value. Events have neither a name nor
+	// an id, and a heartbeat is white space without a line end.
+	NDJSON
 )
 
 // ContentType returns the media type of a stream.
-func (f Framing) ContentType() string { return "text/event-stream" }
+func (f Framing) ContentType() string {
+	if f == NDJSON {
+		return "application/x-ndjson"
+	}
+	return "text/event-stream"
+}
 
 // Credential is a place for a credential in a request: a header, with a prefix before the
 // credential, or a query parameter.

@@ -64,7 +64,7 @@ func withFailure(format *Format, run func(yield func(Event) bool) *Error) (event
 func (r *Reply) read(yield func(Event) bool) *Error {
 	format := r.format.wire()
 	decoder := format.NewDecoder()
-	body := &eventReader{r: r.Body, max: r.client.MaxEventBytes}
+	body := &eventReader{r: r.Body, max: r.client.MaxEventBytes, ndjson: format.Framing == NDJSON}
 	reached := Running
 	for {
 		e, err := body.read()
