@@ -21,8 +21,8 @@ import (
 // /lines, without an event at the end.
 var lineFormat = &upstream.Format{
 	Name: "lines",
-	Route: func(method, path string) string {
-		if method == http.MethodPost && strings.HasSuffix(path, "/lines") {
+	Route: func(r upstream.RequestHead) string {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.Path, "/lines") {
 			return "*/lines"
 		}
 		return ""

@@ -62,7 +62,7 @@ func newTarget(c *app.RequestContext, upstreams Upstreams) *target {
 	decoded = strings.TrimPrefix(decoded, t.upstream.Prefix)
 	t.own = t.own || c.FullPath() != "" && isOwnPath(decoded)
 	t.format = t.upstream.Formats.Default()
-	format, pattern := t.upstream.Formats.Route(http.MethodPost, decoded)
+	format, pattern := t.upstream.Formats.Route(upstream.RequestHead{Method: http.MethodPost, Path: decoded, Header: c.Request.Header.Get})
 	// Hertz has set the status if the path has a route for other methods.
 	t.own = t.own || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
 	if t.own {
@@ -80,7 +80,7 @@ func newTarget(c *app.RequestContext, upstreams Upstreams) *target {
 // ownFormat returns the format of the server's own paths, in which the server asks questions
 // too: the format of [chatPath].
 func ownFormat(formats upstream.Formats) *upstream.Format {
-	if format, _ := formats.Route(http.MethodPost, chatPath); format != nil {
+	if format := formats.OfPath(chatPath); format != nil {
 		return format
 	}
 	return formats.Default()

@@ -24,9 +24,9 @@ type Format struct {
 	Paths []string
 
 	// Route recognizes such requests by more than a fixed path, and returns the pattern of
-	// the decoded path, or "". Patterns appear in metrics and logs, and contain nothing
-	// of a client's choice. Nil if Paths are all.
-	Route func(method, path string) (pattern string)
+	// the path, or "". Patterns appear in metrics and logs, and contain nothing of a
+	// client's choice. Nil if Paths are all.
+	Route func(RequestHead) (pattern string)
 
 	// Framing is how events are delimited, from the service and to the client.
 	Framing Framing
@@ -173,24 +173,41 @@ type Question struct {
 // Message is a message of a conversation. Role is "user", "assistant" or "system".
 type Message struct{ Role, Text string }
 
+// RequestHead is the part of a client's request by which a format recognizes the request.
+type RequestHead struct {
+	Method string
+
+	// Path is decoded.
+	Path string
+
+	// Header returns the value of a header, or "". Required.
+	Header func(name string) string
+}
+
 // Formats are the formats of a server. The first format is the default.
 type Formats []*Format
 
 // Route returns the format of a request and the pattern of the path, or nil if no format
 // recognizes the request.
-func (f Formats) Route(method, path string) (format *Format, pattern string) {
+func (f Formats) Route(r RequestHead) (format *Format, pattern string) {
 	for _, format := range f {
-		if method == http.MethodPost && slices.Contains(format.Paths, path) {
-			return format, path
+		if r.Method == http.MethodPost && slices.Contains(format.Paths, r.Path) {
+			return format, r.Path
 		}
 		if format.Route == nil {
 			continue
 		}
-		if pattern := format.Route(method, path); pattern != "" {
+		if pattern := format.Route(r); pattern != "" {
 			return format, pattern
 		}
 	}
 	return nil, ""
+}
+
+// OfPath returns the format of POST requests at a fixed path, or nil.
+func (f Formats) OfPath(path string) *Format {
+	format, _ := f.Route(RequestHead{http.MethodPost, path, http.Header{}.Get})
+	return format
 }
 
 // Find returns the format with a name, or nil.

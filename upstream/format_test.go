@@ -12,8 +12,8 @@ import (
 
 var (
 	fixedFormat  = &Format{Name: "fixed", Paths: []string{"/chat"}, EventNames: []string{"b", "a"}, RequestIDHeader: "X-Id", RetryHeader: "x-retry"}
-	suffixFormat = &Format{Name: "suffix", EventNames: []string{"b", "c"}, RequestIDHeader: "X-ID", Route: func(_, path string) string {
-		if path == "/v1/chat" {
+	suffixFormat = &Format{Name: "suffix", EventNames: []string{"b", "c"}, RequestIDHeader: "X-ID", Route: func(r RequestHead) string {
+		if r.Path == "/v1/chat" && r.Header("X-Version") != "" {
 			return "*/chat"
 		}
 		return ""
@@ -23,18 +23,25 @@ var (
 
 func TestFormatsRoute(t *testing.T) {
 	for _, test := range []struct {
-		method, path string
-		format       *Format
-		pattern      string
+		method, path, version string
+		format                *Format
+		pattern               string
 	}{
-		{http.MethodPost, "/chat", fixedFormat, "/chat"},
-		{http.MethodGet, "/chat", nil, ""},
-		{http.MethodPost, "/v1/chat", suffixFormat, "*/chat"},
-		{http.MethodPost, "/", nil, ""},
+		{http.MethodPost, "/chat", "", fixedFormat, "/chat"},
+		{http.MethodGet, "/chat", "", nil, ""},
+		{http.MethodPost, "/v1/chat", "1", suffixFormat, "*/chat"},
+		{http.MethodPost, "/v1/chat", "", nil, ""},
+		{http.MethodPost, "/", "1", nil, ""},
 	} {
-		if format, pattern := bothFormats.Route(test.method, test.path); format != test.format || pattern != test.pattern {
+		header := http.Header{}
+		header.Set("X-Version", test.version)
+		format, pattern := bothFormats.Route(RequestHead{test.method, test.path, header.Get})
+		if format != test.format || pattern != test.pattern {
 			t.Errorf("%s %s: got %v, %q", test.method, test.path, format, pattern)
 		}
+	}
+	if got := bothFormats.OfPath("/chat"); got != fixedFormat {
+		t.Errorf("got %v at /chat", got)
 	}
 }
 

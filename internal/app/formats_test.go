@@ -1,7 +1,6 @@
 package app
 
 import (
-	"net/http"
 	"testing"
 
 	"sse-typewriter/internal/config"
@@ -16,7 +15,7 @@ func TestFormats(t *testing.T) {
 			if service := formats.Default(); service.Name != name || service.Ask == nil {
 				t.Errorf("the format of the upstream is %s", service.Name)
 			}
-			own, _ := formats.Route(http.MethodPost, "/v3/chat")
+			own := formats.OfPath("/v3/chat")
 			if isNative := name == "coze"; own == nil || (own.Translation == nil) != isNative {
 				t.Errorf("/v3/chat has the format %+v, want a translation: %t", own, !isNative)
 			}

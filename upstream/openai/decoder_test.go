@@ -275,7 +275,7 @@ func TestRoute(t *testing.T) {
 		{"POST", "/v1/embeddings", ""},
 		{"POST", "/v1/mycompletions", ""},
 	} {
-		if got := format.Route(test.method, test.path); got != test.want {
+		if got := format.Route(upstream.RequestHead{Method: test.method, Path: test.path}); got != test.want {
 			t.Errorf("%s %s: got %q, want %q", test.method, test.path, got, test.want)
 		}
 	}

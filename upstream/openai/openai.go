@@ -59,12 +59,12 @@ func New(o Options) *upstream.Format {
 }
 
 // route implements [upstream.Format.Route].
-func route(method, path string) string {
-	if method != http.MethodPost {
+func route(r upstream.RequestHead) string {
+	if r.Method != http.MethodPost {
 		return ""
 	}
 	for _, suffix := range suffixes {
-		if strings.HasSuffix(path, suffix) {
+		if strings.HasSuffix(r.Path, suffix) {
 			return "*" + suffix
 		}
 	}
