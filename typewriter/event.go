@@ -39,6 +39,11 @@ type Frame struct {
 	// Kind is the kind of the text.
 	Kind TextKind
 
+	// Snapshot makes the payload contain the whole text of the channel up to the end of the
+	// text, for services that send all text so far in each event. Event.Text is still the
+	// new text alone. A channel's frames are either all snapshots or none.
+	Snapshot bool
+
 	// Number, if not 0, is an offset in Head. The sequence number of the event's
 	// first cluster is inserted there, for payloads without an id of their own. A frame
 	// with Once has no Number.
@@ -118,7 +123,8 @@ func (f *Frame) payload(p piece) Payload {
 	return Payload{f.Head, f.Twin, f.Tail}
 }
 
-// Payload returns the payload of the event with its whole text, without a sequence number.
+// Payload returns the payload of the event with its whole text, without a sequence number. The
+// payload of a snapshot lacks the text of the events before; see [Snapshots.Payload].
 func (e Event) Payload() string {
 	p := e.Frame.payload(firstPiece | lastPiece)
 	if p.Twin != "" {

@@ -43,7 +43,8 @@ type Output struct {
 	// Late is the time since the event was due.
 	Late time.Duration
 
-	piece piece // which part of its entry's text the event ends in
+	before []byte // for a snapshot, the text of the channel before the event
+	piece  piece  // which part of its entry's text the event ends in
 }
 
 // AppendData appends the payload of the event to dst.
@@ -56,10 +57,10 @@ func (o *Output) AppendData(dst []byte) []byte {
 	}
 	dst = append(dst, p.Head...)
 	if p.Twin != "" {
-		dst = append(dst, o.Text...)
+		dst = append(append(dst, o.before...), o.Text...)
 		dst = append(dst, p.Twin...)
 	}
-	dst = append(dst, o.Text...)
+	dst = append(append(dst, o.before...), o.Text...)
 	return append(dst, p.Tail...)
 }
 

@@ -32,6 +32,8 @@ type playback struct {
 	// The text event being assembled; out.Frame is nil if there is none.
 	out  Output
 	text []byte
+
+	snapshots *Snapshots // the texts written before; nil before the first snapshot
 }
 
 func newPlayback(p *Player, w Writer) *playback {
@@ -168,8 +170,9 @@ func (s *playback) writeWhole(e Event, at time.Duration) error {
 		p |= firstPiece
 	}
 	s.text = append(s.text[:0], e.Text[min(s.pos.Offset, len(e.Text)):]...)
+	before := s.before(e.Frame)
 	s.pos = Position{Entry: s.pos.Entry + 1}
-	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.clusters, Next: s.pos, Lag: s.now - at, piece: p}
+	s.out = Output{Frame: e.Frame, Text: s.text, Number: s.clusters, Next: s.pos, Lag: s.now - at, piece: p, before: before}
 	return s.write()
 }
 
@@ -182,7 +185,7 @@ func (s *playback) typeNext(e Event, at time.Duration) (waits bool, err error) {
 	}
 	by := s.pacer.deadline(at, e.Frame.Kind)
 	due := s.pacer.due(by)
-	if t := s.sendAt(due, by); t > s.now {
+	if t := s.sendAt(e.Frame, due, by); t > s.now {
 		s.wakeAt = t
 		return true, nil
 	}
@@ -258,11 +261,11 @@ func (s *playback) appendText(n int) {
 // sendAt returns when to write a unit, given when the unit is due. Units due less than the
 // minimum interval after the start of an event join the event; later units wait for the end
 // of the interval, but never beyond the deadline.
-func (s *playback) sendAt(due, by time.Duration) time.Duration {
+func (s *playback) sendAt(frame *Frame, due, by time.Duration) time.Duration {
 	if s.skipped {
 		return s.now
 	}
-	interval := s.player.Pace.MinInterval
+	interval := max(s.player.Pace.MinInterval, s.snapshots.interval(frame))
 	if s.lastText == s.now && due < s.now+interval {
 		return s.now
 	}
@@ -276,7 +279,7 @@ func (s *playback) begin(frame *Frame, arrived, due time.Duration) error {
 	}
 	s.number(frame)
 	s.text = s.text[:0]
-	s.out = Output{Frame: frame, Number: s.clusters + 1, Lag: s.now - arrived, Late: max(s.now-due, 0)}
+	s.out = Output{Frame: frame, Number: s.clusters + 1, Lag: s.now - arrived, Late: max(s.now-due, 0), before: s.before(frame)}
 	s.lastText = s.now
 	return nil
 }
@@ -321,6 +324,26 @@ func (s *playback) finish() error {
 func (s *playback) write() error {
 	s.wrote = true
 	err := s.w.Write(&s.out)
+	s.snapshots.add(s.out.Frame, s.out.Text)
 	s.out.Frame = nil
 	return err
+}
+
+// before returns the text of a snapshot's channel before the event that begins now.
+func (s *playback) before(frame *Frame) []byte {
+	if !frame.Snapshot {
+		return nil
+	}
+	if s.snapshots == nil { // no snapshot has been written since From
+		s.snapshots = &Snapshots{}
+		from := s.player.From
+		for i := range min(from.Entry+1, s.available) {
+			e, _, _ := s.log.Read(i)
+			if i == from.Entry {
+				e.Text = e.Text[:min(from.Offset, len(e.Text))]
+			}
+			s.snapshots.add(e.Frame, []byte(e.Text))
+		}
+	}
+	return s.snapshots.of(frame)
 }

@@ -281,10 +281,11 @@ func (f *Format) failureEvents(failure *Error) []Event {
 func (f *Format) replay(recorded iter.Seq[typewriter.Event]) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		decoder := f.NewDecoder()
+		var snapshots typewriter.Snapshots
 		last := Event{}
 		for e := range recorded {
-			if e.Frame != last.Frame || !e.Frame.IsText() {
-				last = Event{e, decoder.Decode(e.Frame.Name, e.Payload()).Meaning}
+			if e.Frame != last.Frame || !e.Frame.IsText() || e.Frame.Snapshot {
+				last = Event{e, decoder.Decode(e.Frame.Name, snapshots.Payload(e)).Meaning}
 				if e.Frame.Number > 0 { // the id is the decoder's own
 					meaning := *last.Meaning
 					meaning.Message = ""

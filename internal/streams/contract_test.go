@@ -110,7 +110,7 @@ func TestContract(t *testing.T) {
 var (
 	textFrame = &typewriter.Frame{Name: "delta", Head: `{"id":0,"content":"`, Tail: `"}`, Channel: "content", Number: 6}
 	onceFrame = &typewriter.Frame{
-		Head: `{"a":"`, Twin: `","b":"`, Tail: `"}`, Channel: "reasoning", Kind: typewriter.Reasoning,
+		Head: `{"a":"`, Twin: `","b":"`, Tail: `"}`, Channel: "reasoning", Kind: typewriter.Reasoning, Snapshot: true,
 		Once: &typewriter.Once{
 			First: typewriter.Payload{Head: "1", Twin: "2", Tail: "3"},
 			Only:  typewriter.Payload{Head: "4", Tail: "5"},

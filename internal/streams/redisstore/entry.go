@@ -14,18 +14,19 @@ import (
 // Fields of an entry. Entry i of a log has the Redis id i+1, so that repeating a write adds
 // nothing. An entry without a frame has the frame of the entry before.
 const (
-	fieldText    = "t"
-	fieldArrived = "a" // milliseconds since the start of the log
-	fieldName    = "n"
-	fieldHead    = "h"
-	fieldTail    = "l"
-	fieldChannel = "c"
-	fieldNumber  = "i"
-	fieldTwin    = "w"
-	fieldKind    = "k"
-	fieldOnce    = "o" // begins the names of the payloads' fields; see onceFields
-	fieldEpoch   = "p" // epoch that begins with the entry, after a takeover
-	fieldEnd     = "e" // marks the end of the log; the entry has no other field
+	fieldText     = "t"
+	fieldArrived  = "a" // milliseconds since the start of the log
+	fieldName     = "n"
+	fieldHead     = "h"
+	fieldTail     = "l"
+	fieldChannel  = "c"
+	fieldNumber   = "i"
+	fieldTwin     = "w"
+	fieldKind     = "k"
+	fieldSnapshot = "s" // present for a snapshot
+	fieldOnce     = "o" // begins the names of the payloads' fields; see onceFields
+	fieldEpoch    = "p" // epoch that begins with the entry, after a takeover
+	fieldEnd      = "e" // marks the end of the log; the entry has no other field
 )
 
 // Fields of a stream's metadata. The scripts add writer, the id of the writing replica,
@@ -90,6 +91,9 @@ func encode(e typewriter.Event, at time.Duration, previous *typewriter.Frame) []
 		if f.Kind != typewriter.Answer {
 			fields = append(fields, fieldKind, int(f.Kind))
 		}
+		if f.Snapshot {
+			fields = append(fields, fieldSnapshot, 1)
+		}
 		if f.Once != nil {
 			for name, value := range onceFields(f.Once) {
 				fields = append(fields, name, *value)
@@ -150,6 +154,7 @@ func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration
 		}
 		kind, _ := strconv.Atoi(text(fieldKind))
 		f.Kind = typewriter.TextKind(kind)
+		_, f.Snapshot = m.Values[fieldSnapshot]
 		if _, once := m.Values[fieldOnce+"o"+fieldHead]; once {
 			f.Once = &typewriter.Once{}
 			for name, value := range onceFields(f.Once) {
