@@ -28,8 +28,8 @@ var lineFormat = &upstream.Format{
 		return ""
 	},
 	NewDecoder: func() upstream.Decoder { return lineDecoder{} },
-	ErrorEvents: func(err *upstream.Error) []typewriter.Event {
-		return []typewriter.Event{upstream.Pass("", `{"failed":"`+err.Reason+`"}`, nil).Event}
+	ErrorEvents: func(err *upstream.Error, sent upstream.Sent) []typewriter.Event {
+		return []typewriter.Event{upstream.Pass("", `{"failed":"`+err.Reason+`","after":"`+sent.Last.Text+`"}`, nil).Event}
 	},
 	ErrorBody: func(err *upstream.Error, requestID string) []byte {
 		return []byte(`{"problem":"` + err.Reason + `","id":"` + requestID + `"}`)
@@ -85,7 +85,7 @@ func TestOtherFormat(t *testing.T) {
 		name, stream, want string
 	}{
 		{"complete", "data: \"ab\"\n\ndata: .\n\n", "data: \"a\"\n\ndata: \"b\"\n\ndata: .\n\n"},
-		{"cut", "data: \"ab\"\n\n", "data: \"a\"\n\ndata: \"b\"\n\ndata: {\"failed\":\"cut\"}\n\n"},
+		{"cut", "data: \"ab\"\n\n", "data: \"a\"\n\ndata: \"b\"\n\ndata: {\"failed\":\"cut\",\"after\":\"ab\"}\n\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -142,8 +142,8 @@ func TestOrigins(t *testing.T) {
 		{streams.Origin{Format: "lines"}, ""},
 		{streams.Origin{Format: "other"}, ""},
 		{streams.Origin{}, ""},
-		{streams.Origin{Upstream: "/one", Format: "lines"}, `{"failed":"internal"}`},
-		{streams.Origin{Upstream: "/one", Format: "summary/lines"}, `{"failed":"internal"}`},
+		{streams.Origin{Upstream: "/one", Format: "lines"}, `{"failed":"internal","after":"x"}`},
+		{streams.Origin{Upstream: "/one", Format: "summary/lines"}, `{"failed":"internal","after":"x"}`},
 		{streams.Origin{Upstream: "/two", Format: "coze"}, ""},
 	} {
 		if got := all.Knows(test.origin); got != (test.want != "") {
@@ -152,7 +152,9 @@ func TestOrigins(t *testing.T) {
 		if test.want == "" {
 			continue
 		}
-		events := all.ErrorEvents(apierror.Internal)(test.origin)
+		log := typewriter.NewLog(typewriter.LogOptions{})
+		log.End(typewriter.Event{Frame: lineFrame, Text: "x"})
+		events := all.ErrorEvents(apierror.Internal)(test.origin, log)
 		if len(events) != 1 || events[0].Frame.Head != test.want {
 			t.Errorf("%v: got %v, want %s", test.origin, events, test.want)
 		}

@@ -104,8 +104,11 @@ func (all Upstreams) format(o streams.Origin) *upstream.Format {
 func (all Upstreams) Knows(o streams.Origin) bool { return all.format(o) != nil }
 
 // ErrorEvents returns a function for [streams.Options] that returns the events of an error.
-func (all Upstreams) ErrorEvents(err *apierror.Error) func(streams.Origin) []typewriter.Event {
-	return func(o streams.Origin) []typewriter.Event { return all.format(o).ErrorEvents(err) }
+func (all Upstreams) ErrorEvents(err *apierror.Error) streams.LastEvents {
+	return func(o streams.Origin, log *typewriter.Log) []typewriter.Event {
+		first, last := log.Ends()
+		return all.format(o).ErrorEvents(err, upstream.Sent{First: first, Last: last})
+	}
 }
 
 // Formats returns the distinct formats of all upstreams, the default one first.

@@ -76,7 +76,9 @@ func ExamplePlayer_Play() {
 	events := slices.Values([]typewriter.Event{{Frame: delta, Text: "Hi"}, {Frame: delta, Text: ` \"you\"`}, {Frame: done}})
 
 	answer := typewriter.NewLog(typewriter.LogOptions{MaxBytes: 1 << 20})
-	full := typewriter.Event{Frame: &typewriter.Frame{Head: `{"status":"too long"}`}}
+	full := func() []typewriter.Event {
+		return []typewriter.Event{{Frame: &typewriter.Frame{Head: `{"status":"too long"}`}}}
+	}
 	recorded := make(chan error, 1)
 	go func() { recorded <- typewriter.Record(events, answer, full) }()
 

@@ -95,7 +95,7 @@ func feed(t testing.TB, log *Log, pattern []arrival) {
 				return
 			}
 		}
-	}, log, other("full"))
+	}, log, func() []Event { return []Event{other("full")} })
 	if err != nil {
 		t.Error(err)
 	}

@@ -110,8 +110,8 @@ func (l *Log) Started() time.Time { return l.start }
 
 // Record appends the events of a source as they arrive, without waiting for readers, and
 // ends the log. If the log is full, Record stops the source, ends the log with the events
-// in full, and returns [ErrFull].
-func Record(events iter.Seq[Event], log *Log, full ...Event) error {
+// of full, and returns [ErrFull]. A nil full returns none.
+func Record(events iter.Seq[Event], log *Log, full func() []Event) error {
 	var err error
 	for e := range events {
 		if err = log.Append(e); err != nil {
@@ -119,12 +119,12 @@ func Record(events iter.Seq[Event], log *Log, full ...Event) error {
 		}
 	}
 	// Readers of the end of the log may rely on the source having finished.
-	if err != nil {
-		log.End(full...)
+	if err != nil && full != nil {
+		log.End(full()...)
 		return err
 	}
 	log.End()
-	return nil
+	return err
 }
 
 // Append appends an event with the arrival time now. The only error is [ErrFull].
@@ -290,6 +290,21 @@ func (l *Log) Events(n int) iter.Seq[Event] {
 			}
 		}
 	}
+}
+
+// Ends returns the first event, unless that was trimmed, and the last one. The frames are nil
+// if there are no such events.
+func (l *Log) Ends() (first, last Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.entries) == 0 {
+		return first, last
+	}
+	if l.firstKept == 0 {
+		first, _, _ = l.read(0)
+	}
+	last, _, _ = l.read(l.firstKept + len(l.entries) - 1)
+	return first, last
 }
 
 // Contains reports whether playing the log can lead to a position: the end of an entry or

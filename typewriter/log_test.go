@@ -114,7 +114,7 @@ func TestRecordStopsWhenFull(t *testing.T) {
 				return
 			}
 		}
-	}, log, other("full"))
+	}, log, func() []Event { return []Event{other("full")} })
 	n, ended := log.Len()
 	if !errors.Is(err, ErrFull) || n != 6 || !ended || asked != 6 {
 		t.Errorf("got error %v after %d events, and %d entries, ended %t", err, asked, n, ended)
@@ -155,6 +155,27 @@ func TestLogTrims(t *testing.T) {
 	if _, _, ok := log.Read(202); ok {
 		t.Error("read beyond the end")
 	}
+}
+
+// The first event is unknown once it was trimmed, and the last one if nothing is left.
+func TestLogEnds(t *testing.T) {
+	log := NewLog(LogOptions{})
+	check := func(first, last string) {
+		t.Helper()
+		gotFirst, gotLast := log.Ends()
+		if gotFirst.Text != first || gotLast.Text != last {
+			t.Errorf("got %q and %q, want %q and %q", gotFirst.Text, gotLast.Text, first, last)
+		}
+	}
+	check("", "")
+	fill(t, log, content, 0, 1)
+	check("0", "0")
+	fill(t, log, content, 1, 199)
+	check("0", "199")
+	log.Trim(120)
+	check("", "199")
+	log.Trim(200)
+	check("", "")
 }
 
 // Trimming beyond the end trims the entries that exist.

@@ -24,7 +24,9 @@ func Type(ctx context.Context, w io.Writer, texts iter.Seq[string], pace Pace) e
 	log := NewLog(LogOptions{})
 	recorded := make(chan error, 1)
 	// The goroutine ends with texts or, once ctx is done, at the next text.
-	go func() { recorded <- Record(plainEvents(ctx, texts), log, Event{Frame: plain}) }()
+	go func() {
+		recorded <- Record(plainEvents(ctx, texts), log, func() []Event { return []Event{{Frame: plain}} })
+	}()
 	player := Player{Log: log, Pace: pace, TrimPlayed: true}
 	err := player.Play(ctx, plainWriter{w})
 	cancel()

@@ -93,6 +93,18 @@ func Pass(name, data string, meaning *Meaning) Event {
 
 var other = &Meaning{}
 
+// Sent is the part of a stream before a failure: the first event, unless that is not stored
+// any more, and the last one. The frames are nil if there are no such events.
+type Sent struct{ First, Last typewriter.Event }
+
+// Add adds the next event.
+func (s *Sent) Add(e typewriter.Event) {
+	if s.First.Frame == nil {
+		s.First = e
+	}
+	s.Last = e
+}
+
 // Typed returns the events as package typewriter records them.
 func Typed(events iter.Seq[Event]) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {

@@ -44,8 +44,9 @@ type Format struct {
 	// end.
 	Done typewriter.Event
 
-	// ErrorEvents returns the events for a failure within a stream. Required.
-	ErrorEvents func(*Error) []typewriter.Event
+	// ErrorEvents returns the events for a failure within a stream, given the part of the
+	// stream before the failure. Required.
+	ErrorEvents func(*Error, Sent) []typewriter.Event
 
 	// ErrorBody returns the JSON body of an error before the stream. Clients quote
 	// requestID to support. Required.
@@ -268,10 +269,10 @@ func (f Formats) collect(values func(*Format) []string) []string {
 	return slices.Compact(all)
 }
 
-// failureEvents returns the events for a failure.
-func (f *Format) failureEvents(failure *Error) []Event {
+// failureEvents returns the events for a failure after a part of a stream.
+func (f *Format) failureEvents(failure *Error, sent Sent) []Event {
 	var events []Event
-	for _, e := range f.ErrorEvents(failure) {
+	for _, e := range f.ErrorEvents(failure, sent) {
 		events = append(events, Event{e, &Meaning{Kind: KindFailed, Phase: Done, Failure: failure}})
 	}
 	return events

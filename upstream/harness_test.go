@@ -21,7 +21,7 @@ import (
 var plainFormat = &Format{
 	Name:       "plain",
 	NewDecoder: func() Decoder { return plainDecoder{} },
-	ErrorEvents: func(err *Error) []typewriter.Event {
+	ErrorEvents: func(err *Error, _ Sent) []typewriter.Event {
 		return []typewriter.Event{Pass("error", err.Msg, nil).Event}
 	},
 }

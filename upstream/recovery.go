@@ -56,8 +56,9 @@ func (f *Format) newRecovery(c *Client, header http.Header) Recovery {
 // The events can be read once. The events end when ctx is done.
 func (c *Client) Continue(ctx context.Context, format *Format, header http.Header, recorded iter.Seq[typewriter.Event]) (events iter.Seq[Event], failure func() *Error) {
 	recovery := format.newRecovery(c, header)
-	return withFailure(format, func(yield func(Event) bool) *Error {
+	return withFailure(format, func(sent *Sent, yield func(Event) bool) *Error {
 		for e := range format.replay(recorded) {
+			sent.Add(e.Event)
 			recovery.Add(e)
 		}
 		if recovery.IsFinished() {
@@ -72,7 +73,7 @@ func (c *Client) Continue(ctx context.Context, format *Format, header http.Heade
 func (c *Client) ContinueChat(ctx context.Context, format *Format, header http.Header, chat Chat) (events iter.Seq[Event], failure func() *Error) {
 	recovery := format.newRecovery(c, header)
 	recovery.Add(Event{Meaning: &Meaning{Chat: chat}})
-	return withFailure(format, func(yield func(Event) bool) *Error { return c.recover(ctx, recovery, cutError(nil), yield) })
+	return withFailure(format, func(_ *Sent, yield func(Event) bool) *Error { return c.recover(ctx, recovery, cutError(nil), yield) })
 }
 
 // ChatOf returns the chat of a recorded stream.

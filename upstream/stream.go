@@ -20,7 +20,7 @@ import (
 // The request must have a format. The sequence can be read once, and stops when the reply
 // is closed.
 func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
-	events, failure = withFailure(r.format.wire(), func(yield func(Event) bool) *Error {
+	events, failure = withFailure(r.format.wire(), func(_ *Sent, yield func(Event) bool) *Error {
 		named := false
 		err := r.read(func(e Event) bool {
 			r.recovery.Add(e)
@@ -44,14 +44,20 @@ func (r *Reply) Events() (events iter.Seq[Event], failure func() *Error) {
 }
 
 // withFailure returns the events of run, followed by error events if run fails, and a
-// function for the error of run.
-func withFailure(format *Format, run func(yield func(Event) bool) *Error) (events iter.Seq[Event], failure func() *Error) {
+// function for the error of run. run adds events of the stream to sent that it does not
+// yield.
+func withFailure(format *Format, run func(sent *Sent, yield func(Event) bool) *Error) (events iter.Seq[Event], failure func() *Error) {
 	var failed *Error
 	return func(yield func(Event) bool) {
-		if failed = run(yield); failed == nil || failed == apierror.TooLarge {
+		var sent Sent
+		failed = run(&sent, func(e Event) bool {
+			sent.Add(e.Event)
+			return yield(e)
+		})
+		if failed == nil || failed == apierror.TooLarge {
 			return
 		}
-		for _, e := range format.failureEvents(failed) {
+		for _, e := range format.failureEvents(failed, sent) {
 			if !yield(e) {
 				return
 			}

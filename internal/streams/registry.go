@@ -35,7 +35,7 @@ type Options struct {
 
 	// Full returns the last events of a stream that exceeds the memory bound. Broken
 	// returns those of a stream whose source panicked. A nil function returns none.
-	Full, Broken func(Origin) []typewriter.Event
+	Full, Broken LastEvents
 
 	// Knows reports whether this program can continue streams of an origin. A nil function
 	// accepts all origins.
@@ -44,6 +44,11 @@ type Options struct {
 	// Logger receives panics. Required.
 	Logger *slog.Logger
 }
+
+// LastEvents returns the events that end a stream, given the log of the events before them.
+type LastEvents func(Origin, *typewriter.Log) []typewriter.Event
+
+func noEvents(Origin, *typewriter.Log) []typewriter.Event { return nil }
 
 // Registry holds streams by their ids. A Registry is safe for concurrent use.
 type Registry struct {
@@ -67,10 +72,10 @@ type Registry struct {
 // NewRegistry returns an empty registry. The caller closes the registry.
 func NewRegistry(options Options) *Registry {
 	if options.Full == nil {
-		options.Full = func(Origin) []typewriter.Event { return nil }
+		options.Full = noEvents
 	}
 	if options.Broken == nil {
-		options.Broken = func(Origin) []typewriter.Event { return nil }
+		options.Broken = noEvents
 	}
 	if options.Knows == nil {
 		options.Knows = func(Origin) bool { return true }

@@ -255,7 +255,7 @@ func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.unlist()
-		s.Log.End(r.options.Full(s.Origin)...)
+		s.Log.End(r.options.Full(s.Origin, s.Log)...)
 	default:
 		s.handOff() // the last viewer has left, or the registry stops
 		return

@@ -108,13 +108,13 @@ func (s *Stream) Record(events iter.Seq[typewriter.Event]) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.registry.options.Logger.Error("panic", "stream", s.ID, "cause", cause, "stack", string(debug.Stack()))
-			s.Log.End(s.registry.options.Broken(s.Origin)...)
+			s.Log.End(s.registry.options.Broken(s.Origin, s.Log)...)
 			failed, err = failure{"internal", errPanic}, errPanic
 		}
 		s.release(failed)
 		s.Ended()
 	}()
-	return typewriter.Record(events, s.Log, s.registry.options.Full(s.Origin)...)
+	return typewriter.Record(events, s.Log, func() []typewriter.Event { return s.registry.options.Full(s.Origin, s.Log) })
 }
 
 var errPanic = errors.New("the source of the stream panicked")

@@ -45,7 +45,9 @@ func TestTakeOver(t *testing.T) {
 func TestTakeOverPanics(t *testing.T) {
 	server := testenv.StartRedis(t)
 	r := replicas{newReplica(t, server, nil), newReplica(t, server, func(o *streams.Options) {
-		o.Broken = func(streams.Origin) []typewriter.Event { return []typewriter.Event{{Frame: otherFrame}} }
+		o.Broken = func(streams.Origin, *typewriter.Log) []typewriter.Event {
+			return []typewriter.Event{{Frame: otherFrame}}
+		}
 	})}
 	s := open(t, r.here, streams.Source{})
 	fill(t, s, 0, 3)

@@ -188,7 +188,7 @@ func TestPhases(t *testing.T) {
 }
 
 func TestErrorEvent(t *testing.T) {
-	e := upstream.Event{Event: format.ErrorEvents(&upstream.Error{Code: 5023, Msg: `it "broke"`})[0]}
+	e := upstream.Event{Event: format.ErrorEvents(&upstream.Error{Code: 5023, Msg: `it "broke"`}, upstream.Sent{})[0]}
 	const want = `{"code":5023,"msg":"it \"broke\""}`
 	if e.Frame.Name != "error" || payload(e) != want || e.Frame.IsText() {
 		t.Errorf("got %q %s, want error %s", e.Frame.Name, payload(e), want)

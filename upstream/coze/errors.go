@@ -13,7 +13,7 @@ import (
 )
 
 // errorEvents implements [upstream.Format.ErrorEvents].
-func errorEvents(err *upstream.Error) []typewriter.Event {
+func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
 	data := jsonx.Marshal(struct {
 		Code int    `json:"code"`
 		Msg  string `json:"msg"`

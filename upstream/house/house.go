@@ -32,7 +32,7 @@ func New(service *upstream.Format) *upstream.Format {
 		NewDecoder:      func() upstream.Decoder { return decoder{} },
 		EventNames:      []string{eventDelta, eventCompleted, eventError, eventDone},
 		Done:            done.Event,
-		ErrorEvents:     func(err *upstream.Error) []typewriter.Event { return []typewriter.Event{errorEvent(err).Event} },
+		ErrorEvents:     errorEvents,
 		ErrorBody:       errorBody,
 		ReadError:       service.ReadError,
 		RequestIDHeader: service.RequestIDHeader,
@@ -47,6 +47,11 @@ func New(service *upstream.Format) *upstream.Format {
 
 // done is the last event of a stream.
 var done = upstream.Pass(eventDone, doneData, &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done})
+
+// errorEvents implements [upstream.Format.ErrorEvents].
+func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
+	return []typewriter.Event{errorEvent(err).Event}
+}
 
 // errorEvent returns the event of an error, which is the last event of its stream.
 func errorEvent(err *upstream.Error) upstream.Event {

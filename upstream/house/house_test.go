@@ -161,7 +161,7 @@ func TestDecode(t *testing.T) {
 		}
 	}
 	for _, want := range []*upstream.Error{apierror.Cut, apierror.Refused.WithMsg("no")} {
-		e := New(service).ErrorEvents(want)[0]
+		e := New(service).ErrorEvents(want, upstream.Sent{})[0]
 		if got := decoder.Decode(e.Frame.Name, e.Payload()).Meaning; got.Kind != upstream.KindFailed || got.Phase != upstream.Done ||
 			got.Failure.Code != want.Code || got.Failure.Msg != want.Msg || got.Failure.Reason != want.Reason {
 			t.Errorf("got %+v, want %+v", got.Failure, want)

@@ -63,7 +63,7 @@ func errorBody(err *upstream.Error, _ string) []byte { return encodeError(err) }
 
 // errorEvents implements [upstream.Format.ErrorEvents]. The event has no name: some SDKs
 // fail on events with one.
-func errorEvents(err *upstream.Error) []typewriter.Event {
+func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
 	return []typewriter.Event{upstream.Pass("", string(encodeError(err)), nil).Event}
 }
 

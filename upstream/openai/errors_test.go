@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"sse-typewriter/internal/apierror"
+	"sse-typewriter/upstream"
 )
 
 // Errors of this server have the form of OpenAI's, in a body and in a stream.
@@ -23,7 +24,7 @@ func TestErrors(t *testing.T) {
 		if got := string(format.ErrorBody(test.err, "id")); got != test.want {
 			t.Errorf("got body  %s\nwant %s", got, test.want)
 		}
-		events := format.ErrorEvents(test.err)
+		events := format.ErrorEvents(test.err, upstream.Sent{})
 		if len(events) != 1 || events[0].Frame.Name != "" || events[0].Payload() != test.want {
 			t.Errorf("got events %v, want %s", events, test.want)
 		}
