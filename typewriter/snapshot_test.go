@@ -30,42 +30,50 @@ func TestPlaySnapshots(t *testing.T) {
 		want    []string
 	}{
 		{
-			"pieces", fixed(t), Position{},
+			"pieces", fixed(t),
+			Position{},
 			[]arrival{{0, Event{wholeFrame, "ab"}}, {0, Event{stopFrame, "cd"}}},
 			[]string{`{"t":"a"}`, `{"t":"ab"}`, `{"t":"abc"}`, `{"t":"abcd","end":1}`},
 		},
 		{
-			"two channels and another event", fixed(t), Position{},
+			"two channels and another event", fixed(t),
+			Position{},
 			[]arrival{{0, Event{thoughtFrame, "xy"}}, {0, Event{wholeFrame, "a"}}, {0, other("node")}, {0, Event{wholeFrame, "b"}}, {0, Event{thoughtFrame, "z"}}},
 			[]string{`{"r":"x"}`, `{"r":"xy"}`, `{"t":"a"}`, `{}`, `{"t":"ab"}`, `{"r":"xyz"}`},
 		},
 		{
-			"a cluster over two events", fixed(t), Position{},
+			"a cluster over two events", fixed(t),
+			Position{},
 			[]arrival{{0, Event{wholeFrame, "a👩"}}, {0, Event{stopFrame, "\u200d👧b"}}},
 			[]string{`{"t":"a"}`, `{"t":"a👩` + "\u200d" + `👧"}`, `{"t":"a👩` + "\u200d" + `👧b","end":1}`},
 		},
 		{
-			"twin", fixed(t), Position{},
+			"twin", fixed(t),
+			Position{},
 			[]arrival{{0, Event{doubleFrame, "ab"}}},
 			[]string{`{"a":"a","b":"a"}`, `{"a":"ab","b":"ab"}`},
 		},
 		{
-			"resumed within a text", fixed(t), Position{1, 1},
+			"resumed within a text", fixed(t),
+			Position{1, 1},
 			[]arrival{{0, Event{wholeFrame, "ab"}}, {0, Event{wholeFrame, "cde"}}, {0, Event{wholeFrame, "f"}}},
 			[]string{`{"t":"abcd"}`, `{"t":"abcde"}`, `{"t":"abcdef"}`},
 		},
 		{
-			"resumed between texts, in another channel", fixed(t), Position{2, 0},
+			"resumed between texts, in another channel", fixed(t),
+			Position{2, 0},
 			[]arrival{{0, Event{thoughtFrame, "xy"}}, {0, Event{wholeFrame, "ab"}}, {0, Event{thoughtFrame, "z"}}, {0, Event{wholeFrame, "c"}}},
 			[]string{`{"r":"xyz"}`, `{"t":"abc"}`},
 		},
 		{
-			"not typed", DefaultPace(Raw), Position{},
+			"not typed", DefaultPace(Raw),
+			Position{},
 			[]arrival{{0, Event{wholeFrame, "ab"}}, {0, Event{stopFrame, "cd"}}},
 			[]string{`{"t":"ab"}`, `{"t":"abcd","end":1}`},
 		},
 		{
-			"not typed, resumed within a text", DefaultPace(Raw), Position{0, 1},
+			"not typed, resumed within a text", DefaultPace(Raw),
+			Position{0, 1},
 			[]arrival{{0, Event{wholeFrame, "ab"}}, {0, Event{stopFrame, "cd"}}},
 			[]string{`{"t":"ab"}`, `{"t":"abcd","end":1}`},
 		},
