@@ -102,8 +102,8 @@ func (c *Config) readUpstream(prefix string, settings map[string]string) (u Upst
 	if err := checkURL(u.URL); err != nil {
 		errs = append(errs, fmt.Errorf("url %w", err))
 	}
-	if !slices.Contains(Formats, u.Format) {
-		errs = append(errs, fmt.Errorf("format %q: want %s", u.Format, strings.Join(Formats, " or ")))
+	if err := checkFormat(u.Format); err != nil {
+		errs = append(errs, err)
 	}
 	if u.Format == defaultFormat && u.Model+u.SystemPrompt != "" {
 		errs = append(errs, fmt.Errorf("model and system-prompt: want another format than %s with them", u.Format))
@@ -141,6 +141,14 @@ func parseValue(value any, text string) (err error) {
 		return fmt.Errorf("%q is invalid", text)
 	}
 	return nil
+}
+
+// checkFormat reports an unknown format of questions.
+func checkFormat(name string) error {
+	if slices.Contains(Formats, name) {
+		return nil
+	}
+	return fmt.Errorf("format %q: want one of %s", name, strings.Join(Formats, ", "))
 }
 
 // checkURL reports an invalid base URL. The error never contains a password.

@@ -56,13 +56,14 @@ upstreams:
 
 // Each invalid setting has a line of its own, with its prefix.
 func TestBadUpstreams(t *testing.T) {
+	wantFormats := "want one of " + strings.Join(Formats, ", ")
 	for _, test := range []struct{ name, file, want string }{
 		{"unknown setting", "/a: {url: http://h, modell: m}", `upstreams: /a: unknown setting "modell"`},
 		{"bad URL", "/a: {url: api.example}", `upstreams: /a: url "api.example": want a URL such as https://api.coze.com`},
 		{"password", "/a: {url: 'https://me:secret@h'}", `upstreams: /a: url "https://me:xxxxx@h": want a URL such as https://api.coze.com`},
 		{"no URL", "/a: {token: x}", `upstreams: /a: url "": want a URL such as https://api.coze.com`},
 		{"nothing", "/a:", `upstreams: /a: url "": want a URL such as https://api.coze.com`},
-		{"format", "/a: {url: http://h, format: opnai}", `upstreams: /a: format "opnai": want coze or openai`},
+		{"format", "/a: {url: http://h, format: opnai}", `upstreams: /a: format "opnai": ` + wantFormats},
 		{"model of a bot", "/a: {url: http://h, model: m}", `upstreams: /a: model and system-prompt: want another format than coze with them`},
 		{"mode", "/a: {url: http://h, mode: fast}", `upstreams: /a: mode "fast": want typewriter, smooth or raw`},
 		{"duration", "/a: {url: http://h, min-interval: 3}", `upstreams: /a: min-interval: "3" is invalid`},
@@ -72,7 +73,7 @@ func TestBadUpstreams(t *testing.T) {
 		{"final slash", "/a/: {url: http://h}", `upstreams: /a/: want a path such as /deepseek as the prefix`},
 		{"dots", "/a/..: {url: http://h}", `upstreams: /a/..: want a path such as /deepseek as the prefix`},
 		{"escape", "/%61: {url: http://h}", `upstreams: /%61: want a path such as /deepseek as the prefix`},
-		{"several", "/a: {url: x, format: y}\n  /b: {url: http://h, z: 1}", "upstreams: /a: url \"x\": want a URL such as https://api.coze.com\nupstreams: /a: format \"y\": want coze or openai\nupstreams: /b: unknown setting \"z\""},
+		{"several", "/a: {url: x, format: y}\n  /b: {url: http://h, z: 1}", "upstreams: /a: url \"x\": want a URL such as https://api.coze.com\nupstreams: /a: format \"y\": " + wantFormats + "\nupstreams: /b: unknown setting \"z\""},
 		{"token on the network", "/a: {url: http://h, token: t}\naddr: :80", `upstreams: /a: token with --addr ":80": all clients`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ func (c *Config) validate() error {
 		checkAddress("addr", c.Addr),
 		c.validateAdminAddr(),
 		c.validateUpstream(),
+		c.validateFormat(),
 		c.validateModel(),
 		c.validateMode(),
 		c.validatePace(),
@@ -85,6 +86,13 @@ func (c *Config) validateUpstream() error {
 	}
 	if err := checkURL(c.Upstream); err != nil {
 		return fmt.Errorf("--upstream %w", err)
+	}
+	return nil
+}
+
+func (c *Config) validateFormat() error {
+	if err := checkFormat(c.UpstreamFormat); err != nil {
+		return fmt.Errorf("--upstream-%w", err)
 	}
 	return nil
 }
