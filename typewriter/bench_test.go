@@ -60,46 +60,71 @@ func BenchmarkSplit(b *testing.B) {
 	}
 }
 
-// segmentAll segments a text in deltas of about ten bytes.
-func segmentAll(s *segmenter, text string) (units int) {
+// deltas cuts a text into deltas, each ending with the character at the tenth byte.
+func deltas(text string) (parts []string) {
 	for text != "" {
 		n := 0
 		for n < min(10, len(text)) {
 			_, size := jsontext.ScanRune(text[n:])
 			n += size
 		}
-		s.add("a", text[:n], 0)
-		for ; !s.frontOpen(); units++ {
-			s.pop()
-		}
+		parts = append(parts, text[:n])
 		text = text[n:]
 	}
-	return units
+	return parts
 }
 
-// unitPaces returns the default pace with each unit, without and with Markdown.
-func unitPaces() []Pace {
+// benchPaces returns the default paces with each unit, without and with Markdown.
+func benchPaces() []Pace {
 	var paces []Pace
-	for _, unit := range []Unit{Grapheme, Word} {
-		for _, markdown := range []bool{false, true} {
-			pace := DefaultPace(Typewriter)
-			pace.Unit, pace.Markdown = unit, markdown
-			paces = append(paces, pace)
+	for _, mode := range []Mode{Typewriter, Smooth} {
+		for _, unit := range []Unit{Grapheme, Word} {
+			for _, markdown := range []bool{false, true} {
+				pace := DefaultPace(mode)
+				pace.Unit, pace.Markdown = unit, markdown
+				paces = append(paces, pace)
+			}
 		}
 	}
 	return paces
 }
 
-func BenchmarkSegment(b *testing.B) {
-	for _, pace := range unitPaces() {
+// pacing segments and paces deltas as a playback does, without log and writer.
+type pacing struct {
+	pacer     pacer
+	segmenter *segmenter
+	now       time.Duration
+}
+
+func newPacing(pace Pace) *pacing {
+	p := &pacing{pacer: newPacer(pace, 0)}
+	p.segmenter = newSegmenter(&p.pacer)
+	return p
+}
+
+func (p *pacing) deltas(texts []string) {
+	for _, text := range texts {
+		added, last := p.segmenter.add("a", text, p.now)
+		p.pacer.arrive(delivery{at: p.now, text: text, added: added, last: last})
+		for !p.segmenter.frontOpen() {
+			p.now = p.pacer.due(p.pacer.deadline(p.now, Answer))
+			u, tentative := p.segmenter.pop()
+			p.pacer.typed(p.now, u.pause, tentative)
+		}
+	}
+}
+
+// The complete cost of a cluster between the decoder and the writer.
+func BenchmarkPace(b *testing.B) {
+	for _, pace := range benchPaces() {
 		for _, sample := range append(samples[:2:2], markdownSample) {
-			b.Run(fmt.Sprintf("%s markdown=%t/%s", pace.Unit, pace.Markdown, sample.name), func(b *testing.B) {
+			name := fmt.Sprintf("%s/%s markdown=%t/%s", pace.Mode, pace.Unit, pace.Markdown, sample.name)
+			b.Run(name, func(b *testing.B) {
 				b.ReportAllocs()
-				p := newPacer(pace, 0)
-				s, split := newSegmenter(&p), splitter{}
-				clusters, n := splitAll(&split, sample.text), 0
+				p, parts := newPacing(pace), deltas(sample.text)
+				clusters, n := splitAll(&splitter{}, sample.text), 0
 				for b.Loop() {
-					segmentAll(s, sample.text)
+					p.deltas(parts)
 					n += clusters
 				}
 				perCluster(b, n)
@@ -108,50 +133,14 @@ func BenchmarkSegment(b *testing.B) {
 	}
 }
 
-// pacing is a pacer in use: deltas of three units arrive and are typed.
-type pacing struct {
-	pacer
-	now time.Duration
-}
-
-func (p *pacing) unit() {
-	p.arrive(delivery{at: p.now, text: "a", added: 380 * time.Millisecond, last: 90 * time.Millisecond})
-	for _, char := range "a，b" {
-		p.now = p.due(p.deadline(p.now, Answer))
-		p.typed(p.now, p.pauses.after(char, "a"), false)
-	}
-}
-
-func BenchmarkPace(b *testing.B) {
-	for _, mode := range []Mode{Typewriter, Smooth} {
-		b.Run(string(mode), func(b *testing.B) {
-			b.ReportAllocs()
-			p := pacing{pacer: newPacer(DefaultPace(mode), 0)}
-			n := 0
-			for b.Loop() {
-				p.unit()
-				n += 3
-			}
-			perCluster(b, n)
-		})
-	}
-}
-
-// filled returns an ended log of the deltas of a text. A delta ends with the character at
-// the tenth byte.
+// filled returns an ended log of the deltas of a text.
 func filled(t testing.TB, text string) *Log {
 	t.Helper()
 	log := NewLog(LogOptions{})
-	for text != "" {
-		n := 0
-		for n < min(10, len(text)) {
-			_, size := jsontext.ScanRune(text[n:])
-			n += size
-		}
-		if err := log.Append(Event{Frame: content, Text: text[:n]}); err != nil {
+	for _, delta := range deltas(text) {
+		if err := log.Append(Event{Frame: content, Text: delta}); err != nil {
 			t.Fatal(err)
 		}
-		text = text[n:]
 	}
 	log.End()
 	return log
@@ -205,20 +194,13 @@ func TestAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(10, func() { s.mayGrow("👩\u200d") }); n != 0 {
 		t.Errorf("holding allocates %v times", n)
 	}
-	for _, pace := range unitPaces() {
+	for _, pace := range benchPaces() {
 		for _, sample := range append(samples[:2:2], markdownSample) {
-			p := newPacer(pace, 0)
-			seg := newSegmenter(&p)
-			segmentAll(seg, sample.text) // grows the buffers
-			if n := testing.AllocsPerRun(10, func() { segmentAll(seg, sample.text) }); n != 0 {
-				t.Errorf("segmenting %s by %s, Markdown %t, allocates %v times", sample.name, pace.Unit, pace.Markdown, n)
+			p, parts := newPacing(pace), deltas(sample.text)
+			p.deltas(parts) // grows the buffers
+			if n := testing.AllocsPerRun(10, func() { p.deltas(parts) }); n != 0 {
+				t.Errorf("pacing %s %s by %s, Markdown %t, allocates %v times", pace.Mode, sample.name, pace.Unit, pace.Markdown, n)
 			}
-		}
-	}
-	for _, mode := range []Mode{Typewriter, Smooth} {
-		p := pacing{pacer: newPacer(DefaultPace(mode), 0)}
-		if n := testing.AllocsPerRun(1000, p.unit); n != 0 {
-			t.Errorf("pacing %s allocates %v times", mode, n)
 		}
 	}
 	for _, sample := range samples[:2] {
