@@ -195,6 +195,9 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	err := errPanic // unless play gets further
 	defer func() { observer.end(ctx, s, err) }()
 	v.format = h.options.Upstreams.format(s.Origin)
+	if v.pace.MinInterval == typewriter.Auto && v.format.MinInterval > 0 {
+		v.pace.MinInterval = v.format.MinInterval
+	}
 	w := newEventWriter(c, s, v, observer)
 	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
 	// Official SDKs fail at an event without data; they never GET.

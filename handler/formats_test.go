@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/streams"
@@ -106,6 +107,38 @@ func TestOtherFormat(t *testing.T) {
 				}
 				if want := `route="POST */lines"`; !strings.Contains(log.String(), want) {
 					t.Errorf("got log %s, want %s", &log, want)
+				}
+			})
+		})
+	}
+}
+
+// A format's interval between events applies unless the server or the client sets another.
+func TestMinIntervalOfFormat(t *testing.T) {
+	coarse := *lineFormat
+	coarse.MinInterval = 150 * time.Millisecond
+	for _, test := range []struct {
+		name   string
+		server time.Duration
+		query  string
+		want   string
+	}{
+		{"of the format", typewriter.Auto, "", `"ab" "cd" "ef"`},
+		{"of the server", 250 * time.Millisecond, "", `"abc" "def"`},
+		{"of the client", 250 * time.Millisecond, "&min_interval=0", `"a" "b" "c" "d" "e" "f"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, server := newTestHandler(t, &lineUpstream{stream: "data: \"abcdef\"\n\ndata: .\n\n"}, func(o *Options, _ *streams.Options) {
+					pace := o.Upstreams[0].Paces[typewriter.Typewriter]
+					pace.MinInterval = test.server
+					o.Upstreams[0].Paces[typewriter.Typewriter] = pace
+					o.Upstreams[0].Formats = upstream.Formats{testFormats[0], &coarse}
+				})
+				a := server.serve(context.Background(), t, request{method: "POST", url: "/lines?max_lag=0" + test.query, body: "x"})
+				want := "data: " + strings.ReplaceAll(test.want, " ", "\n\ndata: ") + "\n\ndata: .\n\n"
+				if got := a.text(); got != want {
+					t.Errorf("got %q, want %q", got, want)
 				}
 			})
 		})

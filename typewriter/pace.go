@@ -21,8 +21,8 @@ const (
 	Raw Mode = "raw"
 )
 
-// Auto is a value of [Pace.MaxLag] and [Pace.MaxTail] for a duration derived from the other
-// fields. See [Pace.Resolve].
+// Auto is a value of [Pace.MaxLag], [Pace.MaxTail] and [Pace.MinInterval] for a duration
+// derived from the other fields. See [Pace.Resolve].
 const Auto time.Duration = -1
 
 // Unit is the smallest piece of text that is written.
@@ -95,7 +95,7 @@ type Pace struct {
 	Markdown bool
 
 	// MinInterval is the minimum time between two events of text. Clusters due closer
-	// together share an event.
+	// together share an event. Auto is DefaultMinInterval.
 	MinInterval time.Duration
 
 	// Pauses is the table of pauses of Typewriter. See [NewPauses].
@@ -129,6 +129,9 @@ func (p Pace) Resolve() Pace {
 	}
 	if p.SmoothMaxLag == Auto {
 		p.SmoothMaxLag = DefaultSmoothMaxLag
+	}
+	if p.MinInterval == Auto {
+		p.MinInterval = DefaultMinInterval
 	}
 	if p.MaxTail == Auto {
 		p.MaxTail = bySpeed(DefaultMaxTail)
@@ -181,7 +184,7 @@ func (p Pace) Validate() error {
 		return fmt.Errorf("max tail %v is out of bounds: want 0 to %v", p.MaxTail, MaxLag)
 	case p.SmoothMaxLag != Auto && (p.SmoothMaxLag <= 0 || p.SmoothMaxLag > MaxLag):
 		return fmt.Errorf("smooth max lag %v is out of bounds: want more than 0, at most %v", p.SmoothMaxLag, MaxLag)
-	case p.MinInterval < 0 || p.MinInterval > time.Second:
+	case p.MinInterval != Auto && (p.MinInterval < 0 || p.MinInterval > time.Second):
 		return fmt.Errorf("min interval %v is out of bounds: want 0 to 1s", p.MinInterval)
 	case p.Pauses == nil:
 		return errors.New("pauses are missing")

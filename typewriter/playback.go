@@ -39,8 +39,8 @@ type playback struct {
 func newPlayback(p *Player, w Writer) *playback {
 	s := &playback{player: p, log: p.Log, start: p.Log.start, w: w, pos: p.From, ingested: p.From.Entry, entryNo: -1}
 	s.now = s.time()
-	s.lastText = s.now - p.Pace.MinInterval
 	s.pacer = newPacer(p.Pace, s.now)
+	s.lastText = s.now - s.pacer.pace.MinInterval
 	s.segmenter = newSegmenter(&s.pacer)
 	return s
 }
@@ -265,7 +265,7 @@ func (s *playback) sendAt(frame *Frame, due, by time.Duration) time.Duration {
 	if s.skipped {
 		return s.now
 	}
-	interval := max(s.player.Pace.MinInterval, s.snapshots.interval(frame))
+	interval := max(s.pacer.pace.MinInterval, s.snapshots.interval(frame))
 	if s.lastText == s.now && due < s.now+interval {
 		return s.now
 	}

@@ -86,11 +86,14 @@ func TestResolve(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			pace := DefaultPace(test.mode)
-			pace.Speed, pace.MaxLag, pace.MaxTail = test.speed, test.lag, test.tail
+			pace.Speed, pace.MaxLag, pace.MaxTail, pace.MinInterval = test.speed, test.lag, test.tail, Auto
 			got := pace.Resolve()
 			if got.MaxLag != test.wantLag || got.MaxTail != test.wantTail || got.SmoothMaxLag != time.Second {
 				t.Errorf("max lag %v, max tail %v, smooth %v; want %v, %v, 1s",
 					got.MaxLag, got.MaxTail, got.SmoothMaxLag, test.wantLag, test.wantTail)
+			}
+			if got.MinInterval != DefaultMinInterval {
+				t.Errorf("min interval %v, want %v", got.MinInterval, DefaultMinInterval)
 			}
 		})
 	}

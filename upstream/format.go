@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"sse-typewriter/typewriter"
 )
@@ -73,6 +74,10 @@ type Format struct {
 	// Heartbeat is written during silence. All SDKs of the format must ignore the
 	// heartbeat.
 	Heartbeat string
+
+	// MinInterval is the minimum time between two events of text for clients and servers
+	// that configure none. Zero stands for the default of package typewriter.
+	MinInterval time.Duration
 
 	// Credentials are the places for a credential; none: a bearer token.
 	Credentials []Credential

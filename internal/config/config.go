@@ -33,7 +33,7 @@ type Config struct {
 	SmoothMaxLag time.Duration   `default:"1s" help:"Maximum delay of text in smooth mode, and of an answer's first character behind its reasoning. The delay follows the gaps between the bursts of text and is usually much shorter."`
 	Unit         typewriter.Unit `default:"grapheme" help:"Smallest piece of text in an event, except in raw mode: grapheme or word."`
 	Markdown     bool            `help:"Keep the parts of Markdown constructs together in an event: markers with their text, links, formulas, rows of tables, words of code."`
-	MinInterval  time.Duration   `default:"8ms" help:"Minimum interval between text events; text due sooner is merged into one event."`
+	MinInterval  autoDuration    `default:"auto" help:"Minimum interval between text events; text due sooner is merged into one event. auto is 8ms."`
 	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
 	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
 
@@ -101,7 +101,7 @@ func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
 	for _, mode := range []typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw} {
 		pace := typewriter.Pace{
 			Mode: mode, Speed: c.Speed, MaxLag: time.Duration(c.MaxLag), MaxTail: time.Duration(c.MaxTail),
-			Reasoning: c.Reasoning, SmoothMaxLag: c.SmoothMaxLag, Unit: c.Unit, Markdown: c.Markdown, MinInterval: c.MinInterval, Pauses: pauses, Seed: c.Seed,
+			Reasoning: c.Reasoning, SmoothMaxLag: c.SmoothMaxLag, Unit: c.Unit, Markdown: c.Markdown, MinInterval: time.Duration(c.MinInterval), Pauses: pauses, Seed: c.Seed,
 		}
 		if mode == typewriter.Smooth {
 			pace.MaxLag = c.SmoothMaxLag

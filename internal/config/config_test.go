@@ -45,7 +45,7 @@ var defaults = Config{
 	Reasoning:              typewriter.Smooth,
 	Unit:                   typewriter.Grapheme,
 	SmoothMaxLag:           typewriter.DefaultSmoothMaxLag,
-	MinInterval:            typewriter.DefaultMinInterval,
+	MinInterval:            autoDuration(typewriter.Auto),
 	MaxStreams:             10000,
 	Store:                  "memory",
 	StorePrefix:            "typewriter:",
@@ -126,7 +126,7 @@ var settings = []setting{
 	{"smooth-max-lag", "1m", func(c *Config) any { return c.SmoothMaxLag }, time.Minute},
 	{"unit", "word", func(c *Config) any { return c.Unit }, typewriter.Word},
 	{"markdown", "true", func(c *Config) any { return c.Markdown }, true},
-	{"min-interval", "0s", func(c *Config) any { return c.MinInterval }, time.Duration(0)},
+	{"min-interval", "0s", func(c *Config) any { return c.MinInterval }, autoDuration(0)},
 	{"seed", "18446744073709551615", func(c *Config) any { return c.Seed }, uint64(1<<64 - 1)},
 	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys) }, 2},
 	{"allow-anonymous", "true", func(c *Config) any { return c.AllowAnonymous }, true},
@@ -204,7 +204,7 @@ func TestPrecedence(t *testing.T) {
 		flag, env, file bool
 		want            time.Duration
 	}{
-		{"none", false, false, false, 8 * time.Millisecond},
+		{"none", false, false, false, typewriter.Auto},
 		{"file", false, false, true, 3 * time.Millisecond},
 		{"environment", false, true, false, 2 * time.Millisecond},
 		{"environment over file", false, true, true, 2 * time.Millisecond},
@@ -228,8 +228,8 @@ func TestPrecedence(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if c.MinInterval != test.want {
-				t.Errorf("got %v, want %v", c.MinInterval, test.want)
+			if got := time.Duration(c.MinInterval); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
 			}
 		})
 	}
@@ -241,7 +241,7 @@ func TestPrecedence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(c.Speed, c.Seed, c.MinInterval); got != "1.5 2 3ms" {
+		if got := fmt.Sprint(c.Speed, c.Seed, time.Duration(c.MinInterval)); got != "1.5 2 3ms" {
 			t.Errorf("got %s, want 1.5 2 3ms", got)
 		}
 	})
@@ -292,7 +292,7 @@ func TestHelp(t *testing.T) {
 			"Flags override environment variables, which override the configuration file.", "($TYPEWRITER_CONFIG)",
 			`--addr="127.0.0.1:8380"`, `--user-id="sse-typewriter"`, `--mode="typewriter"`, "--speed=1 ", "--max-lag=auto ", "--max-tail=auto ", `--reasoning="smooth"`, `--unit="grapheme"`,
 			"--max-streams=10000 ", "--max-streams-per-client=0 ",
-			"--smooth-max-lag=1s ", "--min-interval=8ms ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",
+			"--smooth-max-lag=1s ", "--min-interval=auto ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",
 			"--upstream-connect-timeout=10s ", "--upstream-header-timeout=60s ", "--upstream-idle-timeout=120s ",
 			`--studio-done="normalize"`, "--max-event-bytes=8MiB ", "--max-body-bytes=4MiB ", "--max-upload-bytes=512MiB ",
 			"--write-timeout=30s ",

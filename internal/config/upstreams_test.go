@@ -66,7 +66,7 @@ func TestBadUpstreams(t *testing.T) {
 		{"format", "/a: {url: http://h, format: opnai}", `upstreams: /a: format "opnai": ` + wantFormats},
 		{"model of a bot", "/a: {url: http://h, model: m}", `upstreams: /a: model and system-prompt: want another format than coze with them`},
 		{"mode", "/a: {url: http://h, mode: fast}", `upstreams: /a: mode "fast": want typewriter, smooth or raw`},
-		{"duration", "/a: {url: http://h, min-interval: 3}", `upstreams: /a: min-interval: "3" is invalid`},
+		{"duration", "/a: {url: http://h, min-interval: 3}", `upstreams: /a: min-interval: "3": want auto or a duration such as 3s`},
 		{"speed", "/a: {url: http://h, speed: 1000}", `upstreams: /a: speed: `},
 		{"prefix without a slash", "a: {url: http://h}", `upstreams: a: want a path such as /deepseek as the prefix`},
 		{"root", "/: {url: http://h}", `upstreams: /: want a path such as /deepseek as the prefix`},

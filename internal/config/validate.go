@@ -126,7 +126,7 @@ func (c *Config) validatePace() error {
 		{"reasoning", typewriter.Typewriter, func(p *typewriter.Pace) { p.Reasoning = c.Reasoning }},
 		{"smooth-max-lag", typewriter.Smooth, func(p *typewriter.Pace) { p.MaxLag = c.SmoothMaxLag }},
 		{"unit", typewriter.Typewriter, func(p *typewriter.Pace) { p.Unit = c.Unit }},
-		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = c.MinInterval }},
+		{"min-interval", typewriter.Typewriter, func(p *typewriter.Pace) { p.MinInterval = time.Duration(c.MinInterval) }},
 	} {
 		pace := typewriter.DefaultPace(setting.mode)
 		setting.set(&pace)
