@@ -130,7 +130,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 		failBadRequest(c, err)
 		return nil, false
 	}
-	header := req.Header.Clone()
+	opening := req.Opening()
 	// The upstream request outlives the client: another request may resume the stream.
 	upCtx, cancel := context.WithCancel(h.lifecycle.shutdownCtx)
 	defer context.AfterFunc(ctx, cancel)()
@@ -152,7 +152,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 			c.Response.Header.Set(name, values[0])
 		}
 	}
-	return h.recorder.recordChat(openedChat{t, reply, origin{targetOf(c).upstream, req.Format, header}, asked, cancel}), true
+	return h.recorder.recordChat(openedChat{t, reply, origin{targetOf(c).upstream, req.Format, opening}, asked, cancel}), true
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {

@@ -46,12 +46,17 @@ func (r *recorder) record(rec recording) *streams.Stream {
 	return s
 }
 
-// origin is the origin of a chat: its upstream, its format, and the header of the upstream
-// request that opened it.
+// origin is the origin of a chat: its upstream, its format, and its opening.
 type origin struct {
 	upstream *Upstream
 	format   *upstream.Format
-	header   http.Header
+	opening  upstream.Opening
+}
+
+// stored returns the origin as it is stored with a stream. The prefix precedes the name of the
+// format.
+func (o origin) stored(prefix string) streams.Origin {
+	return streams.Origin{Upstream: o.upstream.Prefix, Format: prefix + o.format.Name, Note: o.opening.Note}
 }
 
 // openedChat is a chat with the beginning of an answer.
@@ -69,7 +74,7 @@ func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 	events, failure := chat.reply.Events()
 	source, canceled := r.source(chat.origin, chat.reply.Chat(), failure, chat.cancel)
 	source.LogID = chat.reply.Header.Get(format.RequestIDHeader)
-	source.Origin = chat.origin.upstream.origin(format.Name)
+	source.Origin = chat.origin.stored("")
 	return r.record(recording{
 		ticket: chat.ticket,
 		events: untilCanceled(upstream.Typed(r.observer.timeFirstText(events, chat.origin.upstream, chat.asked)), canceled, doneEvents(format)),
@@ -142,7 +147,7 @@ func (r *recorder) source(
 func (r *recorder) cancelChat(o origin) func(context.Context, upstream.Chat) {
 	return func(ctx context.Context, chat upstream.Chat) {
 		if o.format.Cancel != nil {
-			_ = o.format.Cancel(ctx, o.upstream.Client, o.header, chat) // the chat may have ended
+			_ = o.format.Cancel(ctx, o.upstream.Client, o.opening, chat) // the chat may have ended
 		}
 	}
 }
@@ -159,7 +164,7 @@ func (r *recorder) proceed(
 	ctx context.Context, header followUp, from streams.Origin, recorded iter.Seq[typewriter.Event],
 ) (iter.Seq[typewriter.Event], streams.Source) {
 	u, format := r.upstreams.find(from), r.upstreams.format(from)
-	o := origin{u, format, header(u, format)}
+	o := origin{u, format, upstream.Opening{Header: header(u, format), Note: from.Note}}
 	if strings.HasPrefix(from.Format, summaryPrefix) {
 		if events, source, ok := r.proceedSummary(ctx, o, recorded); ok {
 			source.Origin = from
@@ -167,7 +172,7 @@ func (r *recorder) proceed(
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	events, failure := u.Client.Continue(ctx, o.format, o.header, recorded)
+	events, failure := u.Client.Continue(ctx, o.format, o.opening, recorded)
 	known := o.format.ChatOf(recorded)
 	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
 	source.Origin = from

@@ -22,7 +22,7 @@ type chatJob struct {
 // recordSummary starts a summary and records the progress.
 func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	ctx, cancel := context.WithCancel(r.lifecycle.shutdownCtx)
-	o := origin{j.upstream, j.request.Format, j.request.Header.Clone()}
+	o := origin{j.upstream, j.request.Format, j.request.Opening()}
 	var current atomic.Pointer[upstream.Reply] // nil: no reply yet
 	j.job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
 		asked := time.Now()
@@ -46,7 +46,7 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	}
 	j.job.Cancel = r.cancelChat(o)
 	source, canceled := r.source(o, chat, j.job.Failure, cancel)
-	source.Origin = o.upstream.origin(summaryPrefix + o.format.Name)
+	source.Origin = o.stored(summaryPrefix)
 	return r.record(recording{
 		ticket: t,
 		events: untilCanceled(j.job.Events(ctx), canceled, stoppedEvents(j.job)),
@@ -73,7 +73,7 @@ func (r *recorder) proceedSummary(ctx context.Context, o origin, recorded iter.S
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
-		events, _ := o.upstream.Client.ContinueChat(ctx, o.format, o.header, known)
+		events, _ := o.upstream.Client.ContinueChat(ctx, o.format, o.opening, known)
 		return events, func() {}, nil
 	}
 	source, canceled := r.source(o, func() upstream.Chat { return known }, job.Failure, cancel)

@@ -36,15 +36,10 @@ type Upstream struct {
 }
 
 // label returns the upstream's name in metrics and logs.
-func (u *Upstream) label() string { return labelOf(u.origin("")) }
+func (u *Upstream) label() string { return labelOf(streams.Origin{Upstream: u.Prefix}) }
 
 // labelOf returns the name of a stream's upstream in metrics and logs.
 func labelOf(o streams.Origin) string { return cmp.Or(o.Upstream, "/") }
-
-// origin returns the origin of a stream in a format.
-func (u *Upstream) origin(format string) streams.Origin {
-	return streams.Origin{Upstream: u.Prefix, Format: format}
-}
 
 // Upstreams are the upstreams of a server. The first one has no prefix.
 type Upstreams []*Upstream

@@ -122,6 +122,25 @@ type Request struct {
 	Length int64
 }
 
+// Opening describes the request that opened a chat, for further requests about the chat.
+type Opening struct {
+	// Header is the header of the request, or of a later one with the credential of the
+	// same client. It must not be changed.
+	Header http.Header
+
+	// Note is the result of [Format.Note].
+	Note string
+}
+
+// Opening returns the opening of a chat. The request must have a format.
+func (r Request) Opening() Opening {
+	o := Opening{Header: r.Header.Clone()}
+	if r.Format.Note != nil {
+		o.Note = r.Format.Note(r)
+	}
+	return o
+}
+
 // Reply is an upstream's reply. The caller must close the reply.
 type Reply struct {
 	Status int
@@ -154,7 +173,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	}
 	var recovery Recovery
 	if wire := req.Format.wire(); wire != nil {
-		recovery = wire.newRecovery(c, header) // before header is changed
+		recovery = wire.newRecovery(c, req.Opening()) // before header is changed
 	}
 	res, err := c.send(conn, req, header)
 	if err != nil {

@@ -13,6 +13,6 @@
 //     and whose Meaning is of KindText, for everything else Pass with a Meaning. Share
 //     the frame and the Meaning between the events of a run; package upstream/split helps
 //     with both, and with fields that only one piece of a text may have.
-//  3. Set the functions for other features of the service: Ask, Cancel, NewRecovery.
+//  3. Set the functions for other features of the service: Ask, Note, Cancel, NewRecovery.
 //  4. Add the format to the list in internal/app.
 package upstream

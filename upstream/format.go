@@ -99,12 +99,15 @@ type Format struct {
 	// Content-Type.
 	Ask func(Question) (Request, error)
 
-	// Cancel stops a chat at the service, given the header of the chat's request.
-	Cancel func(ctx context.Context, c *Client, header http.Header, chat Chat) error
+	// Note returns the part of a chat's request that Cancel and NewRecovery need, such as
+	// the path, without credentials. The note is short, and stored with the stream.
+	Note func(Request) string
 
-	// NewRecovery returns the recovery of a stream, given the header of the chat's
-	// request. NewRecovery must not change the header.
-	NewRecovery func(c *Client, header http.Header) Recovery
+	// Cancel stops a chat at the service.
+	Cancel func(ctx context.Context, c *Client, opening Opening, chat Chat) error
+
+	// NewRecovery returns the recovery of a stream.
+	NewRecovery func(c *Client, opening Opening) Recovery
 
 	// Translation, if not nil, makes the format a translation of the service's format.
 	Translation *Translation

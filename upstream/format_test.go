@@ -100,7 +100,7 @@ func TestContinueWithoutRecovery(t *testing.T) {
 		{"the middle", []typewriter.Event{text}, "cut"},
 		{"the end", []typewriter.Event{text, Pass("", "[DONE]", nil).Event}, ""},
 	} {
-		events, failure := client.Continue(t.Context(), plainFormat, nil, slices.Values(test.recorded))
+		events, failure := client.Continue(t.Context(), plainFormat, Opening{}, slices.Values(test.recorded))
 		var got []string
 		for e := range events {
 			got = append(got, e.Frame.Name)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
 
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
@@ -41,21 +40,21 @@ func (r *noRecovery) IsFinished() bool { return r.finished }
 func (r *noRecovery) Rest(context.Context) (iter.Seq[Event], error) { return nil, ErrNoRest }
 
 // newRecovery returns the recovery of a stream.
-func (f *Format) newRecovery(c *Client, header http.Header) Recovery {
+func (f *Format) newRecovery(c *Client, opening Opening) Recovery {
 	if f.NewRecovery == nil {
 		return &noRecovery{}
 	}
-	return f.NewRecovery(c, header)
+	return f.NewRecovery(c, opening)
 }
 
-// Continue continues a stream of another replica, given the recorded events and the header
-// of a request with the owner's credential. Continue returns the remaining events, up to
+// Continue continues a stream of another replica, given the recorded events and the
+// opening with the owner's credential. Continue returns the remaining events, up to
 // the stream's last event or an error event; a finished stream has none. failure is as for
 // [Reply.Events].
 //
 // The events can be read once. The events end when ctx is done.
-func (c *Client) Continue(ctx context.Context, format *Format, header http.Header, recorded iter.Seq[typewriter.Event]) (events iter.Seq[Event], failure func() *Error) {
-	recovery := format.newRecovery(c, header)
+func (c *Client) Continue(ctx context.Context, format *Format, opening Opening, recorded iter.Seq[typewriter.Event]) (events iter.Seq[Event], failure func() *Error) {
+	recovery := format.newRecovery(c, opening)
 	return withFailure(format, func(sent *Sent, yield func(Event) bool) *Error {
 		for e := range format.replay(recorded) {
 			sent.Add(e.Event)
@@ -70,8 +69,8 @@ func (c *Client) Continue(ctx context.Context, format *Format, header http.Heade
 
 // ContinueChat is [Client.Continue] for a chat without recorded events. ContinueChat returns
 // all events of the chat after the beginning.
-func (c *Client) ContinueChat(ctx context.Context, format *Format, header http.Header, chat Chat) (events iter.Seq[Event], failure func() *Error) {
-	recovery := format.newRecovery(c, header)
+func (c *Client) ContinueChat(ctx context.Context, format *Format, opening Opening, chat Chat) (events iter.Seq[Event], failure func() *Error) {
+	recovery := format.newRecovery(c, opening)
 	recovery.Add(Event{Meaning: &Meaning{Chat: chat}})
 	return withFailure(format, func(_ *Sent, yield func(Event) bool) *Error { return c.recover(ctx, recovery, cutError(nil), yield) })
 }

@@ -42,7 +42,7 @@ func TestErrorEventsFollowStream(t *testing.T) {
 				header := http.Header{"Content-Type": {"text/event-stream"}}
 				return &http.Response{StatusCode: http.StatusOK, Header: header, Body: testenv.InPieces(test.stream, 0), Request: r}, nil
 			}))
-			events, failure := client.Continue(t.Context(), tellingFormat, nil, recorded(test.recorded))
+			events, failure := client.Continue(t.Context(), tellingFormat, Opening{}, recorded(test.recorded))
 			if test.recorded == nil {
 				reply, err := client.Do(t.Context(), Request{Method: http.MethodPost, Format: tellingFormat, Path: "/", Body: []byte("{}")})
 				if err != nil {

@@ -137,7 +137,7 @@ func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Str
 	if source.Stop == nil {
 		source.Stop = func() {}
 	}
-	source.LogID, source.Origin = "log", streams.Origin{Upstream: "/one", Format: "plain"}
+	source.LogID, source.Origin = "log", streams.Origin{Upstream: "/one", Format: "plain", Note: "/path"}
 	s := r.Open(streams.NewID(), "owner", true, source)
 	if s.LocalOnly {
 		t.Fatal("not shared")
@@ -213,7 +213,7 @@ func testSameEvents(t *testing.T, r replicas) {
 	if n, _ := other.Log.Len(); n != 700 {
 		t.Errorf("%d entries when it is found", n)
 	}
-	if want := (streams.Origin{Upstream: "/one", Format: "plain"}); other.LogID != "log" || other.Origin != want {
+	if want := (streams.Origin{Upstream: "/one", Format: "plain", Note: "/path"}); other.LogID != "log" || other.Origin != want {
 		t.Errorf("got log id %q and origin %v, want log and %v", other.LogID, other.Origin, want)
 	}
 	fill(t, s, 700, 1500)

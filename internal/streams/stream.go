@@ -61,6 +61,9 @@ type Origin struct {
 
 	// Format is the name of the wire format of the events.
 	Format string
+
+	// Note is the format's note about the request that opened the stream.
+	Note string
 }
 
 // Source is the source of a stream's events. The functions are safe for concurrent use; nil

@@ -19,11 +19,11 @@ import (
 const maxReplyBytes = 16 << 20
 
 // cancel implements [upstream.Format.Cancel]. The service does not cut the chat's stream.
-func cancel(ctx context.Context, c *upstream.Client, header http.Header, chat upstream.Chat) error {
+func cancel(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) error {
 	req := upstream.Request{
 		Method: http.MethodPost,
 		Path:   pathCancel,
-		Header: credentials(header),
+		Header: credentials(opening.Header),
 		Body: jsonx.Marshal(struct {
 			Conversation string `json:"conversation_id"`
 			Chat         string `json:"chat_id"`

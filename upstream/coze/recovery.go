@@ -32,8 +32,8 @@ type recovery struct {
 	post     bool // the service expects POST
 }
 
-func newRecovery(c *upstream.Client, header http.Header) upstream.Recovery {
-	return &recovery{client: c, header: credentials(header)}
+func newRecovery(c *upstream.Client, opening upstream.Opening) upstream.Recovery {
+	return &recovery{client: c, header: credentials(opening.Header)}
 }
 
 // Add implements [upstream.Recovery].

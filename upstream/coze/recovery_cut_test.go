@@ -3,7 +3,6 @@ package coze
 import (
 	"bytes"
 	"iter"
-	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -131,7 +130,7 @@ func TestContinue(t *testing.T) {
 				for n := range len(want) + 1 {
 					got := slices.Clone(want[:n])
 					start := time.Now()
-					events, failed := client.Continue(t.Context(), format, http.Header{}, recorded(want[:n]))
+					events, failed := client.Continue(t.Context(), format, upstream.Opening{}, recorded(want[:n]))
 					for e := range events {
 						got = append(got, timed{e, 0})
 					}

@@ -378,7 +378,7 @@ func TestNotRecovered(t *testing.T) {
 	t.Run("continued after the end", func(t *testing.T) {
 		for _, e := range []event{{eventDone, doneData}, {"", "[DONE]"}, {eventError, "{}"}, {eventStudioDone, ""}} {
 			recorded := slices.Values([]typewriter.Event{upstream.Pass(e.name, e.data, nil).Event})
-			events, failure := (&upstream.Client{RecoveryTimeout: time.Second}).Continue(t.Context(), format, nil, recorded)
+			events, failure := (&upstream.Client{RecoveryTimeout: time.Second}).Continue(t.Context(), format, upstream.Opening{}, recorded)
 			for e := range events {
 				t.Errorf("got %v, want nothing", e)
 			}

@@ -4,7 +4,6 @@ package house
 
 import (
 	"iter"
-	"net/http"
 
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
@@ -39,8 +38,9 @@ func New(service *upstream.Format) *upstream.Format {
 		Heartbeat:       "\n",
 		Credentials:     service.Credentials,
 		Ask:             service.Ask,
+		Note:            service.Note,
 		Cancel:          service.Cancel,
-		NewRecovery:     func(*upstream.Client, http.Header) upstream.Recovery { return &recovery{} },
+		NewRecovery:     func(*upstream.Client, upstream.Opening) upstream.Recovery { return &recovery{} },
 		Translation:     &upstream.Translation{From: service, ReadQuestion: readQuestion, Events: translate},
 	}
 }

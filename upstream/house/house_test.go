@@ -178,7 +178,7 @@ func TestRecovery(t *testing.T) {
 		"a complete": answer("a"),
 		"a failed":   meaning(upstream.Meaning{Kind: upstream.KindFailed, Failure: apierror.Cut}),
 	} {
-		r := New(service).NewRecovery(nil, nil)
+		r := New(service).NewRecovery(nil, upstream.Opening{})
 		for e := range translate(slices.Values([]upstream.Event{event})) {
 			r.Add(e)
 		}
@@ -186,7 +186,7 @@ func TestRecovery(t *testing.T) {
 			t.Errorf("%s stream is not finished", name)
 		}
 	}
-	r := New(service).NewRecovery(nil, nil)
+	r := New(service).NewRecovery(nil, upstream.Opening{})
 	r.Add(answer("a"))
 	if _, err := r.Rest(t.Context()); !errors.Is(err, upstream.ErrNoRest) || r.IsFinished() {
 		t.Errorf("got %v for half an answer, want ErrNoRest", err)

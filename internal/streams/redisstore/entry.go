@@ -38,6 +38,7 @@ const (
 	fieldLogID    = "logid"
 	fieldUpstream = "upstream"
 	fieldFormat   = "format"
+	fieldNote     = "note"
 	fieldUnshared = "unshared" // set when only the writer has the entries
 	fieldEnded    = "ended"    // set at the end of the log
 )
@@ -50,7 +51,7 @@ const schemaVersion = "1"
 func encodeMetadata(m streams.Metadata) []any {
 	return []any{
 		fieldSchema, schemaVersion, fieldOwner, m.OwnerHash,
-		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldUpstream, m.Upstream, fieldFormat, m.Format,
+		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldUpstream, m.Upstream, fieldFormat, m.Format, fieldNote, m.Note,
 	}
 }
 
@@ -68,8 +69,8 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 		return streams.Metadata{}, streams.ErrGone // written by another program
 	}
 	return streams.Metadata{
-		OwnerHash: []byte(fields[fieldOwner]), Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat]},
-		LogID: fields[fieldLogID], Started: time.UnixMilli(started),
+		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
+		Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat], Note: fields[fieldNote]},
 	}, nil
 }
 
