@@ -44,13 +44,27 @@ type Frame struct {
 	// new text alone. A channel's frames are either all snapshots or none.
 	Snapshot bool
 
-	// Number, if not 0, is an offset in Head. The sequence number of the event's
-	// first cluster is inserted there, for payloads without an id of their own. A frame
-	// with Once has no Number.
+	// Number, if not 0, is an offset in Head and Tail together. A number is inserted
+	// there: the number of the event in its Series, or without a Series the sequence
+	// number of the event's first cluster, for payloads without an id of their own.
 	Number int
+
+	// Series, if not nil, is the series that counts the event.
+	Series *Series
 
 	// Once holds the payloads of pieces that differ from the others; nil if none do.
 	Once *Once
+}
+
+// Series is a series of events with consecutive numbers. The events of each player count, so
+// a divided event takes several numbers. The first number of a player that does not start at
+// the beginning of the log is at least the next number of any earlier player.
+type Series struct {
+	// Name identifies the series within a stream.
+	Name string
+
+	// First is the number of the first event.
+	First int64
 }
 
 // TextKind is a kind of text.
@@ -76,7 +90,10 @@ type Once struct {
 }
 
 // Payload surrounds a text as the fields of the same names do in [Frame].
-type Payload struct{ Head, Twin, Tail string }
+type Payload struct {
+	Head, Twin, Tail string
+	Number           int
+}
 
 func (p Payload) isZero() bool { return p == Payload{} }
 
@@ -93,16 +110,19 @@ const (
 // IsText reports whether the text of events with this frame is paced.
 func (f *Frame) IsText() bool { return f.Channel != "" }
 
+// numbersClusters reports whether the frame has a sequence number of clusters.
+func (f *Frame) numbersClusters() bool { return f.Number > 0 && f.Series == nil }
+
 // endsCluster reports whether no cluster spans the end of the event, because the last
 // piece carries more than text.
 func (f *Frame) endsCluster() bool { return f.Once != nil && !f.Once.Last.isZero() }
 
 // size returns the approximate memory use of the frame in bytes.
 func (f *Frame) size() int {
-	const header = 112
+	const header = 120
 	size := header + len(f.Name) + len(f.Head) + len(f.Twin) + len(f.Tail) + len(f.Channel)
 	if f.Once != nil {
-		const once = 144
+		const once = 168
 		size += once + f.Once.First.size() + f.Once.Last.size() + f.Once.Only.size()
 	}
 	return size
@@ -120,10 +140,10 @@ func (f *Frame) payload(p piece) Payload {
 			return f.Once.Last
 		}
 	}
-	return Payload{f.Head, f.Twin, f.Tail}
+	return Payload{f.Head, f.Twin, f.Tail, f.Number}
 }
 
-// Payload returns the payload of the event with its whole text, without a sequence number. The
+// Payload returns the payload of the event with its whole text, without a number. The
 // payload of a snapshot lacks the text of the events before; see [Snapshots.Payload].
 func (e Event) Payload() string {
 	p := e.Frame.payload(firstPiece | lastPiece)

@@ -28,7 +28,7 @@ type Output struct {
 	// Text is the part of the text in this event.
 	Text []byte
 
-	// Number is the sequence number of the first cluster, for frames with a Number.
+	// Number is the number to insert, for frames with a Number.
 	Number int64
 
 	// Next is the position after the event.
@@ -50,18 +50,29 @@ type Output struct {
 // AppendData appends the payload of the event to dst.
 func (o *Output) AppendData(dst []byte) []byte {
 	p := o.Frame.payload(o.piece)
-	if n := o.Frame.Number; n > 0 {
-		dst = append(dst, p.Head[:n]...)
-		dst = strconv.AppendInt(dst, o.Number, 10)
-		p.Head = p.Head[n:]
+	inTail := p.Number - len(p.Head)
+	if inTail <= 0 {
+		dst = o.appendNumbered(dst, p.Head, p.Number)
+	} else {
+		dst = append(dst, p.Head...)
 	}
-	dst = append(dst, p.Head...)
 	if p.Twin != "" {
 		dst = append(append(dst, o.before...), o.Text...)
 		dst = append(dst, p.Twin...)
 	}
 	dst = append(append(dst, o.before...), o.Text...)
-	return append(dst, p.Tail...)
+	return o.appendNumbered(dst, p.Tail, inTail)
+}
+
+// appendNumbered appends a part of the payload to dst, with the number at an offset in part
+// that is greater than 0.
+func (o *Output) appendNumbered(dst []byte, part string, offset int) []byte {
+	if offset > 0 {
+		dst = append(dst, part[:offset]...)
+		dst = strconv.AppendInt(dst, o.Number, 10)
+		part = part[offset:]
+	}
+	return append(dst, part...)
 }
 
 // Player plays a log to one viewer. Log and Pace are required.

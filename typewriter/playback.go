@@ -18,6 +18,7 @@ type playback struct {
 	skipped   bool          // pacing has ended
 	ingested  int           // the number of segmented entries
 	clusters  int64         // typed so far, where frames are numbered
+	series    seriesCounts  // of the events written so far
 	lastText  time.Duration // when the last event of text began
 	wakeAt    time.Duration // when the next step is due unless the log changes
 
@@ -162,7 +163,7 @@ func (s *playback) writeWhole(e Event, at time.Duration) error {
 		return err
 	}
 	s.number(e.Frame)
-	if e.Frame.Number > 0 {
+	if e.Frame.numbersClusters() {
 		s.clusters++
 	}
 	p := lastPiece
@@ -287,7 +288,7 @@ func (s *playback) begin(frame *Frame, arrived, due time.Duration) error {
 // number counts the clusters before the first numbered frame, for a player with a start
 // position.
 func (s *playback) number(frame *Frame) {
-	if frame.Number > 0 && s.clusters == 0 {
+	if frame.numbersClusters() && s.clusters == 0 {
 		s.clusters = s.clustersBefore(s.player.From)
 	}
 }
@@ -323,6 +324,9 @@ func (s *playback) finish() error {
 
 func (s *playback) write() error {
 	s.wrote = true
+	if series := s.out.Frame.Series; series != nil {
+		s.out.Number = s.series.next(series, s)
+	}
 	err := s.w.Write(&s.out)
 	s.snapshots.add(s.out.Frame, s.out.Text)
 	s.out.Frame = nil

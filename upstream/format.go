@@ -295,7 +295,7 @@ func (f *Format) replay(recorded iter.Seq[typewriter.Event]) iter.Seq[Event] {
 		for e := range recorded {
 			if e.Frame != last.Frame || !e.Frame.IsText() || e.Frame.Snapshot {
 				last = Event{e, decoder.Decode(e.Frame.Name, snapshots.Payload(e)).Meaning}
-				if e.Frame.Number > 0 { // the id is the decoder's own
+				if e.Frame.Number > 0 && e.Frame.Series == nil { // the id is the decoder's own
 					meaning := *last.Meaning
 					meaning.Message = ""
 					last.Meaning = &meaning

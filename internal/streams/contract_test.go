@@ -111,8 +111,9 @@ var (
 	textFrame = &typewriter.Frame{Name: "delta", Head: `{"id":0,"content":"`, Tail: `"}`, Channel: "content", Number: 6}
 	onceFrame = &typewriter.Frame{
 		Head: `{"a":"`, Twin: `","b":"`, Tail: `"}`, Channel: "reasoning", Kind: typewriter.Reasoning, Snapshot: true,
+		Number: 6, Series: &typewriter.Series{Name: "s", First: 3},
 		Once: &typewriter.Once{
-			First: typewriter.Payload{Head: "1", Twin: "2", Tail: "3"},
+			First: typewriter.Payload{Head: "1", Twin: "2", Tail: "3", Number: 2},
 			Only:  typewriter.Payload{Head: "4", Tail: "5"},
 		},
 	}

@@ -24,7 +24,9 @@ const (
 	fieldTwin     = "w"
 	fieldKind     = "k"
 	fieldSnapshot = "s" // present for a snapshot
-	fieldOnce     = "o" // begins the names of the payloads' fields; see onceFields
+	fieldSeries   = "q" // name of the series
+	fieldFirst    = "f" // first number of the series
+	fieldOnce     = "o" // begins the names of the payloads' fields; see oncePayloads
 	fieldEpoch    = "p" // epoch that begins with the entry, after a takeover
 	fieldEnd      = "e" // marks the end of the log; the entry has no other field
 )
@@ -86,6 +88,9 @@ func encode(e typewriter.Event, at time.Duration, previous *typewriter.Frame) []
 		if f.Number > 0 {
 			fields = append(fields, fieldNumber, f.Number)
 		}
+		if f.Series != nil {
+			fields = append(fields, fieldSeries, f.Series.Name, fieldFirst, f.Series.First)
+		}
 		if f.Twin != "" {
 			fields = append(fields, fieldTwin, f.Twin)
 		}
@@ -96,23 +101,18 @@ func encode(e typewriter.Event, at time.Duration, previous *typewriter.Frame) []
 			fields = append(fields, fieldSnapshot, 1)
 		}
 		if f.Once != nil {
-			for name, value := range onceFields(f.Once) {
-				fields = append(fields, name, *value)
+			for name, p := range oncePayloads(f.Once) {
+				fields = append(fields, name+fieldHead, p.Head, name+fieldTwin, p.Twin, name+fieldTail, p.Tail, name+fieldNumber, p.Number)
 			}
 		}
 	}
 	return fields
 }
 
-// onceFields returns the payloads of pieces by field name. If a frame has Once, an entry of
-// the frame has all fields.
-func onceFields(once *typewriter.Once) map[string]*string {
-	fields := make(map[string]*string)
-	for name, p := range map[string]*typewriter.Payload{"f": &once.First, "l": &once.Last, "o": &once.Only} {
-		name = fieldOnce + name
-		fields[name+fieldHead], fields[name+fieldTwin], fields[name+fieldTail] = &p.Head, &p.Twin, &p.Tail
-	}
-	return fields
+// oncePayloads returns the payloads of pieces by the beginning of the names of their fields.
+// If a frame has Once, an entry of the frame has all fields.
+func oncePayloads(once *typewriter.Once) map[string]*typewriter.Payload {
+	return map[string]*typewriter.Payload{fieldOnce + "f": &once.First, fieldOnce + "l": &once.Last, fieldOnce + "o": &once.Only}
 }
 
 // size returns the approximate size of fields in Redis.
@@ -148,24 +148,9 @@ func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration
 		return value
 	}
 	if _, framed := m.Values[fieldHead]; framed {
-		i, _ := strconv.Atoi(text(fieldNumber))
-		f := &typewriter.Frame{
-			Name: text(fieldName), Head: text(fieldHead), Tail: text(fieldTail), Channel: text(fieldChannel),
-			Number: i, Twin: text(fieldTwin),
-		}
-		kind, _ := strconv.Atoi(text(fieldKind))
-		f.Kind = typewriter.TextKind(kind)
-		_, f.Snapshot = m.Values[fieldSnapshot]
-		if _, once := m.Values[fieldOnce+"o"+fieldHead]; once {
-			f.Once = &typewriter.Once{}
-			for name, value := range onceFields(f.Once) {
-				*value = text(name)
-			}
-		}
-		if i < 0 || i > len(f.Head) {
+		if d.frame, ok = decodeFrame(text); !ok {
 			return e, 0, false, false
 		}
-		d.frame = f
 	}
 	if d.frame == nil {
 		return e, 0, false, false
@@ -176,4 +161,38 @@ func (d *decoder) decode(m redis.XMessage) (e typewriter.Event, at time.Duration
 	}
 	d.n++
 	return typewriter.Event{Frame: d.frame, Text: text(fieldText)}, time.Duration(ms) * time.Millisecond, false, true
+}
+
+// decodeFrame decodes the frame of an entry, given the values of the fields. It returns false
+// for a malformed frame.
+func decodeFrame(text func(field string) string) (f *typewriter.Frame, ok bool) {
+	number := func(field string) int {
+		n, _ := strconv.Atoi(text(field))
+		return n
+	}
+	payload := func(name string) typewriter.Payload {
+		p := typewriter.Payload{
+			Head: text(name + fieldHead), Twin: text(name + fieldTwin), Tail: text(name + fieldTail), Number: number(name + fieldNumber),
+		}
+		ok = ok && p.Number >= 0 && p.Number <= len(p.Head)+len(p.Tail)
+		return p
+	}
+	ok = true
+	middle := payload("")
+	f = &typewriter.Frame{
+		Name: text(fieldName), Head: middle.Head, Twin: middle.Twin, Tail: middle.Tail, Number: middle.Number,
+		Channel: text(fieldChannel), Kind: typewriter.TextKind(number(fieldKind)),
+	}
+	f.Snapshot = text(fieldSnapshot) != ""
+	if first := text(fieldFirst); first != "" {
+		f.Series = &typewriter.Series{Name: text(fieldSeries)}
+		f.Series.First, _ = strconv.ParseInt(first, 10, 64)
+	}
+	if text(fieldOnce+"o"+fieldHead) != "" {
+		f.Once = &typewriter.Once{}
+		for name, p := range oncePayloads(f.Once) {
+			*p = payload(name)
+		}
+	}
+	return f, ok
 }
