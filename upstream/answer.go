@@ -64,7 +64,7 @@ func (a *Answer) Add(e Event) {
 		}
 	case KindCreated:
 		a.reach(Created)
-	case KindWorking:
+	case KindWorking, KindOutput:
 		a.reach(Working)
 	case KindMessageDone:
 		a.complete(m.Texts)

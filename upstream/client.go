@@ -25,6 +25,10 @@ type Client struct {
 	// IdleTimeout bounds the pauses within a reply, and MaxTime a request in total.
 	IdleTimeout, MaxTime time.Duration
 
+	// FirstTextTimeout bounds the time from a request to the first output of the model in a
+	// stream (see [Kind.IsOutput]), whatever else the stream contains. Zero means no bound.
+	FirstTextTimeout time.Duration
+
 	// MaxEventBytes bounds the size of a single event.
 	MaxEventBytes int
 
@@ -150,6 +154,7 @@ type Reply struct {
 	client   *Client
 	format   *Format // of the request
 	recovery Recovery
+	sent     time.Time // when the request was sent
 
 	// life bounds the reply and the recovery of the answer, until end is called. conn is
 	// derived from life and bounds the connection alone, until drop is called.
@@ -175,6 +180,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	if wire := req.Format.wire(); wire != nil {
 		recovery = wire.newRecovery(c, req.Opening()) // before header is changed
 	}
+	sent := time.Now()
 	res, err := c.send(conn, req, header)
 	if err != nil {
 		defer end()
@@ -188,6 +194,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 		client:   c,
 		format:   req.Format,
 		recovery: recovery,
+		sent:     sent,
 		life:     life,
 		end:      end,
 		conn:     conn,

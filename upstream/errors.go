@@ -18,9 +18,10 @@ type Error = apierror.Error
 
 // Causes of a canceled context.
 var (
-	errIdle    = errors.New("upstream sent nothing within the idle timeout")
-	errMaxTime = errors.New("upstream did not finish within the maximum time")
-	errEnded   = errors.New("the stream has ended")
+	errIdle      = errors.New("upstream sent nothing within the idle timeout")
+	errFirstText = errors.New("upstream sent no text within the first-text timeout")
+	errMaxTime   = errors.New("upstream did not finish within the maximum time")
+	errEnded     = errors.New("the stream has ended")
 )
 
 // openError returns the failure of a request without a reply.
@@ -77,7 +78,7 @@ func redactQuotes(err error) error {
 // reason of any other code is "refused".
 func ReasonOf(code int) string {
 	for _, e := range []*Error{
-		apierror.Canceled, apierror.EventTooLarge, apierror.Cut, apierror.TooLarge, apierror.IdleTimeout, apierror.MaxTime,
+		apierror.Canceled, apierror.EventTooLarge, apierror.Cut, apierror.TooLarge, apierror.IdleTimeout, apierror.MaxTime, apierror.FirstText,
 	} {
 		if e.Code == code {
 			return e.Reason
@@ -97,6 +98,8 @@ func readError(ctx context.Context, err error, maxEventBytes int) *Error {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errIdle):
 		return apierror.IdleTimeout
+	case errors.Is(cause, errFirstText):
+		return apierror.FirstText
 	case cause != nil:
 		return canceledError(cause)
 	case errors.Is(err, bufio.ErrTooLong):

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"iter"
 
 	"sse-typewriter/typewriter"
@@ -54,7 +55,18 @@ const (
 	KindFailed           // the chat failed
 	KindNeedsTool        // the chat waits for the result of a tool of the client's
 	KindDone             // the stream is complete
+	KindOutput           // a piece of output other than text, such as a tool call
 )
+
+// IsOutput reports whether the model has begun to answer: with text, a reasoning, a refusal
+// or a tool call. Heartbeats and reports of progress are no output.
+func (k Kind) IsOutput() bool {
+	switch k {
+	case KindOther, KindCreated, KindWorking:
+		return false
+	}
+	return true
+}
 
 // Phase is the progress of a stream.
 type Phase int
@@ -80,8 +92,21 @@ type Text struct {
 	Text    string // the inside of a JSON string
 }
 
-// Usage is a count of tokens.
-type Usage struct{ Input, Output, Total int }
+// Usage is a count of tokens in a stream up to an event. A count of 0 is unknown.
+type Usage struct {
+	Input, Output, Total int
+
+	// Model is the name of the model as the service reports the name, or empty.
+	Model string
+}
+
+// Merge returns u with the known values of a later usage of the same stream.
+func (u Usage) Merge(later Usage) Usage {
+	return Usage{
+		Input: cmp.Or(later.Input, u.Input), Output: cmp.Or(later.Output, u.Output), Total: cmp.Or(later.Total, u.Total),
+		Model: cmp.Or(later.Model, u.Model),
+	}
+}
 
 // Pass returns an undivided event. A nil meaning stands for KindOther.
 func Pass(name, data string, meaning *Meaning) Event {

@@ -38,6 +38,12 @@ func (plainDecoder) Decode(name, data string) Event {
 // openStream opens a stream whose body is made for its request.
 func openStream(ctx context.Context, t *testing.T, body func(context.Context) io.ReadCloser, set func(*Client)) *Reply {
 	t.Helper()
+	return openFormat(ctx, t, plainFormat, body, set)
+}
+
+// openFormat is openStream for a format.
+func openFormat(ctx context.Context, t *testing.T, format *Format, body func(context.Context) io.ReadCloser, set func(*Client)) *Reply {
+	t.Helper()
 	client := NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
 		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: body(r.Context()), Request: r}, nil
@@ -45,7 +51,7 @@ func openStream(ctx context.Context, t *testing.T, body func(context.Context) io
 	if set != nil {
 		set(client)
 	}
-	reply, err := client.Do(ctx, Request{Method: http.MethodPost, Format: plainFormat, Path: "/v3/chat", Body: []byte("{}")})
+	reply, err := client.Do(ctx, Request{Method: http.MethodPost, Format: format, Path: "/v3/chat", Body: []byte("{}")})
 	if err != nil {
 		t.Fatal(err)
 	}

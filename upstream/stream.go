@@ -72,6 +72,9 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 	decoder := format.NewDecoder()
 	body := &eventReader{r: r.Body, max: r.client.MaxEventBytes, ndjson: format.Framing == NDJSON}
 	reached := Running
+	begun := false
+	stopTimer := r.startFirstText()
+	defer stopTimer()
 	for {
 		e, err := body.read()
 		if errors.Is(err, io.EOF) {
@@ -90,6 +93,10 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 			break // the event was cut before its data
 		}
 		event := decoder.Decode(e.name, e.data)
+		if !begun && (event.Meaning.Kind.IsOutput() || event.Meaning.Phase != Running) {
+			begun = true
+			stopTimer()
+		}
 		if !yield(event) {
 			return apierror.TooLarge
 		}
@@ -105,6 +112,17 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 		return nil
 	}
 	return readError(r.conn, nil, r.client.MaxEventBytes)
+}
+
+// startFirstText drops the connection at the end of the first-text timeout, unless stop is
+// called before.
+func (r *Reply) startFirstText() (stop func()) {
+	timeout := r.client.FirstTextTimeout
+	if timeout <= 0 {
+		return func() {}
+	}
+	timer := time.AfterFunc(timeout-time.Since(r.sent), func() { r.drop(errFirstText) })
+	return func() { timer.Stop() }
 }
 
 // idleTimeoutBody is the body of a reply. A read beyond the timeout drops the connection.

@@ -13,7 +13,7 @@ import (
 var all = []*Error{
 	BadRequest, Malformed, MethodNotAllowed, RequestTimeout, BodyTooLarge, HeaderTooLarge, NotFound,
 	Unauthorized, CrossSite, UnknownHost, RateLimited, TooManyStreams, Unavailable, Full, Draining,
-	Internal, Canceled, Unreachable, EventTooLarge, Cut, Compressed, TooLarge, Refused, ConnectTimeout, HeaderTimeout, IdleTimeout, MaxTime,
+	Internal, Canceled, Unreachable, EventTooLarge, Cut, Compressed, TooLarge, Refused, ConnectTimeout, HeaderTimeout, IdleTimeout, MaxTime, FirstText,
 }
 
 // Each error has a reason of its own, and whatever a client needs.

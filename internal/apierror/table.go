@@ -43,6 +43,7 @@ var (
 	HeaderTimeout  = &Error{Reason: "header_timeout", Status: http.StatusGatewayTimeout, Code: 5041, Msg: "upstream did not answer in time"}
 	IdleTimeout    = &Error{Reason: "idle_timeout", Status: http.StatusGatewayTimeout, Code: 5042, Msg: "upstream stalled mid-stream"}
 	MaxTime        = &Error{Reason: "too_long", Status: http.StatusGatewayTimeout, Code: 5043, Msg: "upstream took too long to complete its answer"}
+	FirstText      = &Error{Reason: "first_text_timeout", Status: http.StatusGatewayTimeout, Code: 5044, Msg: "upstream sent no text in time"}
 )
 
 // Rejections returns the reasons of rejected requests for metrics: those of policies, and
@@ -55,7 +56,7 @@ func Rejections() []string {
 // reply.
 func UpstreamFailures() []string {
 	return reasons(Compressed, ConnectTimeout, HeaderTimeout, Unreachable, Internal,
-		Canceled, Cut, EventTooLarge, IdleTimeout, MaxTime, TooLarge)
+		Canceled, Cut, EventTooLarge, FirstText, IdleTimeout, MaxTime, TooLarge)
 }
 
 func reasons(errors ...*Error) []string {

@@ -110,6 +110,7 @@ func checkUpstream(ctx context.Context, baseURL string, timeout time.Duration) e
 // newClient returns the client of an upstream.
 func newClient(conf *config.Config, baseURL string) *upstream.Client {
 	c := upstream.NewClient(baseURL, upstream.NewTransport(conf.UpstreamConnectTimeout, conf.UpstreamHeaderTimeout))
+	c.FirstTextTimeout = conf.UpstreamFirstTextTimeout
 	c.IdleTimeout = conf.UpstreamIdleTimeout
 	c.MaxTime = conf.UpstreamMaxTime
 	c.MaxEventBytes = int(conf.MaxEventBytes)

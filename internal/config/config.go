@@ -55,23 +55,24 @@ type Config struct {
 	ResumeGrace     time.Duration `default:"30s" help:"How long a stream with event ids continues without a viewer."`
 	ResumeRetention time.Duration `default:"5m" help:"How long a finished stream with event ids is kept."`
 
-	Heartbeat              time.Duration `default:"15s" help:"Interval of heartbeats to a client while its stream is silent."`
-	UpstreamConnectTimeout time.Duration `default:"10s" help:"Timeout for connecting to the upstream."`
-	UpstreamHeaderTimeout  time.Duration `default:"60s" help:"Timeout for the response headers of the upstream."`
-	UpstreamIdleTimeout    time.Duration `default:"120s" help:"Maximum silence of the upstream in mid-stream."`
-	UpstreamMaxTime        time.Duration `default:"1h" help:"Maximum duration of an upstream request."`
-	RecoveryTimeout        time.Duration `default:"1m" help:"How long to wait for the rest of an answer after its stream was cut; 0 disables recovery."`
-	StudioDone             string        `default:"normalize" enum:"normalize,keep" help:"Done event of coze-studio: normalize rewrites it to Coze's, keep leaves it unchanged."`
-	MaxEventBytes          size          `default:"8MiB" help:"Maximum size of an upstream event."`
-	MaxBodyBytes           size          `default:"4MiB" help:"Maximum body size of a chat request."`
-	MaxUploadBytes         size          `default:"512MiB" help:"Maximum body size of any other forwarded request."`
-	SummarizeTimeout       time.Duration `default:"60s" help:"Timeout for a summary, at most 10m; its chat is then cancelled."`
-	SummarizeMaxBytes      size          `default:"256KiB" help:"Maximum size of a text to summarize."`
-	MaxConnections         int64         `default:"20000" help:"Maximum number of client connections; excess connections are closed immediately."`
-	ReadTimeout            time.Duration `default:"30s" help:"Timeout for reading the header of a request."`
-	IdleTimeout            time.Duration `default:"3m" help:"How long to keep an idle client connection open."`
-	WriteTimeout           time.Duration `default:"30s" help:"How long a client may stop reading before it is disconnected."`
-	DrainTimeout           time.Duration `default:"30s" help:"How long streams may continue after a shutdown signal."`
+	Heartbeat                time.Duration `default:"15s" help:"Interval of heartbeats to a client while its stream is silent."`
+	UpstreamConnectTimeout   time.Duration `default:"10s" help:"Timeout for connecting to the upstream."`
+	UpstreamHeaderTimeout    time.Duration `default:"60s" help:"Timeout for the response headers of the upstream."`
+	UpstreamFirstTextTimeout time.Duration `default:"10m" help:"Maximum time from a chat request to the first text of its answer, reasoning and tool calls included; heartbeats of the service do not count. 0 is unlimited."`
+	UpstreamIdleTimeout      time.Duration `default:"120s" help:"Maximum silence of the upstream in mid-stream."`
+	UpstreamMaxTime          time.Duration `default:"1h" help:"Maximum duration of an upstream request."`
+	RecoveryTimeout          time.Duration `default:"1m" help:"How long to wait for the rest of an answer after its stream was cut; 0 disables recovery."`
+	StudioDone               string        `default:"normalize" enum:"normalize,keep" help:"Done event of coze-studio: normalize rewrites it to Coze's, keep leaves it unchanged."`
+	MaxEventBytes            size          `default:"8MiB" help:"Maximum size of an upstream event."`
+	MaxBodyBytes             size          `default:"4MiB" help:"Maximum body size of a chat request."`
+	MaxUploadBytes           size          `default:"512MiB" help:"Maximum body size of any other forwarded request."`
+	SummarizeTimeout         time.Duration `default:"60s" help:"Timeout for a summary, at most 10m; its chat is then cancelled."`
+	SummarizeMaxBytes        size          `default:"256KiB" help:"Maximum size of a text to summarize."`
+	MaxConnections           int64         `default:"20000" help:"Maximum number of client connections; excess connections are closed immediately."`
+	ReadTimeout              time.Duration `default:"30s" help:"Timeout for reading the header of a request."`
+	IdleTimeout              time.Duration `default:"3m" help:"How long to keep an idle client connection open."`
+	WriteTimeout             time.Duration `default:"30s" help:"How long a client may stop reading before it is disconnected."`
+	DrainTimeout             time.Duration `default:"30s" help:"How long streams may continue after a shutdown signal."`
 
 	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Minimum log level: debug, info, warn or error."`
 	LogFormat string `default:"text" enum:"text,json" help:"Log format: text or json."`

@@ -35,6 +35,7 @@ func (c *Config) validate() error {
 		checkPositive("heartbeat", c.Heartbeat),
 		checkPositive("upstream-connect-timeout", c.UpstreamConnectTimeout),
 		checkPositive("upstream-header-timeout", c.UpstreamHeaderTimeout),
+		checkNotNegative("upstream-first-text-timeout", c.UpstreamFirstTextTimeout),
 		checkPositive("upstream-idle-timeout", c.UpstreamIdleTimeout),
 		checkPositive("upstream-max-time", c.UpstreamMaxTime),
 		checkNotNegative("recovery-timeout", c.RecoveryTimeout),

@@ -101,6 +101,7 @@ var badValues = []struct{ flag, value string }{
 	{"heartbeat", "15"},
 	{"upstream-connect-timeout", "0s"},
 	{"upstream-header-timeout", "0s"},
+	{"upstream-first-text-timeout", "-1s"},
 	{"upstream-idle-timeout", "-1s"},
 	{"studio-done", "drop"},
 	{"max-event-bytes", "-1"},
@@ -135,7 +136,7 @@ func TestAllErrors(t *testing.T) {
 	want := []string{
 		"addr", "admin-addr", "upstream", "mode", "speed", "max-lag", "max-tail", "reasoning", "smooth-max-lag", "unit", "min-interval",
 		"max-streams", "max-streams-per-client", "store", "resume-grace", "resume-retention", "heartbeat",
-		"upstream-connect-timeout", "upstream-header-timeout", "upstream-idle-timeout", "upstream-max-time",
+		"upstream-connect-timeout", "upstream-header-timeout", "upstream-first-text-timeout", "upstream-idle-timeout", "upstream-max-time",
 		"recovery-timeout", "summarize-timeout", "max-connections",
 		"read-timeout", "idle-timeout", "write-timeout", "drain-timeout",
 	}

@@ -63,7 +63,11 @@ func (t *translator) add(e upstream.Event) []upstream.Event {
 		t.chat = m.Chat
 	}
 	if m.Usage != nil {
-		t.usage = m.Usage
+		usage := *m.Usage
+		if t.usage != nil {
+			usage = t.usage.Merge(usage)
+		}
+		t.usage = &usage
 	}
 	switch m.Kind {
 	case upstream.KindText:
@@ -122,7 +126,7 @@ func (t *translator) newRun(field int) upstream.Event {
 			Channel: fields[field],
 			Kind:    kinds[field],
 		}},
-		Meaning: &upstream.Meaning{Kind: upstream.KindText, Chat: t.chat},
+		Meaning: &upstream.Meaning{Kind: upstream.KindText, Chat: t.chat, Usage: t.usage},
 	}
 }
 

@@ -21,6 +21,10 @@ type chunk struct {
 
 	texts []text // none is empty
 
+	// hasCall reports whether a choice has a piece of a tool call, or of other output
+	// without text.
+	hasCall bool
+
 	// ambiguous reports whether clients may disagree about the texts, because a key may be
 	// repeated.
 	ambiguous bool
@@ -53,7 +57,7 @@ func (t text) end() int { return t.begin + len(t.raw) }
 // read parses data, which is valid JSON.
 func (c *chunk) read(data string) {
 	c.begun = c.begun || len(c.choices) > 0
-	c.data, c.ambiguous, c.texts = data, false, c.texts[:0]
+	c.data, c.ambiguous, c.hasCall, c.texts = data, false, false, c.texts[:0]
 	c.members = split.AppendMembers(c.members[:0], gjson.Parse(data))
 	c.choices = split.AppendMembers(c.choices[:0], split.Find(c.members, "choices"))
 	c.ambiguous = split.MayRepeat(c.members)
@@ -82,6 +86,8 @@ func (c *chunk) readChoice(i int) {
 			c.addDetails(i)
 		case "refusal":
 			c.addText(text{kind: typewriter.Refusal, choice: i, field: m.Key}, m.Value)
+		case "tool_calls", "function_call", "audio":
+			c.hasCall = c.hasCall || m.Value.Type == gjson.JSON
 		}
 	}
 	// The text of a legacy completion. Some vendors repeat the content of a delta there.

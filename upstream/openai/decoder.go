@@ -60,7 +60,7 @@ func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Ev
 // KindPiece.
 func (d *decoder) meaning(name string) *upstream.Meaning {
 	c := &d.chunk
-	m := &upstream.Meaning{Usage: readUsage(split.Find(c.members, "usage"))}
+	m := &upstream.Meaning{Usage: readUsage(split.Find(c.members, "usage"), split.Find(c.members, "model"))}
 	if id := split.Find(c.members, "id").Str; id != d.id {
 		d.id = strings.Clone(id) // a copy does not keep the chunk in memory
 	}
@@ -78,18 +78,23 @@ func (d *decoder) meaning(name string) *upstream.Meaning {
 		m.Kind = upstream.KindPiece
 	case m.Phase == upstream.MayClose:
 		m.Kind = upstream.KindCompleted
+	case c.hasCall:
+		m.Kind = upstream.KindOutput
 	case len(c.choices) > 0:
 		m.Kind = upstream.KindWorking
 	}
 	return m
 }
 
-func readUsage(v gjson.Result) *upstream.Usage {
+func readUsage(v, model gjson.Result) *upstream.Usage {
 	if !v.IsObject() {
 		return nil
 	}
 	count := func(name string) int { return int(v.Get(name).Int()) }
-	return &upstream.Usage{Input: count("prompt_tokens"), Output: count("completion_tokens"), Total: count("total_tokens")}
+	return &upstream.Usage{
+		Input: count("prompt_tokens"), Output: count("completion_tokens"), Total: count("total_tokens"),
+		Model: strings.Clone(model.Str),
+	}
 }
 
 // choices tracks which choices of a stream are finished.

@@ -3,6 +3,7 @@ package openai
 import (
 	"context"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +21,32 @@ func TestNullUsage(t *testing.T) {
 	want := []string{`{"choices":[{"text":"a"}],"usage":null}`, `{"choices":[{"text":"b"}],"usage":{"total_tokens":1}}`}
 	if e := d.Decode("", `{"choices":[{"text":"ab"}],"usage":{"total_tokens":1}}`); !slices.Equal(pieces(e), want) {
 		t.Errorf("got  %s\nwant %s", pieces(e), want)
+	}
+}
+
+// The usage names the model, and pieces of tool calls are output.
+func TestUsageAndCalls(t *testing.T) {
+	for _, test := range []struct {
+		name, data string
+		kind       upstream.Kind
+		usage      *upstream.Usage
+	}{
+		{"usage", `{"model":"m-1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}`, upstream.KindCompleted, &upstream.Usage{Input: 3, Output: 4, Total: 7, Model: "m-1"}},
+		{"no model", `{"choices":[],"usage":{"prompt_tokens":3}}`, upstream.KindCompleted, &upstream.Usage{Input: 3}},
+		{"model is a number", `{"model":1,"choices":[],"usage":{"prompt_tokens":3}}`, upstream.KindCompleted, &upstream.Usage{Input: 3}},
+		{"no usage", `{"model":"m-1","choices":[{"delta":{"role":"assistant","content":""}}]}`, upstream.KindWorking, nil},
+		{"tool call", `{"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}`, upstream.KindOutput, nil},
+		{"null", `{"choices":[{"delta":{"tool_calls":null,"audio":null,"function_call":null}}]}`, upstream.KindWorking, nil},
+		{"function call", `{"choices":[{"delta":{"function_call":{"name":"f"}}}]}`, upstream.KindOutput, nil},
+		{"audio", `{"choices":[{"delta":{"audio":{"data":"AA=="}}}]}`, upstream.KindOutput, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := decoder{}
+			m := d.Decode("", test.data).Meaning
+			if m.Kind != test.kind || !reflect.DeepEqual(m.Usage, test.usage) {
+				t.Errorf("got kind %d and usage %+v, want %d and %+v", m.Kind, m.Usage, test.kind, test.usage)
+			}
+		})
 	}
 }
 
