@@ -146,7 +146,7 @@ func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Reque
 		return b.ask(c, q, "")
 	}
 	req := upstream.Request{
-		Method: http.MethodPost,
+		Method: string(c.Method()),
 		Format: to.format,
 		Path:   to.path,
 		Query:  b.query(c, query, without),

@@ -62,17 +62,19 @@ func newTarget(c *app.RequestContext, upstreams Upstreams) *target {
 	decoded = strings.TrimPrefix(decoded, t.upstream.Prefix)
 	t.own = t.own || c.FullPath() != "" && isOwnPath(decoded)
 	t.format = t.upstream.Formats.Default()
-	format, pattern := t.upstream.Formats.Route(upstream.RequestHead{Method: http.MethodPost, Path: decoded, Header: c.Request.Header.Get})
+	head := upstream.RequestHead{Method: string(c.Method()), Path: decoded, Header: c.Request.Header.Get, Query: c.Query}
+	format, pattern := t.upstream.Formats.Route(head)
+	if format == nil { // with another method, errors have the format of the path all the same
+		head.Method = http.MethodPost
+		format, _ = t.upstream.Formats.Route(head)
+	}
 	// Hertz has set the status if the path has a route for other methods.
 	t.own = t.own || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
 	if t.own {
 		t.format = ownFormat(t.upstream.Formats)
 	}
 	if format != nil && !t.own {
-		t.format = format
-		if string(c.Method()) == http.MethodPost {
-			t.pattern = pattern
-		}
+		t.format, t.pattern = format, pattern
 	}
 	return t
 }

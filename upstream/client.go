@@ -33,7 +33,7 @@ type Client struct {
 	MaxEventBytes int
 
 	// RecoveryTimeout is how long to wait for the rest of an answer after its stream was
-	// cut. Zero disables recovery.
+	// cut, and for each further event of the rest. Zero disables recovery.
 	RecoveryTimeout time.Duration
 
 	resty *resty.Client

@@ -189,8 +189,9 @@ type RequestHead struct {
 	// Path is decoded.
 	Path string
 
-	// Header returns the value of a header, or "". Required.
-	Header func(name string) string
+	// Header and Query return the value of a header and of a query parameter, or "".
+	// Required.
+	Header, Query func(name string) string
 }
 
 // Formats are the formats of a server. The first format is the default.
@@ -215,7 +216,8 @@ func (f Formats) Route(r RequestHead) (format *Format, pattern string) {
 
 // OfPath returns the format of POST requests at a fixed path, or nil.
 func (f Formats) OfPath(path string) *Format {
-	format, _ := f.Route(RequestHead{http.MethodPost, path, http.Header{}.Get})
+	none := func(string) string { return "" }
+	format, _ := f.Route(RequestHead{http.MethodPost, path, none, none})
 	return format
 }
 

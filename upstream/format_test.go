@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"testing"
@@ -35,7 +36,7 @@ func TestFormatsRoute(t *testing.T) {
 	} {
 		header := http.Header{}
 		header.Set("X-Version", test.version)
-		format, pattern := bothFormats.Route(RequestHead{test.method, test.path, header.Get})
+		format, pattern := bothFormats.Route(RequestHead{test.method, test.path, header.Get, url.Values{}.Get})
 		if format != test.format || pattern != test.pattern {
 			t.Errorf("%s %s: got %v, %q", test.method, test.path, format, pattern)
 		}

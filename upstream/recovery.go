@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"time"
 
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
 )
 
-// Recovery finds the rest of an answer after the stream was cut. Some services finish a chat
-// without the stream, and return the result on request. A Recovery is not safe for
-// concurrent use.
+// Recovery finds the rest of an answer after the stream was cut. Some services continue a chat
+// without the stream, and return the result, or the rest of the stream, on request. A
+// Recovery is not safe for concurrent use.
 type Recovery interface {
 	// Add adds the next event of the stream. An event without a frame only names the
 	// chat.
@@ -21,10 +22,10 @@ type Recovery interface {
 	// IsFinished reports whether the events contain the end of the stream.
 	IsFinished() bool
 
-	// Rest returns the events after those added, up to the stream's last event, as soon as
-	// the service has all of them. The error is [ErrNoRest] if there is no way to recover
-	// the stream.
-	Rest(ctx context.Context) (iter.Seq[Event], error)
+	// Rest yields the events after those added, up to the stream's last event, as the
+	// service has them. An error ends the sequence, and is [ErrNoRest] if there is no way
+	// to recover the stream. The caller cancels ctx after a long time without an event.
+	Rest(ctx context.Context) iter.Seq2[Event, error]
 }
 
 // ErrNoRest is the error of [Recovery.Rest] for a stream without recovery.
@@ -37,7 +38,10 @@ func (r *noRecovery) Add(e Event) { r.finished = r.finished || e.Meaning.Phase !
 
 func (r *noRecovery) IsFinished() bool { return r.finished }
 
-func (r *noRecovery) Rest(context.Context) (iter.Seq[Event], error) { return nil, ErrNoRest }
+func (r *noRecovery) Rest(context.Context) iter.Seq2[Event, error] { return NoRest }
+
+// NoRest is a rest that consists of [ErrNoRest].
+func NoRest(yield func(Event, error) bool) { yield(Event{}, ErrNoRest) }
 
 // newRecovery returns the recovery of a stream.
 func (f *Format) newRecovery(c *Client, opening Opening) Recovery {
@@ -90,21 +94,23 @@ func (c *Client) recover(ctx context.Context, recovery Recovery, failure *Error,
 	if c.RecoveryTimeout <= 0 || recovery.IsFinished() {
 		return failure
 	}
-	limited, cancel := context.WithTimeout(ctx, c.RecoveryTimeout)
-	defer cancel()
-	rest, err := recovery.Rest(limited)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
-		return canceledError(context.Cause(ctx))
-	case errors.Is(err, ErrNoRest):
-		return failure
-	default:
-		failed := *failure
-		failed.Err = errors.Join(failure.Err, fmt.Errorf("cannot recover the answer: %w", err))
-		return &failed
-	}
-	for e := range rest {
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(c.RecoveryTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	for e, err := range recovery.Rest(limited) {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return canceledError(context.Cause(ctx))
+		case errors.Is(err, ErrNoRest):
+			return failure
+		default:
+			failed := *failure
+			failed.Err = errors.Join(failure.Err, fmt.Errorf("cannot recover the answer: %w", err))
+			return &failed
+		}
+		timer.Reset(c.RecoveryTimeout)
 		if !yield(e) {
 			return apierror.TooLarge
 		}

@@ -61,7 +61,7 @@ type Config struct {
 	UpstreamFirstTextTimeout time.Duration `default:"10m" help:"Maximum time from a chat request to the first text of its answer, reasoning and tool calls included; heartbeats of the service do not count. 0 is unlimited."`
 	UpstreamIdleTimeout      time.Duration `default:"120s" help:"Maximum silence of the upstream in mid-stream."`
 	UpstreamMaxTime          time.Duration `default:"1h" help:"Maximum duration of an upstream request."`
-	RecoveryTimeout          time.Duration `default:"1m" help:"How long to wait for the rest of an answer after its stream was cut; 0 disables recovery."`
+	RecoveryTimeout          time.Duration `default:"1m" help:"How long to wait for the rest of an answer after its stream was cut, and for each further event of the rest; 0 disables recovery."`
 	StudioDone               string        `default:"normalize" enum:"normalize,keep" help:"Done event of coze-studio: normalize rewrites it to Coze's, keep leaves it unchanged."`
 	MaxEventBytes            size          `default:"8MiB" help:"Maximum size of an upstream event."`
 	MaxBodyBytes             size          `default:"4MiB" help:"Maximum body size of a chat request."`

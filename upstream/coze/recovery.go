@@ -43,19 +43,26 @@ func (r *recovery) Add(e upstream.Event) { r.progress.add(e) }
 func (r *recovery) IsFinished() bool { return r.progress.finished }
 
 // Rest implements [upstream.Recovery].
-func (r *recovery) Rest(ctx context.Context) (iter.Seq[upstream.Event], error) {
+func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
 	switch {
 	case r.progress.ended:
 		// Only audio can be missing, which cannot be fetched.
-		return func(yield func(upstream.Event) bool) { yield(doneEvent()) }, nil
+		return func(yield func(upstream.Event, error) bool) { yield(doneEvent(), nil) }
 	case !r.progress.canRecover():
-		return nil, upstream.ErrNoRest
+		return upstream.NoRest
 	}
-	chat, messages, err := r.awaitEnd(ctx)
-	if err != nil {
-		return nil, err
+	return func(yield func(upstream.Event, error) bool) {
+		chat, messages, err := r.awaitEnd(ctx)
+		if err != nil {
+			yield(upstream.Event{}, err)
+			return
+		}
+		for e := range remainder(&r.progress, chat, messages) {
+			if !yield(e, nil) {
+				return
+			}
+		}
 	}
-	return remainder(&r.progress, chat, messages), nil
 }
 
 // awaitEnd waits for the end of the chat, and returns the chat and the messages.
@@ -102,9 +109,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return ctx.Err()
+		return context.Cause(ctx)
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

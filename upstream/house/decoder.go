@@ -53,9 +53,9 @@ func (r *recovery) Add(e upstream.Event) {
 func (r *recovery) IsFinished() bool { return r.isOver }
 
 // Rest implements [upstream.Recovery].
-func (r *recovery) Rest(context.Context) (iter.Seq[upstream.Event], error) {
+func (r *recovery) Rest(context.Context) iter.Seq2[upstream.Event, error] {
 	if !r.isComplete {
-		return nil, upstream.ErrNoRest
+		return upstream.NoRest
 	}
-	return func(yield func(upstream.Event) bool) { yield(done) }, nil
+	return func(yield func(upstream.Event, error) bool) { yield(done, nil) }
 }

@@ -188,13 +188,21 @@ func TestRecovery(t *testing.T) {
 	}
 	r := New(service).NewRecovery(nil, upstream.Opening{})
 	r.Add(answer("a"))
-	if _, err := r.Rest(t.Context()); !errors.Is(err, upstream.ErrNoRest) || r.IsFinished() {
-		t.Errorf("got %v for half an answer, want ErrNoRest", err)
+	for _, err := range r.Rest(t.Context()) {
+		if !errors.Is(err, upstream.ErrNoRest) || r.IsFinished() {
+			t.Errorf("got %v for half an answer, want ErrNoRest", err)
+		}
 	}
 	r.Add(meaning(upstream.Meaning{Kind: upstream.KindCompleted}))
-	rest, err := r.Rest(t.Context())
-	if err != nil || r.IsFinished() || !slices.Equal(lines(slices.Collect(rest)), []string{`done "[DONE]"`}) {
-		t.Errorf("got %v, want the final event", err)
+	var rest []upstream.Event
+	for e, err := range r.Rest(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest = append(rest, e)
+	}
+	if r.IsFinished() || !slices.Equal(lines(rest), []string{`done "[DONE]"`}) {
+		t.Errorf("got %v, want the final event", lines(rest))
 	}
 }
 
