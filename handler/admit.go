@@ -41,6 +41,11 @@ func (a admitter) stream(ctx context.Context, c *app.RequestContext, resumable b
 	if a.rejectDraining(c) || !a.allow(ctx, c) {
 		return t, false
 	}
+	return a.recording(ctx, c, resumable)
+}
+
+// recording is stream for a request that has been counted already.
+func (a admitter) recording(ctx context.Context, c *app.RequestContext, resumable bool) (t ticket, ok bool) {
 	t = ticket{id: streams.NewID(), owner: a.policy.Owner(c), resumable: resumable}
 	release, rejected := a.admission.Record(ctx, a.policy.Client(c), t.id)
 	if rejected != nil {

@@ -142,21 +142,43 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 		h.errors.failUpstream(c, err)
 		return nil, false
 	}
+	if format := reply.Recognize(targetOf(c).upstream.Formats); format != nil {
+		req.Format, targetOf(c).format = format, format
+	}
 	if !reply.IsStream() {
 		defer cancel()
 		h.passOrTranslate(c, reply)
 		return nil, false
 	}
-	for name, values := range reply.Header {
-		if hasAnyPrefix(name, req.Format.ReplyHeaders) {
-			c.Response.Header.Set(name, values[0])
+	return h.recordReply(c, openedChat{t, reply, origin{targetOf(c).upstream, req.Format, opening}, asked, cancel}), true
+}
+
+// recordReply adds the headers of a reply to the response, and starts to record the stream.
+func (h *Handler) recordReply(c *app.RequestContext, chat openedChat) *streams.Stream {
+	header := chat.reply.Header
+	dropHopByHop(header)
+	h.cors.Strip(header)
+	header.Del("Content-Length")
+	for name, values := range header {
+		if hasAnyPrefix(name, chat.origin.format.ReplyHeaders) {
+			setHeader(c, name, values)
 		}
 	}
-	return h.recorder.recordChat(openedChat{t, reply, origin{targetOf(c).upstream, req.Format, opening}, asked, cancel}), true
+	return h.recorder.recordChat(chat)
 }
 
 func hasAnyPrefix(s string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+}
+
+// setHeader sets a header of the response to the values of the upstream's.
+func setHeader(c *app.RequestContext, name string, values []string) {
+	if name != "Vary" { // the server may have added to it
+		c.Response.Header.Del(name)
+	}
+	for _, value := range values {
+		c.Response.Header.Add(name, value)
+	}
 }
 
 // passOrTranslate answers a chat with a reply that is not a stream: unchanged, or as an

@@ -39,6 +39,10 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 		f.chat(ctx, c)
 		return
 	}
+	v, ok := f.mayBecomeView(ctx, c)
+	if !ok {
+		return
+	}
 	release, ok := f.admitForwarded(ctx, c, to)
 	if !ok {
 		return
@@ -53,7 +57,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 		f.forwardOrGet(ctx, c, req)
 		return
 	}
-	f.forwardUpload(ctx, c, req)
+	f.forwardUpload(ctx, c, req, v)
 }
 
 // mayForward reports whether a request is for the AI service. Any other request has been
@@ -86,8 +90,9 @@ func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, to
 	return f.admit.view(ctx, c, streams.NewID())
 }
 
-// forwardUpload forwards a request while the body arrives.
-func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req upstream.Request) {
+// forwardUpload forwards a request while the body arrives. v is the view of a reply that is
+// recognized as a stream.
+func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req upstream.Request, v view) {
 	upload := hertzio.NewUpload(c, f.options.MaxUploadBytes)
 	if upload == nil {
 		defer hertzio.CancelOnDisconnect(c)()
@@ -95,12 +100,12 @@ func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req
 		defer upload.Stop(c)
 		req.Upload, req.Length = upload, upload.Len()
 	}
-	reply, err := targetOf(c).upstream.Client.Do(ctx, req)
+	e, err := f.openForwarded(ctx, c, req)
 	rejected := upload.Err()
 	switch {
 	case errors.Is(rejected, hertzio.ErrBodyTooLarge) || err != nil && rejected != nil:
 		if err == nil {
-			reply.Close()
+			e.close()
 		}
 		f.errors.rejectBody(c, rejected, f.options.MaxUploadBytes)
 		return
@@ -108,10 +113,14 @@ func (f forwarder) forwardUpload(ctx context.Context, c *app.RequestContext, req
 		f.errors.failUpstream(c, err)
 		return
 	}
+	if upload.IsComplete() && f.playRecognized(ctx, c, e, v) {
+		return
+	}
+	defer e.close()
 	if !upload.IsComplete() {
 		c.SetConnectionClose() // the rest of the body is not read
 	}
-	f.passReply(c, reply)
+	f.passReply(c, e.reply)
 }
 
 // forwardOrGet forwards a POST, and repeats the request as a GET for an upstream without
@@ -181,12 +190,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	c.SetStatusCode(reply.Status)
 	c.Response.Header.SetNoDefaultContentType(true) // only the upstream knows the type
 	for name, values := range header {
-		if name != "Vary" { // the server may have added to it
-			c.Response.Header.Del(name)
-		}
-		for _, value := range values {
-			c.Response.Header.Add(name, value)
-		}
+		setHeader(c, name, values)
 	}
 	hertzio.NewResponseWriter(c, size).CopyFrom(reply.Body)
 	h.options.Logger.Debug("reply passed on", "upstream", targetOf(c).upstream.label(), "route", routeOf(c), "logid", header.Get(formatOf(c).RequestIDHeader),

@@ -28,9 +28,10 @@ var (
 // paceParams are all parameters. None goes upstream.
 var paceParams = []param{paramMode, paramSpeed, paramMaxLag, paramMaxTail, paramReasoning, paramUnit, paramMinInterval, paramMarkdown, paramEventIDs}
 
-// value returns the value of the parameter, and the name under which the client sent it.
+// value returns the value of the parameter, and the name under which the client sent it. The
+// query of a forwarded request belongs to the AI service.
 func (p param) value(c *app.RequestContext) (value, name string) {
-	if v := c.Request.Header.Get(p.header); v != "" {
+	if v := c.Request.Header.Get(p.header); v != "" || isForwarded(c) {
 		return v, p.header
 	}
 	return c.Query(p.query), p.query

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"mime"
 	"net"
 	"net/http"
 	"strings"
@@ -201,7 +200,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 		drop:     drop,
 		chat:     &atomic.Pointer[Chat]{},
 	}
-	if encoding := reply.Header.Get("Content-Encoding"); reply.IsStream() && encoding != "" && encoding != "identity" {
+	if reply.IsStream() && reply.isCompressed() {
 		reply.Close()
 		return nil, apierror.Compressed
 	}
@@ -231,15 +230,12 @@ func (c *Client) send(ctx context.Context, req Request, header http.Header) (*re
 	return r.Execute(req.Method, url)
 }
 
-// IsStream reports whether the reply is an event stream, judged by its Content-Type:
-// requests do not reliably have an Accept header.
+// IsStream reports whether the reply is an event stream with the framing of its format.
 func (r *Reply) IsStream() bool {
-	framing := SSE
 	if wire := r.format.wire(); wire != nil {
-		framing = wire.Framing
+		return r.isFramed(wire.Framing)
 	}
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && mediaType == framing.ContentType() && r.Status == http.StatusOK
+	return r.isFramed(SSE)
 }
 
 // Chat returns a function for the stream's chat, which is unknown until an event names the

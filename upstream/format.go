@@ -29,6 +29,12 @@ type Format struct {
 	// client's choice. Nil if Paths are all.
 	Route func(RequestHead) (pattern string)
 
+	// MatchHeader recognizes a stream by the header of the reply, whatever the path of the
+	// request, and MatchEvent by the data of the first event, if the path has no other
+	// format. A format with either has no NewRecovery. See [Reply.Recognize].
+	MatchHeader func(http.Header) bool
+	MatchEvent  func(data string) bool
+
 	// Framing is how events are delimited, from the service and to the client.
 	Framing Framing
 
