@@ -3,6 +3,7 @@ package mock
 import (
 	"math/rand/v2"
 	"time"
+	"unicode/utf8"
 )
 
 // Tempo is the rhythm of a model: the sizes of its pieces and the pauses between them.
@@ -25,6 +26,21 @@ func (t Tempo) NextSize(rng *rand.Rand) int {
 		n++
 	}
 	return n
+}
+
+// Pieces cuts a text as the model would.
+func (t Tempo) Pieces(rng *rand.Rand, text string) []string {
+	var out []string
+	for text != "" {
+		end := 0
+		for n := t.NextSize(rng); n > 0 && end < len(text); n-- {
+			_, width := utf8.DecodeRuneInString(text[end:])
+			end += width
+		}
+		out = append(out, text[:end])
+		text = text[end:]
+	}
+	return out
 }
 
 // Pause returns the pause before a number of characters.

@@ -136,14 +136,8 @@ func (s *chatScript) newMessage(kind string) message {
 // pieces cuts text into pieces of the tempo.
 func (s *chatScript) pieces(text string) []piece {
 	var out []piece
-	for len(text) > 0 {
-		end, n := 0, 0
-		for want := s.tempo.NextSize(s.rng); n < want && end < len(text); n++ {
-			_, width := utf8.DecodeRuneInString(text[end:])
-			end += width
-		}
-		out = append(out, piece{s.quote(text[:end]), n})
-		text = text[end:]
+	for _, part := range s.tempo.Pieces(s.rng, text) {
+		out = append(out, piece{s.quote(part), utf8.RuneCountInString(part)})
 	}
 	return out
 }

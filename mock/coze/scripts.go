@@ -23,15 +23,9 @@ func playText(s *chatScript, text string) {
 	s.end()
 }
 
-// halves splits text in two.
-func halves(text string) (first, second string) {
-	runes := []rune(text)
-	return string(runes[:len(runes)/2]), string(runes[len(runes)/2:])
-}
-
 // playHalf writes a chat up to the middle of the answer.
 func playHalf(s *chatScript) {
-	first, _ := halves(texts.Compose(s.question))
+	first, _ := texts.Halves(texts.Compose(s.question))
 	s.open()
 	s.speak(s.newMessage("answer"), first)
 }
@@ -40,7 +34,7 @@ func playHalf(s *chatScript) {
 func playStall(s *chatScript) {
 	const silence = 20 * time.Second
 	text := texts.Compose(s.question)
-	first, second := halves(text)
+	first, second := texts.Halves(text)
 	s.open()
 	m := s.newMessage("answer")
 	s.speak(m, first)
@@ -110,7 +104,7 @@ func playAudio(s *chatScript) {
 
 func playUnknown(s *chatScript) {
 	text := texts.Compose(s.question)
-	first, second := halves(text)
+	first, second := texts.Halves(text)
 	s.open()
 	s.note("function_call", `{"name":"search","arguments":{"query":"秋天"},"plugin_name":"library"}`)
 	s.note("tool_response", `{"result":["山行","秋词"]}`)
@@ -233,7 +227,7 @@ func playNumbers(s *chatScript) {
 
 func playBroken(s *chatScript) {
 	text := texts.Compose(s.question)
-	first, second := halves(text)
+	first, second := texts.Halves(text)
 	s.open()
 	m := s.newMessage("answer")
 	s.speak(m, first)

@@ -105,20 +105,14 @@ func writeThink(s *script) {
 	s.answer("<think>\n" + thoughtOf(s.question) + "\n</think>\n\n" + texts.Compose(s.question))
 }
 
-// halves splits a text in two.
-func halves(text string) (first, second string) {
-	runes := []rune(text)
-	return string(runes[:len(runes)/2]), string(runes[len(runes)/2:])
-}
-
 func writeHalf(s *script) {
-	first, _ := halves(texts.Compose(s.question))
+	first, _ := texts.Halves(texts.Compose(s.question))
 	s.open()
 	s.say(first)
 }
 
 func writeStall(s *script) {
-	first, second := halves(texts.Compose(s.question))
+	first, second := texts.Halves(texts.Compose(s.question))
 	s.open()
 	s.say(first)
 	s.pause(20 * time.Second)

@@ -158,19 +158,7 @@ func (s *script) open() {
 }
 
 // pieces cuts a text as the model would.
-func (s *script) pieces(text string) []string {
-	var out []string
-	for text != "" {
-		end := 0
-		for n := s.tempo.NextSize(s.rng); n > 0 && end < len(text); n-- {
-			_, width := utf8.DecodeRuneInString(text[end:])
-			end += width
-		}
-		out = append(out, text[:end])
-		text = text[end:]
-	}
-	return out
-}
+func (s *script) pieces(text string) []string { return s.tempo.Pieces(s.rng, text) }
 
 // speak writes pieces of text. fill puts a piece into a delta.
 func (s *script) speak(pieces []string, fill func(*delta, string)) {

@@ -110,6 +110,12 @@ func clipTo(text string, most int) string {
 	return string(runes[:most]) + "…"
 }
 
+// Halves splits a text in two.
+func Halves(text string) (first, second string) {
+	runes := []rune(text)
+	return string(runes[:len(runes)/2]), string(runes[len(runes)/2:])
+}
+
 // FollowUps returns the three questions that are offered after the answer.
 func FollowUps(question string) []string {
 	if IsChinese(question) {
