@@ -23,7 +23,8 @@ const (
 	EveryPiece Scope = iota
 	OnlyFirst
 	OnlyLast
-	NullUntilLast // null in all pieces but the last
+	NullUntilLast  // null in all pieces but the last
+	FalseUntilLast // false in all pieces but the last
 )
 
 // Span is the range of a text in the data of an event.
@@ -34,9 +35,10 @@ type Span struct{ Begin, End int }
 // for the next event. Call Reset, then Edit for each object and list that contains the text,
 // then Frame.
 type Cutter struct {
-	data  string
-	texts []Span
-	edits []edit
+	data   string
+	texts  []Span
+	number Span // empty: none
+	edits  []edit
 }
 
 // edit replaces a part of the data in all pieces but one.
@@ -49,8 +51,16 @@ type edit struct {
 // Reset begins with an event that has a text in one place, or the same text in two places.
 // The data must be valid JSON.
 func (c *Cutter) Reset(data string, texts ...Span) {
-	c.data, c.edits = data, c.edits[:0]
+	c.data, c.edits, c.number = data, c.edits[:0], Span{}
 	c.texts = append(c.texts[:0], texts...)
+}
+
+// Number makes a number of the event, such as digits in a string, one that each piece counts:
+// the digits are not in the payloads, which have a Number instead. The event must have its
+// text in one place.
+func (c *Cutter) Number(digits Span) {
+	c.number = digits
+	c.edits = append(c.edits, edit{begin: digits.Begin, end: digits.End})
 }
 
 // Edit assigns the members of an object or a list that contains the text to pieces. The
@@ -69,8 +79,10 @@ func (c *Cutter) Edit(members []Member, scopeOf func(Member) Scope) {
 		case EveryPiece:
 			continue
 		case NullUntilLast:
-			e.begin, e.end, e.with = m.Value.Index, m.End(), "null"
-			c.edits = append(c.edits, e)
+			c.edits = append(c.edits, replace(m, "null"))
+			continue
+		case FalseUntilLast:
+			c.edits = append(c.edits, replace(m, "false"))
 			continue
 		case OnlyFirst:
 			e.except = firstPiece
@@ -84,6 +96,11 @@ func (c *Cutter) Edit(members []Member, scopeOf func(Member) Scope) {
 	}
 }
 
+// replace returns the edit that gives a member another value in all pieces but the last.
+func replace(m Member, with string) edit {
+	return edit{begin: m.Value.Index, end: m.End(), with: with, except: lastPiece}
+}
+
 // HasText reports whether a member contains the text.
 func (c *Cutter) HasText(m Member) bool {
 	return slices.ContainsFunc(c.texts, func(t Span) bool { return m.Begin <= t.Begin && t.Begin < m.End() })
@@ -95,8 +112,8 @@ func (c *Cutter) Frame(as typewriter.Frame) (frame *typewriter.Frame, whole type
 	slices.SortFunc(c.edits, func(a, b edit) int { return a.begin - b.begin })
 	middle := c.payload(0)
 	whole = middle
-	as.Head, as.Twin, as.Tail = middle.Head, middle.Twin, middle.Tail
-	if len(c.edits) > 0 {
+	as.Head, as.Twin, as.Tail, as.Number = middle.Head, middle.Twin, middle.Tail, middle.Number
+	if c.hasEdits(firstPiece) || c.hasEdits(lastPiece) {
 		whole = c.payload(firstPiece | lastPiece)
 		as.Once = &typewriter.Once{Only: whole}
 		if c.hasEdits(firstPiece) {
@@ -117,13 +134,26 @@ func (c *Cutter) hasEdits(except piece) bool {
 func (c *Cutter) payload(in piece) typewriter.Payload {
 	first := c.texts[0]
 	if len(c.texts) == 1 {
-		return typewriter.Payload{Head: c.section(0, first.Begin, in), Tail: c.section(first.End, len(c.data), in)}
+		return typewriter.Payload{Head: c.section(0, first.Begin, in), Tail: c.section(first.End, len(c.data), in), Number: c.numberIn(in)}
 	}
 	second := c.texts[1]
 	return typewriter.Payload{
 		Head: c.section(0, first.Begin, in),
 		Twin: c.section(first.End, second.Begin, in),
 		Tail: c.section(second.End, len(c.data), in),
+	}
+}
+
+// numberIn returns the offset of the number in the payload of a piece in a set, or 0.
+func (c *Cutter) numberIn(in piece) int {
+	text := c.texts[0]
+	switch n := c.number; {
+	case n == Span{}:
+		return 0
+	case n.Begin < text.Begin:
+		return len(c.section(0, n.Begin, in))
+	default:
+		return len(c.section(0, text.Begin, in)) + len(c.section(text.End, n.Begin, in))
 	}
 }
 

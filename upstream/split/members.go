@@ -4,6 +4,8 @@
 package split
 
 import (
+	"strconv"
+
 	"github.com/tidwall/gjson"
 )
 
@@ -94,4 +96,22 @@ func RawString(v gjson.Result) string {
 		return ""
 	}
 	return v.Raw[1 : len(v.Raw)-1]
+}
+
+// Natural returns the digits and the value of a natural number in its usual spelling, which a
+// JSON number or a JSON string may be. Any other value has no digits.
+func Natural(v gjson.Result) (digits Span, number int64, ok bool) {
+	raw, begin := v.Raw, v.Index
+	switch v.Type {
+	case gjson.Number:
+	case gjson.String:
+		raw, begin = RawString(v), begin+1
+	default:
+		return Span{}, 0, false
+	}
+	if n := numberSize(raw); n == 0 || n != len(raw) {
+		return Span{}, 0, false
+	}
+	number, err := strconv.ParseInt(raw, 10, 64)
+	return Span{begin, begin + len(raw)}, number, err == nil
 }

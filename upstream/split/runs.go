@@ -1,6 +1,7 @@
 package split
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -20,16 +21,23 @@ const maxRuns = 8
 // Decode returns the event with a name and data if the event continues a run, without
 // parsing the payload around the text. Nearly all events of a stream continue a run.
 func (r *Runs) Decode(name, data string) (upstream.Event, bool) {
+	e, _, ok := r.DecodeNumbered(name, data)
+	return e, ok
+}
+
+// DecodeNumbered is Decode for events with a number, which the frame must have too. The
+// numbers of a run may be any.
+func (r *Runs) DecodeNumbered(name, data string) (e upstream.Event, number int64, ok bool) {
 	for i := range r.runs {
 		if run := &r.runs[i]; run.event.Frame.Name == name {
-			if text := run.textOf(data); text != "" {
+			if text, number := run.textOf(data); text != "" {
 				e := run.event
 				e.Text = jsontext.SingleLine(text)
-				return e, true
+				return e, number, true
 			}
 		}
 	}
-	return upstream.Event{}, false
+	return upstream.Event{}, 0, false
 }
 
 // Begin begins the run of an event without text, given the payload of the whole event. The
@@ -87,15 +95,24 @@ func isPadding(s string) bool {
 	return true
 }
 
-// textOf returns the text of an event of the run, or "" for any other event.
-func (r *run) textOf(data string) string {
-	p := &r.whole
-	if !strings.HasPrefix(data, p.Head) {
-		return ""
+// textOf returns the text of an event of the run, or "" for any other event, and the number
+// of the event.
+func (r *run) textOf(data string) (text string, number int64) {
+	if r.whole.Number > 0 {
+		return r.numberedTextOf(data)
+	}
+	if !strings.HasPrefix(data, r.whole.Head) {
+		return "", 0
 	}
 	if r.padding.head != "" {
-		return r.paddedTextOf(data)
+		return r.paddedTextOf(data), 0
 	}
+	return r.plainTextOf(data), 0
+}
+
+// plainTextOf is textOf for a run without padding, for data that begins as the run does.
+func (r *run) plainTextOf(data string) string {
+	p := &r.whole
 	n := len(data) - len(p.Head) - len(p.Twin) - len(p.Tail)
 	if p.Twin != "" {
 		n /= 2
@@ -133,6 +150,50 @@ func (r *run) paddedTextOf(data string) string {
 		r.event.Frame = &frame
 	}
 	return data[begin:end]
+}
+
+// numberedTextOf is textOf for a run with numbers.
+func (r *run) numberedTextOf(data string) (text string, number int64) {
+	head, tail := r.whole.Head, r.whole.Tail
+	rest, end, ok := "", 0, false
+	if at := r.whole.Number; at <= len(head) {
+		rest, number, ok = cutNumbered(data, head, at)
+		end = len(rest) - len(tail)
+		ok = ok && end > 0 && rest[end:] == tail
+	} else if rest, ok = strings.CutPrefix(data, head); ok {
+		end = stringEnd(rest)
+		var behind string
+		behind, number, ok = cutNumbered(rest[end:], tail, at-len(head))
+		ok = ok && behind == "" && end > 0
+	}
+	begin := len(data) - len(rest)
+	if !ok || !gjson.Valid(data[begin-1:begin+end+1]) {
+		return "", 0
+	}
+	return rest[:end], number
+}
+
+// cutNumbered returns s without a prefix that has a number at an offset.
+func cutNumbered(s, prefix string, at int) (rest string, number int64, ok bool) {
+	if s, ok = strings.CutPrefix(s, prefix[:at]); !ok {
+		return "", 0, false
+	}
+	n := numberSize(s)
+	number, err := strconv.ParseInt(s[:n], 10, 64)
+	rest, ok = strings.CutPrefix(s[n:], prefix[at:])
+	return rest, number, ok && err == nil
+}
+
+// numberSize returns the length of a natural number in its usual spelling at the beginning
+// of s, or 0.
+func numberSize(s string) (n int) {
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	if n > 1 && s[0] == '0' {
+		return 0
+	}
+	return n
 }
 
 // stringEnd returns the length of the inside of a JSON string at the beginning of s, or 0.
