@@ -24,6 +24,9 @@ type Options struct {
 	Streams *streams.Registry
 	Metrics *metrics.Metrics
 
+	// HideMetrics keeps the metrics from clients: /metrics is not found.
+	HideMetrics bool
+
 	// Logger receives a line for each stream, without content or credentials.
 	Logger *slog.Logger
 
@@ -108,9 +111,11 @@ func (h *Handler) Register(r *route.Engine) {
 	r.HEAD("/healthz", healthz)
 	r.GET("/readyz", h.readyz)
 	r.HEAD("/readyz", h.readyz)
-	scrape := h.withKey(serveMetrics(h.options.Metrics))
-	r.GET("/metrics", scrape)
-	r.HEAD("/metrics", scrape)
+	if !h.options.HideMetrics {
+		scrape := h.withKey(serveMetrics(h.options.Metrics))
+		r.GET("/metrics", scrape)
+		r.HEAD("/metrics", scrape)
+	}
 	for _, u := range h.options.Upstreams {
 		h.registerUpstream(r.Group(u.Prefix), u)
 	}

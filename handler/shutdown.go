@@ -55,6 +55,12 @@ func (h *Handler) Drain() {
 // Draining reports whether Drain or Shutdown was called.
 func (h *Handler) Draining() bool { return h.lifecycle.draining.Load() }
 
+// Running returns the numbers of answers being recorded, and of other requests.
+func (h *Handler) Running() (answers, requests int) {
+	answers = h.admit.admission.Recordings()
+	return answers, max(0, h.lifecycle.inflight.Len()-answers)
+}
+
 // Shutdown drains the handler and waits for all requests and streams. When ctx is done
 // the remaining streams end within a few seconds: other replicas continue shared streams;
 // the rest send their backlog at once, followed by an error if the answer is incomplete.

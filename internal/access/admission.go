@@ -56,6 +56,9 @@ func (a *Admission) View(ctx context.Context, client, stream string) (release fu
 	return a.acquire(ctx, a.views, client, stream)
 }
 
+// Recordings returns the number of streams being recorded.
+func (a *Admission) Recordings() int { return len(a.recordings) }
+
 func (a *Admission) acquire(ctx context.Context, s semaphore, client, stream string) (release func(), rejected *apierror.Error) {
 	if !s.tryAcquire() {
 		return nil, apierror.Full

@@ -9,11 +9,15 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/cloudwego/hertz/pkg/route"
+
+	"sse-typewriter/handler"
 	"sse-typewriter/internal/config"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/mock"
@@ -21,14 +25,6 @@ import (
 	openaimock "sse-typewriter/mock/openai"
 	"sse-typewriter/web"
 )
-
-// banner is printed to stdout when the server has started, with its address.
-const banner = `Serving on %[1]s. Open it in a browser, or try:
-
-  curl -N '%[1]s/v3/chat?message=hello'
-  curl -N -X POST %[1]s/v3/chat
-
-`
 
 // Run runs the command named in args, by default "serve". The server runs until ctx is
 // done or the process receives SIGINT or SIGTERM, and then shuts down gracefully. Run
@@ -70,12 +66,12 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	address := "http://" + displayAddr(listener.Addr())
 
 	engine := hertzio.NewServer(listener, conf.ReadTimeout, conf.IdleTimeout)
+	endProbes, err := probeUpstreams(ctx, conf, settings, logger)
+	if err != nil {
+		return err
+	}
+	defer endProbes()
 	for i, s := range settings {
-		if s.URL != "" {
-			if err := checkUpstream(ctx, s.URL, conf.UpstreamConnectTimeout); err != nil {
-				return err
-			}
-		}
 		client := newClient(conf, cmp.Or(s.URL, address+standInPath))
 		defer client.Close() //nolint:errcheck // the process exits
 		upstreams[i].Client = client
@@ -90,12 +86,9 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	web.Register(engine.Engine)
 	source := conf.Upstream
 	if source == "" {
-		standIn := mock.New(conf.Seed, cozemock.New(), openaimock.Dialect{})
-		standIn.Watch = hertzio.CancelOnDisconnect
-		standIn.Register(engine.Engine, standInPath)
+		registerStandIn(engine.Engine, conf.Seed)
 		source = "built-in mock at " + address + standInPath
 	}
-
 	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, state.metrics, logger)
 	if err != nil {
 		return err
@@ -108,21 +101,40 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	for _, s := range settings[1:] {
 		logger.Info("serving", "address", address+s.Prefix, "upstream", s.URL)
 	}
-	checkDescriptors(conf.MaxConnections, logger)
-	_, _ = fmt.Fprintf(stdout, banner, address) // the server runs even if stdout is closed
+	warnOfSettings(upstreams, settings, logger)
+	checkDescriptors(conf, logger)
+	_, _ = io.WriteString(stdout, banner(conf, address, needsBot(upstreams[0].Formats))) // the server runs even if stdout is closed
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
 	stop() // restores the default: a second signal kills the process
+	logShutdown(h, conf.DrainTimeout, logger)
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
 	defer cancel()
-	logger.Info("shutting down", "timeout", conf.DrainTimeout)
 	h.Shutdown(drain) // the listener stays open for readiness checks of load balancers
 	_ = listener.Close()
 	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	listener.WaitFlushed(flush)
 	return nil
+}
+
+// registerStandIn adds the built-in mock to the server.
+func registerStandIn(r *route.Engine, seed uint64) {
+	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{})
+	standIn.Watch = hertzio.CancelOnDisconnect
+	standIn.Register(r, standInPath)
+}
+
+// logShutdown logs the beginning of a shutdown, and the work to wait for.
+func logShutdown(h *handler.Handler, timeout time.Duration, logger *slog.Logger) {
+	answers, requests := h.Running()
+	if answers+requests == 0 {
+		logger.Info("shutting down")
+		return
+	}
+	logger.Info("shutting down", "answers", answers, "requests", requests, "timeout", timeout,
+		"hint", "waiting for these answers and requests; another signal exits at once")
 }

@@ -8,11 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/url"
 	"slices"
 	"syscall"
-	"time"
 
 	"sse-typewriter/handler"
 	"sse-typewriter/internal/access"
@@ -67,16 +64,17 @@ func listen(ctx context.Context, conf *config.Config, errorFormat *upstream.Form
 }
 
 // checkDescriptors warns if the limit of file descriptors is too low for the maximum
-// number of client connections, each with a connection to the upstream.
-func checkDescriptors(connections int64, logger *slog.Logger) {
+// number of client connections, each with a connection to the upstream. The default number
+// means nothing on a loopback address, as on a laptop.
+func checkDescriptors(conf *config.Config, logger *slog.Logger) {
 	const others = 64 // open files, and connections to Redis
 	limit, ok := maxDescriptors()
-	if !ok {
+	if !ok || conf.IsLoopback() && conf.MaxConnections == config.DefaultMaxConnections {
 		return
 	}
-	if need := uint64(2*connections + others); limit < need {
+	if need := uint64(2*conf.MaxConnections + others); limit < need {
 		logger.Warn("file descriptor limit is too low for --max-connections",
-			"max_connections", connections, "descriptors", limit, "needed", need)
+			"max_connections", conf.MaxConnections, "descriptors", limit, "needed", need)
 	}
 }
 
@@ -87,24 +85,6 @@ func displayAddr(addr net.Addr) string {
 		return net.JoinHostPort("localhost", port)
 	}
 	return addr.String()
-}
-
-// checkUpstream connects to the address of a base URL, or the proxy's, so that a wrong URL is
-// reported at startup and not by the first chat. timeout bounds the connection.
-func checkUpstream(ctx context.Context, baseURL string, timeout time.Duration) error {
-	u, err := url.Parse(baseURL)
-	if err != nil {
-		return err
-	}
-	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
-		u = proxy
-	}
-	dialer := net.Dialer{Timeout: timeout}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), u.Scheme)))
-	if err != nil {
-		return fmt.Errorf("cannot reach upstream %s: %w", baseURL, err)
-	}
-	return conn.Close()
 }
 
 // newClient returns the client of an upstream.
@@ -174,6 +154,7 @@ func newHandler(conf *config.Config, state state, logger *slog.Logger) *handler.
 		Streams:           state.streams,
 		Metrics:           state.metrics,
 		Logger:            logger,
+		HideMetrics:       conf.AdminAddr != "",
 		Heartbeat:         conf.Heartbeat,
 		Keys:              conf.APIKeys,
 		TrustedProxies:    conf.TrustedProxies,

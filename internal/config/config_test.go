@@ -37,6 +37,7 @@ func file(t *testing.T, text string) string {
 // defaults is the configuration without flags.
 var defaults = Config{
 	Addr:                     "127.0.0.1:8380",
+	UpstreamCheck:            CheckWarn,
 	UserID:                   "sse-typewriter",
 	Mode:                     typewriter.Typewriter,
 	Speed:                    1,
@@ -66,7 +67,7 @@ var defaults = Config{
 	MaxBodyBytes:             4 << 20,
 	MaxUploadBytes:           512 << 20,
 	UpstreamMaxTime:          time.Hour,
-	MaxConnections:           20000,
+	MaxConnections:           DefaultMaxConnections,
 	ReadTimeout:              30 * time.Second,
 	IdleTimeout:              3 * time.Minute,
 	WriteTimeout:             30 * time.Second,
@@ -116,6 +117,7 @@ var settings = []setting{
 	{"upstream-format", "openai", func(c *Config) any { return c.UpstreamFormat }, "openai"},
 	{"model", "m", func(c *Config) any { return c.Model }, "m"},
 	{"system-prompt", "Be brief.", func(c *Config) any { return c.SystemPrompt }, "Be brief."},
+	{"upstream-check", "strict", func(c *Config) any { return c.UpstreamCheck }, CheckStrict},
 	{"upstream-token", "pat_x", func(c *Config) any { return c.UpstreamToken }, "pat_x"},
 	{"bot-id", "7350000000000000001", func(c *Config) any { return c.BotID }, "7350000000000000001"},
 	{"user-id", "007", func(c *Config) any { return c.UserID }, "007"},

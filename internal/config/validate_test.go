@@ -39,6 +39,7 @@ var badValues = []struct{ flag, value string }{
 	{"upstream", "https://me@h"},
 	{"upstream", "https://h:port"},
 	{"upstream-format", "other"},
+	{"upstream-check", "never"},
 	{"allow-anonymous", "perhaps"},
 	{"hosts", "example.com:80"},
 	{"hosts", "*"},

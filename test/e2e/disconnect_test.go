@@ -92,7 +92,7 @@ func TestDisconnectsLeaveNothing(t *testing.T) {
 		for range 2 { // collects garbage, twice to empty pools
 			send(t, "GET", admin+"/debug/pprof/heap?gc=1")
 		}
-		return metric(t, p.Base, "go_memstats_heap_inuse_bytes")
+		return metric(t, admin, "go_memstats_heap_inuse_bytes")
 	}
 	disconnectTimes := func(n int) {
 		for i := range n {
@@ -102,9 +102,9 @@ func TestDisconnectsLeaveNothing(t *testing.T) {
 		}
 	}
 	disconnectTimes(50) // fills pools
-	goroutines, memory := metric(t, p.Base, "go_goroutines"), heap()
+	goroutines, memory := metric(t, admin, "go_goroutines"), heap()
 	disconnectTimes(1000)
-	testenv.Eventually(t, fmt.Sprintf("%d goroutines again", goroutines), func() bool { return metric(t, p.Base, "go_goroutines") <= goroutines+slack })
+	testenv.Eventually(t, fmt.Sprintf("%d goroutines again", goroutines), func() bool { return metric(t, admin, "go_goroutines") <= goroutines+slack })
 	if open := up.open.Load(); open != 0 {
 		t.Errorf("%d upstream requests are open", open)
 	}

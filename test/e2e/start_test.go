@@ -24,6 +24,7 @@ func TestStartErrors(t *testing.T) {
 	t.Cleanup(func() { _ = taken.Close() })
 	closed := unreachable()
 	closedHost := strings.TrimPrefix(closed, "http://")
+	plainHost := strings.TrimPrefix(serve(t, func(http.ResponseWriter, *http.Request) {}), "http://")
 	const anyPort = "--addr=127.0.0.1:0"
 	tests := []struct {
 		name string
@@ -36,8 +37,9 @@ func TestStartErrors(t *testing.T) {
 		{"unknown flag", []string{"--nothing"}, "unknown flag --nothing"},
 		{"bad value", []string{"--max-lag", "3"}, "--max-lag"},
 		{"bad mode", []string{"--mode", "fast"}, `--mode "fast": want typewriter, smooth or raw`},
-		{"unreachable upstream", []string{anyPort, "--upstream", closed}, "cannot reach upstream " + closed},
-		{"unknown upstream", []string{anyPort, "--upstream", "http://nowhere.invalid"}, "cannot reach upstream http://nowhere.invalid"},
+		{"unreachable upstream", []string{anyPort, "--upstream-check=strict", "--upstream", closed}, "cannot reach upstream " + closed},
+		{"unknown upstream", []string{anyPort, "--upstream-check=strict", "--upstream", "http://nowhere.invalid"}, "cannot reach upstream http://nowhere.invalid"},
+		{"https to an http port", []string{anyPort, "--upstream-check=strict", "--upstream", "https://" + plainHost}, "the port does not speak TLS: did you mean http://" + plainHost + "?"},
 		{"upstream without scheme", []string{"--upstream", "api.coze.com"}, `--upstream "api.coze.com": want a URL`},
 		{"unreachable store", []string{anyPort, "--store", "redis://u:SECRET@" + closedHost}, "--store: cannot use Redis at " + closedHost},
 		{"bad store", []string{anyPort, "--store", "redis://u:SECRET@h:1/x y"}, "--store: cannot read the Redis URL"},
@@ -140,19 +142,21 @@ func adminURL(t *testing.T, p *testenv.Program) string {
 	return found[1]
 }
 
-// The routes for operators are served on both addresses or on the admin address alone.
+// An admin address takes /metrics from the public address and adds profiles.
 func TestAdminAddress(t *testing.T) {
 	t.Parallel()
 	p := testenv.Start(t, "--admin-addr=127.0.0.1:0")
-	admin := adminURL(t, p)
+	admin, public := adminURL(t, p), testenv.Start(t).Base
 	for _, test := range []struct {
 		method, url string
 		status      int
 		want        string // in the body
 	}{
-		{"GET", p.Base + "/metrics", 200, "\ntypewriter_streams_active 0\n"},
-		{"HEAD", p.Base + "/metrics", 200, ""},
-		{"POST", p.Base + "/metrics", 405, `"code":4000`},
+		{"GET", public + "/metrics", 200, "\ntypewriter_streams_active 0\n"},
+		{"HEAD", public + "/metrics", 200, ""},
+		{"POST", public + "/metrics", 405, `"code":4000`},
+		{"GET", p.Base + "/metrics", 404, `"code":4200`},
+		{"HEAD", p.Base + "/metrics", 404, ""},
 		{"GET", p.Base + "/healthz", 200, "ok"},
 		{"HEAD", p.Base + "/healthz", 200, ""},
 		{"POST", p.Base + "/healthz", 405, `"code":4000`},

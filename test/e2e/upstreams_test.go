@@ -117,7 +117,7 @@ func TestUpstreamErrors(t *testing.T) {
 			"settings", "/a: {url: 'https://u:SECRET@h', format: opnai, token: SECRET, modell: m}",
 			"sse-typewriter: upstreams: /a: unknown setting \"modell\"\n" +
 				"sse-typewriter: upstreams: /a: url \"https://u:xxxxx@h\": want a URL such as https://api.coze.com\n" +
-				"sse-typewriter: upstreams: /a: format \"opnai\": want coze or openai\n",
+				"sse-typewriter: upstreams: /a: format \"opnai\": want one of coze, ",
 		},
 		{
 			"prefixes", "{/typewriter: {url: 'http://h'}, /upstream: {url: 'http://h'}}",
@@ -131,7 +131,7 @@ func TestUpstreamErrors(t *testing.T) {
 			if strings.HasPrefix(test.file, "{") {
 				text = "upstreams: " + test.file + "\n"
 			}
-			_, got, code := testenv.Run(t, testenv.Command(t.Context(), t, "--addr=127.0.0.1:0", configFile(t, text)))
+			_, got, code := testenv.Run(t, testenv.Command(t.Context(), t, "--addr=127.0.0.1:0", "--upstream-check=strict", configFile(t, text)))
 			if !strings.HasPrefix(got, test.want) || code != 1 {
 				t.Errorf("printed %q with exit code %d, want %q", got, code, test.want)
 			}
