@@ -34,7 +34,7 @@ func TestCORS(t *testing.T) {
 	allowed := func(origin string) map[string]string {
 		return map[string]string{
 			"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + origin,
-			"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after",
+			"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after, www-authenticate",
 		}
 	}
 	refused := map[string]string{"Vary": "|Origin"}
@@ -105,7 +105,7 @@ func TestPreflight(t *testing.T) {
 		}{
 			{"allowed", page, "POST", 204, map[string]string{
 				"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + page,
-				"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after",
+				"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after, www-authenticate",
 				"Access-Control-Allow-Methods":  "|GET, HEAD, POST, PUT, PATCH, DELETE",
 				"Access-Control-Allow-Headers": "|authorization, x-api-key, x-goog-api-key, api-key, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
 					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-markdown, typewriter-event-ids",

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
 	"testing"
@@ -115,10 +116,8 @@ func TestFilesAreComplete(t *testing.T) {
 		}
 		for _, m := range references[ending].FindAllStringSubmatch(string(f.body), -1) {
 			to := m[1]
-			if rest, ok := strings.CutPrefix(to, "./"); ok {
-				to = filesPath + rest
-			} else if !strings.HasPrefix(to, "/") {
-				to = filesPath + to
+			if !strings.HasPrefix(to, "/") {
+				to = path.Join(path.Dir(at), to)
 			}
 			used[to] = true
 			if _, ok := all[to]; !ok {

@@ -98,7 +98,7 @@ func TestTempoOfRunningAnswer(t *testing.T) {
 		t.Errorf("got %d bytes, want %d", len(p.answerText()), len(text))
 	}
 	for _, want := range []string{"mode=typewriter&speed=10", "mode=raw&speed=10"} {
-		if got := p.sent(want); len(got) != 1 || !strings.Contains(got[0], "lastEventId=") {
+		if got := p.sent(want); len(got) != 1 || !strings.Contains(got[0], " after ") {
 			t.Errorf("requests with %s: %q", want, got)
 		}
 	}

@@ -257,7 +257,7 @@ func TestProblems(t *testing.T) {
 	for _, test := range []struct{ scenario, problem, text string }{
 		{"/error-json", "you have no permission for this bot (4101)", ""},
 		{"/error-429", "too many requests, try again later (4013)", ""},
-		{"/html", "The server rejected the request (status 200).", ""},
+		{"/html", "The reply is not from the server. Does the network require a login?", ""},
 		{"/failed", "event interval error (5000)", "You said"},
 		{"/error-event", "the model is not available (5000)", "You said"},
 		{"/tool", "The AI requested a tool that this page does not support.", ""},
@@ -268,7 +268,7 @@ func TestProblems(t *testing.T) {
 			p.expect("Failed to load resource")
 			p.choose("mode", "raw")
 			p.ask(test.scenario + " hello")
-			p.untilState("error")
+			p.untilState("failed")
 			if got := eval[string](p, `document.querySelector(".problem").textContent`); got != test.problem {
 				t.Errorf("problem is %q, want %q", got, test.problem)
 			}

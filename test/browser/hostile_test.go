@@ -73,7 +73,7 @@ func TestHostileProblem(t *testing.T) {
 	p := open(t, base, "/")
 	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
 	p.ask("x")
-	p.untilState("error")
+	p.untilState("failed")
 	p.checkHarmless()
 }
 

@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -30,13 +31,21 @@ type page struct {
 	base string
 
 	mu       sync.Mutex
-	requests []string // method and URL
+	requests []string // method, URL and last event id
 	errors   []string // of the console
 	expected []string // what errors may contain
 }
 
 // open opens a page of a server after the given actions.
 func open(t *testing.T, base, path string, prepare ...chromedp.Action) *page {
+	t.Helper()
+	p := openAny(t, base, path, prepare...)
+	p.untilState("ready")
+	return p
+}
+
+// openAny opens any page after the given actions.
+func openAny(t *testing.T, base, path string, prepare ...chromedp.Action) *page {
 	t.Helper()
 	p := &page{t: t, ctx: chromium.NewWindow(t), base: base}
 	t.Cleanup(p.check)
@@ -50,7 +59,6 @@ func open(t *testing.T, base, path string, prepare ...chromedp.Action) *page {
 	}))
 	p.do(prepare...)
 	p.do(chromedp.Navigate(base + path))
-	p.untilState("ready")
 	return p
 }
 
@@ -59,7 +67,11 @@ func (p *page) listen(event any) {
 	defer p.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		p.requests = append(p.requests, e.Request.Method+" "+e.Request.URL)
+		request := e.Request.Method + " " + e.Request.URL
+		if last, ok := e.Request.Headers["Last-Event-ID"]; ok {
+			request += fmt.Sprint(" after ", last)
+		}
+		p.requests = append(p.requests, request)
 	case *runtime.EventExceptionThrown:
 		p.errors = append(p.errors, e.ExceptionDetails.Error())
 	case *runtime.EventConsoleAPICalled:

@@ -92,7 +92,7 @@ func TestProgressFails(t *testing.T) {
 	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/progress")
 	p.write("x")
 	p.click("#send")
-	p.untilState("error")
+	p.untilState("failed")
 	if got := eval[string](p, `document.querySelector("#message").textContent`); got != "The AI service says: no model (code 5000)" {
 		t.Errorf("message is %q", got)
 	}

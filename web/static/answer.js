@@ -7,7 +7,7 @@ import { format } from "./markdown.js";
 import { Announcer } from "./announcer.js";
 import { Typist } from "./typist.js";
 
-export class Answer {
+export class AnswerView {
   #follower; #announcer;
   #message = null; // the message being typed
   #messages = [];

@@ -1,54 +1,98 @@
 // The chat page: controls and conversation.
 
-import { Answer } from "./answer.js";
+import { AnswerView } from "./answer.js";
+import { chat } from "./client/index.js";
 import { byId, hide, make } from "./dom.js";
 import { say, translate } from "./i18n.js";
-import { askForKey } from "./key.js";
+import { apiKey, askForKey } from "./key.js";
+import { explain } from "./problem.js";
 import { Follower } from "./scroll.js";
 import { Tempo } from "./tempo.js";
-import { Turn } from "./turn.js";
 
 translate();
 
 const [question, send, skip, state] = ["question", "send", "skip", "state"].map(byId);
 const [log, announcements, scroller, welcome] = ["log", "announcements", "scroller", "welcome"].map(byId);
 const follower = new Follower(scroller, byId("latest"));
-const tempo = new Tempo(value => turn?.setTempo(value));
+const tempo = new Tempo(value => turn?.answer.tempo(value));
 
 let conversation = ""; // id, once known
-let stateless = false; // the AI service keeps no conversations
-let turns = []; // of the conversation: each a question and an answer
-let turn = null;
-let answer = null;
+let turns = []; // of the conversation: each a question and its answer
+let turn = null; // the last of them
+let skipped = null; // the answer that was skipped last
 
 // ask sends a question, unless an answer is still being typed.
 function ask(text) {
-  if (turn && !turn.isOver) return;
-  answer?.hideSuggestions(scroller);
+  if (isBusy()) return;
+  turn?.view.hideSuggestions(scroller);
   hide(welcome, scroller);
   announcements.replaceChildren();
   const asked = make("article", { className: "question" }, make("div", { className: "text plain", textContent: text }));
   asked.setAttribute("aria-label", say("you"));
-  const mine = answer = new Answer(follower, announcements);
-  const entry = make("section", { className: "turn" }, asked, mine.element);
+  const view = new AnswerView(follower, announcements);
+  const entry = make("section", { className: "turn" }, asked, view.element);
   log.append(entry);
   follower.toEnd();
-  turn = new Turn(mine, {
-    state: name => { if (answer === mine) show(name); },
-    conversation: id => { if (answer === mine) conversation = id; },
-    stateless: () => { stateless = true; },
-    suggestion: offered => mine.suggest(offered, ask),
-    keyWanted: () => askForKey(() => {
-      entry.remove();
-      ask(text);
-    }, question),
-  });
-  turn.ask(text, { id: conversation, history: stateless ? history() : [] }, tempo.value);
-  turns.push({ question: text, answer: mine });
+  const answer = chat({ message: text, history: history(), conversation, key: apiKey(), tempo: { ...tempo.value, markdown: "on" } });
+  turn = { question: text, answer, view, entry };
+  turns.push(turn);
+  follow(turn);
 }
 
-// history returns the messages of the conversation so far, without unanswered questions.
+// follow shows an answer while it arrives.
+async function follow(shown) {
+  const { answer, view } = shown;
+  show(answer.status);
+  try {
+    for await (const event of answer.events()) {
+      if (turn !== shown) return;
+      display(shown, event);
+    }
+    view.end();
+  } catch (problem) {
+    if (turn !== shown) return;
+    view.end(explain(problem));
+    if (problem.code === "key" || problem.code === "refused") askForKey(() => askAgain(shown), question, problem.code === "refused");
+  }
+}
+
+function display({ view }, { type, text, status, conversation: id }) {
+  switch (type) {
+    case "text":
+      view.write(text);
+      break;
+    case "reasoning":
+      view.think(text);
+      break;
+    case "message":
+      view.complete();
+      break;
+    case "suggestion":
+      view.suggest(text, ask);
+      break;
+    case "conversation":
+      conversation = id;
+      break;
+    case "status":
+      show(status);
+  }
+}
+
+// askAgain replaces the last turn by a new one with the same question.
+function askAgain({ question: text, entry }) {
+  turns.pop();
+  entry.remove();
+  ask(text);
+}
+
+function isBusy() {
+  return Boolean(turn && !turn.answer.isOver);
+}
+
+// history returns the messages of the conversation so far, without unanswered questions,
+// for a service that keeps no conversations.
 function history() {
+  if (!turn?.answer.stateless) return [];
   return turns.filter(t => t.answer.text).flatMap(t => [
     { role: "user", content: t.question },
     { role: "assistant", content: t.answer.text },
@@ -59,7 +103,7 @@ function history() {
 function show(name) {
   state.textContent = say(name);
   state.dataset.state = name;
-  const busy = turn && !turn.isOver;
+  const busy = isBusy();
   send.setAttribute("aria-label", say(busy ? "stop" : "send"));
   send.title = send.getAttribute("aria-label");
   send.firstElementChild.className = busy ? "icon stop" : "icon send";
@@ -67,12 +111,10 @@ function show(name) {
   else if (name === "typing" || name === "thinking") skip.hidden = skipped === turn;
 }
 
-let skipped = null; // the turn that was skipped last
-
 function newChat() {
   const old = turn;
-  [turn, answer, conversation, turns] = [null, null, "", []];
-  old?.stop();
+  [turn, conversation, turns] = [null, "", []];
+  old?.answer.stop();
   log.replaceChildren();
   announcements.replaceChildren();
   welcome.hidden = false;
@@ -83,14 +125,14 @@ function newChat() {
 
 function submit() {
   const text = question.value.trim();
-  if (!text || turn && !turn.isOver) return;
+  if (!text || isBusy()) return;
   question.value = "";
   ask(text);
 }
 
 byId("ask").addEventListener("submit", e => {
   e.preventDefault();
-  if (turn && !turn.isOver) turn.stop();
+  if (isBusy()) turn.answer.stop();
   else submit();
 });
 
@@ -101,12 +143,12 @@ question.addEventListener("keydown", e => {
 });
 
 document.addEventListener("keydown", e => {
-  if (e.key === "Escape" && !e.isComposing) turn?.stop();
+  if (e.key === "Escape" && !e.isComposing) turn?.answer.stop();
 });
 
 skip.addEventListener("click", () => {
   skipped = turn;
-  turn.skip();
+  turn.answer.skip();
   hide(skip, question);
 });
 

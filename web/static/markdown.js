@@ -1,7 +1,7 @@
 // Formatting of Markdown. The server converts Markdown to safe HTML. The page copies only
 // known elements of the result, and never parses HTML strings (its policy forbids that).
 
-import { headers } from "./api.js";
+import { headers } from "./key.js";
 
 // known lists the allowed elements and their attributes.
 const known = {

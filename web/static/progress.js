@@ -1,12 +1,12 @@
 // The progress page: summarizes a text and shows the progress of the job.
 
-import { command, RequestError, start } from "./api.js";
+import { chat } from "./client/index.js";
 import { copy } from "./copy.js";
 import { byId, hide } from "./dom.js";
 import { lang, say, translate } from "./i18n.js";
-import { askForKey } from "./key.js";
+import { apiKey, askForKey } from "./key.js";
 import { format } from "./markdown.js";
-import { Stream } from "./stream.js";
+import { explain } from "./problem.js";
 
 translate();
 
@@ -18,60 +18,36 @@ let current = null; // the displayed run
 
 // Run is one summary job.
 class Run {
-  #abort = new AbortController();
-  #stream; #url;
-  isOver = false;
   result = "";
+  #job;
 
+  get isOver() {
+    return this.#job.isOver;
+  }
+
+  // begin follows the job to its end.
   async begin(asked) {
+    this.#job = chat({ url: "/ai/summarize", body: { text: asked, lang }, key: apiKey() });
     show("connecting", this);
     try {
-      const body = JSON.stringify({ text: asked, lang });
-      this.#url = (await start("/ai/summarize", { body, type: "application/json", signal: this.#abort.signal })).url;
+      for await (const event of this.#job.events()) this.#display(event);
     } catch (problem) {
-      if (!this.isOver) this.#fail(problem);
+      message.textContent = explain(problem);
+      if (problem.code === "key" || problem.code === "refused") askForKey(begin, text, problem.code === "refused");
       return;
     }
-    this.#stream = new Stream(this.#url, ["message"], {
-      event: (_, data) => this.#receive(JSON.parse(data)),
-      reconnecting: () => show("reconnecting", this),
-      lost: problem => this.#fail(problem),
-    });
+    if (this.result) showResult(this);
   }
 
   stop() {
-    if (this.isOver) return;
-    this.#abort.abort();
-    if (this.#url) command("DELETE", this.#url);
-    this.#end("stopped");
+    this.#job.stop();
   }
 
-  #receive(update) {
-    advance(update.progress, update.message);
-    switch (update.status) {
-      case "processing":
-        show("working", this);
-        break;
-      case "done":
-        this.result = update.result;
-        this.#end("done");
-        showResult(this);
-        break;
-      case "error":
-        this.#fail(new RequestError(0, update.message));
-    }
-  }
-
-  #fail(problem) {
-    message.textContent = problem.message;
-    this.#end("error");
-    if (problem.status === 401) askForKey(begin, text);
-  }
-
-  #end(name) {
-    this.isOver = true;
-    this.#stream?.close();
-    show(name, this);
+  #display({ type, status, progress, message, result }) {
+    if (type === "status") show(status, this);
+    if (type !== "progress") return;
+    advance(progress, message);
+    this.result = result ?? "";
   }
 }
 

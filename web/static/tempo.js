@@ -1,6 +1,7 @@
 // The controls of mode and speed.
 
 import { byId } from "./dom.js";
+import { siteStorage } from "./storage.js";
 
 const stored = "typewriter.tempo";
 
@@ -12,7 +13,7 @@ export class Tempo {
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   constructor(changed) {
-    const { mode, speed } = JSON.parse(localStorage.getItem(stored) ?? "{}");
+    const { mode, speed } = siteStorage.read(stored) ?? {};
     choose(this.#mode, mode);
     choose(this.#speed, speed);
     const slowDown = () => { if (this.#calm.matches) this.#mode.value = "raw"; };
@@ -20,7 +21,7 @@ export class Tempo {
     this.#calm.addEventListener("change", slowDown);
     for (const control of [this.#mode, this.#speed]) {
       control.addEventListener("change", () => {
-        localStorage.setItem(stored, JSON.stringify(this.value));
+        siteStorage.write(stored, this.value);
         changed(this.value);
       });
     }
