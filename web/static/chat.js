@@ -13,6 +13,7 @@ translate();
 
 const [question, send, skip, state] = ["question", "send", "skip", "state"].map(byId);
 const [log, announcements, scroller, welcome] = ["log", "announcements", "scroller", "welcome"].map(byId);
+const over = new Set(["done", "stopped", "failed"]); // the end of an answer is shown with its text
 const follower = new Follower(scroller, byId("latest"));
 const tempo = new Tempo(value => turn?.answer.tempo(value));
 
@@ -48,10 +49,13 @@ async function follow(shown) {
       if (turn !== shown) return;
       display(shown, event);
     }
+    if (turn !== shown) return;
     view.end();
+    show(answer.status);
   } catch (problem) {
     if (turn !== shown) return;
     view.end(explain(problem));
+    show(answer.status);
     if (problem.code === "key" || problem.code === "refused") askForKey(() => askAgain(shown), question, problem.code === "refused");
   }
 }
@@ -74,7 +78,7 @@ function display({ view }, { type, text, status, conversation: id }) {
       conversation = id;
       break;
     case "status":
-      show(status);
+      if (!over.has(status)) show(status);
   }
 }
 

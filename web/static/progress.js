@@ -31,8 +31,10 @@ class Run {
     show("connecting", this);
     try {
       for await (const event of this.#job.events()) this.#display(event);
+      show(this.#job.status, this);
     } catch (problem) {
       message.textContent = explain(problem);
+      show(this.#job.status, this);
       if (problem.code === "key" || problem.code === "refused") askForKey(begin, text, problem.code === "refused");
       return;
     }
@@ -44,7 +46,7 @@ class Run {
   }
 
   #display({ type, status, progress, message, result }) {
-    if (type === "status") show(status, this);
+    if (type === "status" && !this.isOver) show(status, this);
     if (type !== "progress") return;
     advance(progress, message);
     this.result = result ?? "";

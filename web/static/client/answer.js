@@ -54,9 +54,8 @@ export class Answer {
       for (;;) {
         if (!this.#queue.length && !this.#isEnded) await new Promise(resolve => { this.#arrived = resolve; });
         await nextFrame();
-        const batch = this.#queue.splice(0);
-        yield* batch;
-        if (batch.length || !this.#isEnded) continue;
+        yield* this.#queue.splice(0);
+        if (this.#queue.length || !this.#isEnded) continue;
         if (this.error) throw this.error;
         return;
       }
