@@ -65,34 +65,16 @@ type run struct {
 	event upstream.Event // without text
 	whole typewriter.Payload
 
-	// padding is the tail before and after the padding; empty without padding.
-	padding struct{ head, tail string }
+	padding padding
 }
-
-// paddingKey begins the field of OpenAI that hides the length of the text.
-const paddingKey = `"obfuscation":"`
 
 // newRun returns the run of an event without text, given the payload of the whole event.
 func newRun(e upstream.Event, whole typewriter.Payload) run {
 	r := run{event: e, whole: whole}
-	if i := strings.Index(whole.Tail, paddingKey); i >= 0 && e.Frame.Once == nil && whole.Twin == "" {
-		begin := i + len(paddingKey)
-		end := begin + strings.IndexByte(whole.Tail[begin:], '"')
-		if isPadding(whole.Tail[begin:end]) {
-			r.padding.head, r.padding.tail = whole.Tail[:begin], whole.Tail[end:]
-		}
+	if e.Frame.Once == nil && whole.Twin == "" {
+		r.padding = findPadding(whole.Tail)
 	}
 	return r
-}
-
-// isPadding reports whether s has only letters and digits.
-func isPadding(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
 }
 
 // textOf returns the text of an event of the run, or "" for any other event, and the number
@@ -104,7 +86,7 @@ func (r *run) textOf(data string) (text string, number int64) {
 	if !strings.HasPrefix(data, r.whole.Head) {
 		return "", 0
 	}
-	if r.padding.head != "" {
+	if r.padding.tail != "" {
 		return r.paddedTextOf(data), 0
 	}
 	return r.plainTextOf(data), 0
@@ -139,15 +121,12 @@ func (r *run) paddedTextOf(data string) string {
 	begin := len(r.whole.Head)
 	end := begin + stringEnd(data[begin:])
 	tail := data[end:]
-	n := len(tail) - len(r.padding.tail)
-	if end == begin || n < len(r.padding.head) || tail[:len(r.padding.head)] != r.padding.head || tail[n:] != r.padding.tail ||
-		!isPadding(tail[len(r.padding.head):n]) || !gjson.Valid(data[begin-1:end+1]) {
+	if end == begin || !r.padding.matches(tail) || !gjson.Valid(data[begin-1:end+1]) {
 		return ""
 	}
 	if tail != r.whole.Tail {
-		frame := *r.event.Frame
-		frame.Tail, r.whole.Tail = tail, tail
-		r.event.Frame = &frame
+		r.event.Frame = r.padding.frame(r.event.Frame, tail)
+		r.whole.Tail = r.event.Frame.Tail
 	}
 	return data[begin:end]
 }
