@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -173,4 +174,18 @@ func (c *Call) Field(name string) gjson.Result {
 		return gjson.Result{}
 	}
 	return gjson.GetBytes(c.Body, name)
+}
+
+// Pick returns the name of the model, or the like, that a request selects, and the text to
+// answer. The header selects first, then a name behind a slash at the start of the text, then
+// the request's own name. A name that is not known selects nothing.
+func (c *Call) Pick(own, text string, isKnown func(name string) bool) (name, rest string) {
+	if name := c.Header.Get(ScenarioHeader); isKnown(name) {
+		return name, text
+	}
+	command, rest, _ := strings.Cut(text, " ")
+	if name, ok := strings.CutPrefix(command, "/"); ok && isKnown(name) {
+		return name, strings.TrimSpace(rest)
+	}
+	return own, text
 }

@@ -78,14 +78,8 @@ var (
 
 // pickModel returns the model of a request, and the text to answer.
 func (c *call) pickModel(name, text string) (Model, string) {
-	if m, ok := findModel(c.Header.Get(mock.ScenarioHeader)); ok {
-		return m, text
-	}
-	command, rest, _ := strings.Cut(text, " ")
-	if m, ok := findModel(strings.TrimPrefix(command, "/")); ok && strings.HasPrefix(command, "/") {
-		return m, strings.TrimSpace(rest)
-	}
-	if m, ok := findModel(name); ok {
+	picked, text := c.Pick(name, text, func(name string) bool { _, ok := findModel(name); return ok })
+	if m, ok := findModel(picked); ok {
 		return m, text
 	}
 	return Models()[0], text
