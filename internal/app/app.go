@@ -21,6 +21,7 @@ import (
 	"sse-typewriter/internal/config"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/mock"
+	anthropicmock "sse-typewriter/mock/anthropic"
 	cozemock "sse-typewriter/mock/coze"
 	openaimock "sse-typewriter/mock/openai"
 	"sse-typewriter/web"
@@ -123,7 +124,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 
 // registerStandIn adds the built-in mock to the server.
 func registerStandIn(r *route.Engine, seed uint64) {
-	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{})
+	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{}, anthropicmock.Dialect{})
 	standIn.Watch = hertzio.CancelOnDisconnect
 	standIn.Register(r, standInPath)
 }

@@ -24,6 +24,7 @@ import (
 	"sse-typewriter/internal/streams/redisstore"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/anthropic"
 	"sse-typewriter/upstream/coze"
 	"sse-typewriter/upstream/house"
 	"sse-typewriter/upstream/openai"
@@ -127,6 +128,7 @@ func newFormats(conf *config.Config, u config.Upstream) upstream.Formats {
 	formats := upstream.Formats{
 		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
 		openai.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
 	service := formats.Find(u.Format)
 	formats = slices.DeleteFunc(formats, func(f *upstream.Format) bool { return f == service })

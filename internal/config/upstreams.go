@@ -40,7 +40,7 @@ type Upstream struct {
 const defaultFormat = "coze"
 
 // Formats are the names of the formats in which the server can ask questions.
-var Formats = []string{defaultFormat, "openai"}
+var Formats = []string{defaultFormat, "openai", "anthropic"}
 
 // UpstreamSettings are the settings of each upstream with a prefix, as written in the file.
 type UpstreamSettings map[string]map[string]string

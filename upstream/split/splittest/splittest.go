@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"sse-typewriter/internal/jsontext"
-	"sse-typewriter/internal/testenv"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -49,10 +48,7 @@ func Encode(events []Event) string {
 // Decode reads a stream of a format to its end.
 func Decode(t testing.TB, format *upstream.Format, stream string) ([]upstream.Event, *upstream.Error) {
 	t.Helper()
-	client := upstream.NewClient("http://upstream.invalid", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
-		header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
-		return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(stream)), Request: r}, nil
-	}))
+	client := upstream.NewClient("http://upstream.invalid", service(stream))
 	reply, err := client.Do(context.Background(), upstream.Request{Method: http.MethodPost, Format: format, Path: "/"})
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +60,15 @@ func Decode(t testing.TB, format *upstream.Format, stream string) ([]upstream.Ev
 		all = append(all, e)
 	}
 	return all, failure()
+}
+
+// service replies to each request with a stream.
+type service string
+
+// RoundTrip implements [http.RoundTripper].
+func (s service) RoundTrip(r *http.Request) (*http.Response, error) {
+	header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(string(s))), Request: r}, nil
 }
 
 // client records the events that it gets. It implements [typewriter.Writer].
