@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -127,28 +128,35 @@ func checkEnvironment(app *kong.Application, environ []string) error {
 	}
 	var errs []error
 	for _, setting := range environ {
-		name, _, _ := strings.Cut(setting, "=")
-		if strings.HasPrefix(name, envPrefix+"_") && !slices.Contains(known, name) && !isServiceLink(name) {
+		name, value, _ := strings.Cut(setting, "=")
+		if strings.HasPrefix(name, envPrefix+"_") && !slices.Contains(known, name) && !isServiceLink(name, value) {
 			errs = append(errs, fmt.Errorf("unknown environment variable %s%s", name, suggestion(name, known)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// isServiceLink reports whether Kubernetes sets the variable for a Service named
-// typewriter.
+// serviceLink matches the variables that Kubernetes and Docker set for each Service or
+// container in reach: with our prefix, if the name begins with "typewriter". linkValue
+// matches the value of the variable that ends in PORT.
 // See https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables.
-func isServiceLink(name string) bool {
-	rest := strings.TrimPrefix(name, envPrefix+"_")
-	return rest == "PORT" || strings.HasPrefix(rest, "PORT_") || strings.HasPrefix(rest, "SERVICE_")
+var (
+	serviceLink = regexp.MustCompile(`^` + envPrefix + `_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+	linkValue   = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+)
+
+// isServiceLink reports whether a variable is set for a Service or container whose name
+// begins with "typewriter".
+func isServiceLink(name, value string) bool {
+	return serviceLink.MatchString(name) && (!strings.HasSuffix(name, "_PORT") || strings.HasSuffix(name, "_SERVICE_PORT") ||
+		strings.Contains(name, "_PORT_") || linkValue.MatchString(value))
 }
 
-// suggestion returns a hint that names the closest known variable, or "".
+// suggestion returns a hint that names the closest known name, or "".
 func suggestion(name string, known []string) string {
-	const maxDistance = 2
-	best, bestDistance := "", maxDistance+1
-	for _, candidate := range known {
-		if d := distance(name, candidate); d < bestDistance {
+	best, bestDistance := "", min(2, (len(name)+1)/2)+1
+	for _, candidate := range slices.Sorted(slices.Values(known)) {
+		if d := distance(plain(name), plain(candidate)); d < bestDistance {
 			best, bestDistance = candidate, d
 		}
 	}
@@ -158,23 +166,33 @@ func suggestion(name string, known []string) string {
 	return ": did you mean " + best + "?"
 }
 
-// distance returns the Levenshtein distance of a and b in bytes.
+// plain returns a name without its case and separators.
+func plain(name string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
+}
+
+// distance returns the number of bytes to insert, delete, replace or swap with their
+// neighbor to turn a into b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		d[i][0] = i
+	}
+	for j := range len(b) {
+		d[0][j+1] = j + 1
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
 		for j := range len(b) {
-			changed := diagonal
+			replaced := d[i][j]
 			if a[i] != b[j] {
-				changed++
+				replaced++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(changed, row[j]+1, row[j+1]+1)
+			d[i+1][j+1] = min(replaced, d[i][j+1]+1, d[i+1][j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				d[i+1][j+1] = min(d[i+1][j+1], d[i-1][j-1]+1)
+			}
 		}
 	}
-	return row[len(b)]
+	return d[len(a)][len(b)]
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"reflect"
 	"strings"
@@ -66,13 +67,20 @@ func TestChatEnvironment(t *testing.T) {
 // A variable with our prefix that no flag reads is an error.
 func TestUnknownVariables(t *testing.T) {
 	for _, test := range []struct {
-		variable string
+		variable string   // a value may follow
 		names    []string // in the error; nil: none
 	}{
 		{"TYPEWRITER_URL", nil},
 		{"TYPEWRITER_SERVICE_HOST", nil}, // of Kubernetes
-		{"TYPEWRITER_PORT", nil},
+		{"TYPEWRITER_SERVICE_PORT_HTTP", nil},
+		{"TYPEWRITER_PORT=tcp://10.0.0.1:80", nil},
 		{"TYPEWRITER_PORT_80_TCP_ADDR", nil},
+		{"TYPEWRITER_REDIS_SERVICE_HOST", nil}, // of a Service named typewriter-redis
+		{"TYPEWRITER_REDIS_SERVICE_PORT", nil},
+		{"TYPEWRITER_REDIS_PORT=tcp://10.0.0.1:6379", nil},
+		{"TYPEWRITER_REDIS_PORT_6379_TCP", nil},
+		{"TYPEWRITER_REDIS_PORT_6379_TCP_PROTO", nil},
+		{"TYPEWRITER_DNS_PORT_53_UDP_PORT", nil},
 		{"TYPEWRITERS", nil},
 		{"SSE_TYPEWRITER_X", nil},
 		{"typewriter_adr", nil},
@@ -87,10 +95,14 @@ func TestUnknownVariables(t *testing.T) {
 		{"TYPEWRITER_PAUSE", []string{"TYPEWRITER_PAUSE"}},
 		{"TYPEWRITER_VERSION", []string{"TYPEWRITER_VERSION"}},
 		{"TYPEWRITER_PORTS", []string{"TYPEWRITER_PORTS"}},
+		{"TYPEWRITER_PORT=8080", []string{"TYPEWRITER_PORT"}},
+		{"TYPEWRITER_ADMIN_PORT=8081", []string{"TYPEWRITER_ADMIN_PORT"}},
+		{"TYPEWRITER_PORT_X_TCP", []string{"TYPEWRITER_PORT_X_TCP"}},
 		{"TYPEWRITER_", []string{"TYPEWRITER_"}},
 	} {
 		t.Run(test.variable, func(t *testing.T) {
-			t.Setenv(test.variable, "SECRET")
+			variable, value, _ := strings.Cut(test.variable, "=")
+			t.Setenv(variable, cmp.Or(value, "SECRET"))
 			for _, args := range [][]string{nil, {"serve"}, {"chat", "hi"}} {
 				_, err := Parse(args, &bytes.Buffer{})
 				if test.names == nil {

@@ -36,9 +36,9 @@ type Config struct {
 	Markdown     bool            `help:"Keep the parts of Markdown constructs together in an event: markers with their text, links, formulas, rows of tables, words of code."`
 	MinInterval  autoDuration    `default:"auto" help:"Minimum interval between text events; text due sooner is merged into one event. auto is 8ms."`
 	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
-	Pauses       Pauses          `hidden:"" help:"Pauses by class; only in the file."`
+	Pauses       Sections        `hidden:"" help:"Pauses by class; only in the file."`
 
-	Upstreams UpstreamSettings `env:"-" hidden:"" help:"Further AI services by path prefix; only in the file."`
+	Upstreams Sections `env:"-" hidden:"" help:"Further AI services by path prefix; only in the file."`
 
 	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS"`
 	AllowAnonymous bool     `help:"Allow clients without a key to use the upstream token on a non-loopback address."`
@@ -104,7 +104,7 @@ func (c *Config) Bounds() limits.Bounds {
 
 // Paces returns the pace of each mode. An error reports invalid pauses.
 func (c *Config) Paces() (map[typewriter.Mode]typewriter.Pace, error) {
-	pauses, err := c.Pauses.table()
+	pauses, err := c.readPauses()
 	if err != nil {
 		return nil, err
 	}

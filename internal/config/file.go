@@ -7,7 +7,9 @@ import (
 	"io"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kong"
 	"gopkg.in/yaml.v3"
@@ -26,7 +28,7 @@ func loadFile(r io.Reader) (kong.Resolver, error) {
 	}
 	var keys map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &keys); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, oneLine(err))
 	}
 	return resolver{name, keys}, nil
 }
@@ -37,24 +39,51 @@ type resolver struct {
 	keys map[string]yaml.Node
 }
 
-// Validate implements [kong.Resolver]. The error names all unknown keys.
+// Validate implements [kong.Resolver]. The error names all unknown keys, and all values that
+// are lists or groups without need.
 func (r resolver) Validate(app *kong.Application) error {
-	known := map[string]bool{}
+	flags := map[string]*kong.Flag{}
 	for _, flag := range app.Children[0].Flags {
-		known[flag.Name] = flag.Name != "config"
+		if flag.Name != "config" {
+			flags[flag.Name] = flag
+		}
 	}
+	names := slices.Sorted(maps.Keys(flags))
 	var errs []error
 	for _, key := range slices.Sorted(maps.Keys(r.keys)) {
-		if !known[key] {
-			errs = append(errs, fmt.Errorf("%s: unknown setting %q", r.name, key))
+		node := r.keys[key]
+		if flags[key] == nil {
+			errs = append(errs, fmt.Errorf("%s: unknown setting %q%s", r.name, key, suggestion(key, names)))
+		} else if err := checkShape(&node, flags[key]); err != nil {
+			errs = append(errs, fmt.Errorf("%s: line %d: %s: %w", r.name, node.Line, key, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// checkShape reports a value that is not of the form of a setting.
+func checkShape(node *yaml.Node, flag *kong.Flag) error {
+	kind := resolved(node).Kind
+	if node.Tag == "!!null" {
+		return nil
+	}
+	if flag.Target.Type() == reflect.TypeFor[Sections]() {
+		_, err := readSections(node)
+		return err
+	}
+	switch {
+	case kind == yaml.ScalarNode:
+		return nil
+	case kind == yaml.SequenceNode && flag.Target.Kind() == reflect.Slice:
+		return errors.New("want the values separated by commas, such as first,second, and not a list")
+	default:
+		return errors.New("want a single value")
+	}
+}
+
 // Resolve implements [kong.Resolver]. Values are returned as written in the file, so
 // that kong parses them like flags: an id of digits stays text, and a duration needs a
-// unit.
+// unit. Values without the form of a setting are skipped; Validate reports them.
 func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
@@ -62,31 +91,28 @@ func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 		}
 	}
 	node, known := r.keys[flag.Name]
-	if !known || node.Tag == "!!null" {
+	if !known || node.Tag == "!!null" || checkShape(&node, flag) != nil {
 		return nil, nil //nolint:nilnil // as above
 	}
-	switch flag.Name {
-	case "pauses":
-		return r.asJSON(&node, new(any))
-	case "upstreams":
-		return r.asJSON(&node, &UpstreamSettings{}) // numbers stay as written
+	if flag.Target.Type() == reflect.TypeFor[Sections]() {
+		sections, err := readSections(&node)
+		if err != nil {
+			return nil, err
+		}
+		data, err := json.Marshal(sections)
+		return string(data), err
 	}
 	text := ""
 	if err := node.Decode(&text); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.name, err)
+		return nil, fmt.Errorf("%s: %w", r.name, oneLine(err))
 	}
 	return text, nil
 }
 
-// asJSON decodes a structured value into a variable, and encodes the variable as JSON for
-// kong.
-func (r resolver) asJSON(node *yaml.Node, value any) (any, error) {
-	if err := node.Decode(value); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.name, err)
+// oneLine returns an error of package yaml without line breaks.
+func oneLine(err error) error {
+	if failed, ok := errors.AsType[*yaml.TypeError](err); ok {
+		return errors.New(strings.Join(failed.Errors, "; "))
 	}
-	data, err := json.Marshal(value)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.name, err)
-	}
-	return string(data), nil
+	return err
 }

@@ -14,6 +14,14 @@ func TestBadFiles(t *testing.T) {
 		names      []string
 	}{
 		{"unknown key", "addr: :1\nnope: 1\n", []string{"unknown setting", `"nope"`}},
+		{"underscore", "max_lag: 3s", []string{`unknown setting "max_lag": did you mean max-lag?`}},
+		{"as in Go", "MaxLag: 3s", []string{`unknown setting "MaxLag": did you mean max-lag?`}},
+		{"misspelled", "upstream-tokn: x", []string{`unknown setting "upstream-tokn": did you mean upstream-token?`}},
+		{"list of origins", "addr: :1\ncors-origins: [https://a.example, https://b.example]", []string{"line 2: cors-origins: want the values separated by commas, such as first,second, and not a list"}},
+		{"list of keys", "api-keys:\n  - SECRETSECRETSECRET\n", []string{"api-keys: want the values separated by commas"}},
+		{"list of one", "mode: [raw]", []string{"line 1: mode: want a single value"}},
+		{"several", "mode: [raw]\nadrr: x\nhosts: {a: b}\n", []string{"adrr\": did you mean addr?\n", "line 3: hosts: want a single value\n", "line 1: mode: want a single value"}},
+		{"alias", "addr: &a [x]\nmode: *a", []string{"line 2: mode: want a single value"}},
 		{"unknown keys", "b: 1\na: 1\nc: 1\naddr: :1\n", []string{"\"a\"\n", "\"b\"\n", `"c"`}},
 		{"key as in Go", "MaxLag: 3s", []string{`"MaxLag"`}},
 		{"key with an underscore", "max_lag: 3s", []string{`"max_lag"`}},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,30 +71,76 @@ func TestPauses(t *testing.T) {
 }
 
 func TestBadPauses(t *testing.T) {
-	for _, test := range []struct {
-		name, file string
-		names      []string
-	}{
-		{"character twice", "pauses: {dash: {chars: '-'}}", []string{"pauses", "'-'"}},
-		{"character twice in a class", "pauses: {sentence: {chars: '!'}}", []string{"pauses", `"sentence"`, "'!'"}},
-		{"unknown key", "pauses: {sentence: {mni: 1ms}}", []string{"pauses", `"mni"`}},
-		{"bad duration", "pauses: {sentence: {min: soon}}", []string{"pauses", `"soon"`}},
-		{"duration without a unit", "pauses: {sentence: {max: 300}}", []string{"pauses", `"300"`}},
-		{"least over most", "pauses: {sentence: {min: 2s, max: 1s}}", []string{"pauses", `"sentence"`, "2s", "1s"}},
-		{"least over the default's most", "pauses: {sentence: {min: 9s}}", []string{"pauses", `"sentence"`, "9s"}},
-		{"first of several", "pauses: {e: {min: -1s}, c: {min: -1s}, a: {min: -1s}, d: {min: -1s}, b: {min: -1s}}", []string{`"a"`}},
-		{"too long", "pauses: {sentence: {max: 2m}}", []string{"pauses", `"sentence"`, "2m0s"}},
-		{"below 0", "pauses: {sentence: {min: -1s}}", []string{"pauses", `"sentence"`, "-1s"}},
-		{"characters for other", "pauses: {other: {chars: x}}", []string{"pauses", `"other"`}},
-		{"class is a number", "pauses: {sentence: 3}", []string{"pauses", "number"}},
-		{"characters are a number", "pauses: {a: {chars: 3}}", []string{"pauses", "chars"}},
-		{"pauses are a number", "pauses: 3", []string{"pauses", "number"}},
-		{"pauses are a list", "pauses: [a]", []string{"pauses", "array"}},
-		{"class named by a number", "pauses: {1: {chars: x}}", []string{"pauses"}},
+	const sections = "want groups of settings, such as name: {setting: value}"
+	for _, test := range []struct{ name, pauses, want string }{
+		{"misspelled class", "{sentense: {min: 200ms}}", `sentense: no such class: did you mean sentence?; a new class needs chars`},
+		{"unknown class", "{emoji: {min: 200ms}}", `emoji: no such class; a new class needs chars`},
+		{"character twice", "{dash: {chars: '-', max: 1ms}}", `class "dash": character '-' stands in two places`},
+		{"character twice in a class", "{sentence: {chars: '!'}}", `class "sentence": character '!' stands in two places`},
+		{"misspelled setting", "{sentence: {mni: 1ms}}", `sentence: unknown setting "mni": did you mean min?`},
+		{"separator of a setting", "{sentence: {before_space: x}}", `sentence: unknown setting "before_space": did you mean before-space?`},
+		{"unknown setting", "{sentence: {colour: red}}", `sentence: unknown setting "colour"`},
+		{"bad duration", "{sentence: {min: soon}}", `sentence: min: "soon" is invalid: want a duration such as 200ms`},
+		{"duration without a unit", "{sentence: {min: 200}}", `sentence: min: 200 has no unit: did you mean 200ms?`},
+		{"min above max", "{sentence: {min: 2s, max: 1s}}", `sentence: min 2s is above max 1s`},
+		{"min above the default max", "{sentence: {min: 9s}}", `sentence: min 9s is above max 500ms, the default: set max too`},
+		{"max below the default min", "{sentence: {max: 1ms}}", `sentence: min 300ms is above max 1ms`},
+		{"new class without max", "{a: {chars: x, min: 1s}}", `a: min 1s is above max 0s: set max too`},
+		{"too long", "{sentence: {max: 2m}}", `class "sentence": cannot pause 300ms to 2m0s: want 0 to 1m0s`},
+		{"below 0", "{sentence: {min: -1s}}", `class "sentence": cannot pause -1s to 500ms: want 0 to 1m0s`},
+		{"characters for other", "{other: {chars: x}}", `class "other" takes no characters: it is for those that no other class names`},
+		{"class is a number", "{sentence: 3}", "sentence: want settings, such as {setting: value}"},
+		{"setting is a list", "{sentence: {chars: [a]}}", "sentence: chars: want a single value"},
+		{"setting twice", "{sentence: {min: 1ms, min: 2ms}}", `line 1: mapping key "min" already defined at line 1`},
+		{"pauses are a number", "3", sections},
+		{"pauses are a list", "[a]", sections},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := parse(file(t, test.file))
-			checkError(t, err, test.names...)
+			_, err := parse(file(t, "pauses: "+test.pauses))
+			if err == nil || !strings.HasSuffix(err.Error(), "pauses: "+test.want) {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			t.Setenv("TYPEWRITER_PAUSES", test.pauses)
+			if _, err := parse(); err == nil || err.Error() != "TYPEWRITER_PAUSES: "+test.want {
+				t.Errorf("in the environment: got %v, want %s", err, test.want)
+			}
 		})
+	}
+}
+
+// All invalid classes are reported, each on its line.
+func TestAllBadPauses(t *testing.T) {
+	_, err := parse(file(t, "pauses: {clause: {min: 1, max: 2}, sentence: {mni: 1ms}}"))
+	const want = "pauses: clause: max: 2 has no unit: did you mean 2ms?\n" +
+		"pauses: clause: min: 1 has no unit: did you mean 1ms?\n" +
+		"pauses: sentence: unknown setting \"mni\": did you mean min?"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// The environment takes pauses as YAML or JSON.
+func TestPausesInTheEnvironment(t *testing.T) {
+	for _, text := range []string{"{sentence: {min: 1ms, max: 2ms}}", "sentence: {min: 1ms, max: 2ms}", `{"sentence":{"min":"1ms","max":"2ms"}}`} {
+		t.Setenv("TYPEWRITER_PAUSES", text)
+		c, err := parse(file(t, "pauses: {sentence: {max: 9}}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		classes := typewriter.DefaultClasses()
+		changed("sentence", func(s *typewriter.Class) { s.Min, s.Max = time.Millisecond, 2*time.Millisecond })(classes)
+		want, err := typewriter.NewPauses(classes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.readPauses(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"{sentence: {min: 1ms}", "{\"sentence\":", "a: b: c"} {
+		t.Setenv("TYPEWRITER_PAUSES", text)
+		if _, err := parse(); err == nil || !strings.HasPrefix(err.Error(), "TYPEWRITER_PAUSES: ") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v", text, err)
+		}
 	}
 }

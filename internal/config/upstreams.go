@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -42,14 +41,6 @@ const defaultFormat = "coze"
 // Formats are the names of the formats in which the server can ask questions.
 var Formats = []string{defaultFormat, "openai", "anthropic"}
 
-// UpstreamSettings are the settings of each upstream with a prefix, as written in the file.
-type UpstreamSettings map[string]map[string]string
-
-// UnmarshalJSON parses the section of the file, converted to JSON for kong.
-func (s *UpstreamSettings) UnmarshalJSON(data []byte) error {
-	return json.Unmarshal(data, (*map[string]map[string]string)(s))
-}
-
 // AllUpstreams returns --upstream and then the upstreams with a prefix, in the order of
 // their prefixes. An error reports all invalid settings, one on each line, without tokens.
 func (c *Config) AllUpstreams() ([]Upstream, error) {
@@ -58,9 +49,13 @@ func (c *Config) AllUpstreams() ([]Upstream, error) {
 		URL: c.Upstream, Format: c.UpstreamFormat, Token: c.UpstreamToken, BotID: c.BotID,
 		Model: c.Model, SystemPrompt: c.SystemPrompt, Paces: paces, Mode: c.Mode,
 	}}
-	errs := []error{err}
-	for _, prefix := range slices.Sorted(maps.Keys(c.Upstreams)) {
-		u, failed := c.readUpstream(prefix, c.Upstreams[prefix])
+	sections, failed := c.Upstreams.read()
+	if failed != nil {
+		failed = fmt.Errorf("upstreams: %w", failed)
+	}
+	errs := []error{err, failed}
+	for _, prefix := range slices.Sorted(maps.Keys(sections)) {
+		u, failed := c.readUpstream(prefix, sections[prefix])
 		for _, err := range failed {
 			errs = append(errs, fmt.Errorf("upstreams: %s: %w", prefix, err))
 		}
@@ -92,7 +87,7 @@ func (c *Config) readUpstream(prefix string, settings map[string]string) (u Upst
 		case texts[name] != nil:
 			*texts[name] = text
 		case values[name] == nil:
-			errs = append(errs, fmt.Errorf("unknown setting %q", name))
+			errs = append(errs, fmt.Errorf("unknown setting %q%s", name, suggestion(name, slices.Concat(slices.Collect(maps.Keys(texts)), slices.Collect(maps.Keys(values))))))
 		default:
 			if err := parseValue(values[name], text); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))

@@ -58,7 +58,7 @@ upstreams:
 func TestBadUpstreams(t *testing.T) {
 	wantFormats := "want one of " + strings.Join(Formats, ", ")
 	for _, test := range []struct{ name, file, want string }{
-		{"unknown setting", "/a: {url: http://h, modell: m}", `upstreams: /a: unknown setting "modell"`},
+		{"unknown setting", "/a: {url: http://h, modell: m}", `upstreams: /a: unknown setting "modell": did you mean model?`},
 		{"bad URL", "/a: {url: api.example}", `upstreams: /a: url "api.example": want a URL such as https://api.coze.com`},
 		{"password", "/a: {url: 'https://me:secret@h'}", `upstreams: /a: url "https://me:xxxxx@h": want a URL such as https://api.coze.com`},
 		{"no URL", "/a: {token: x}", `upstreams: /a: url "": want a URL such as https://api.coze.com`},
@@ -74,6 +74,7 @@ func TestBadUpstreams(t *testing.T) {
 		{"dots", "/a/..: {url: http://h}", `upstreams: /a/..: want a path such as /deepseek as the prefix`},
 		{"escape", "/%61: {url: http://h}", `upstreams: /%61: want a path such as /deepseek as the prefix`},
 		{"several", "/a: {url: x, format: y}\n  /b: {url: http://h, z: 1}", "upstreams: /a: url \"x\": want a URL such as https://api.coze.com\nupstreams: /a: format \"y\": " + wantFormats + "\nupstreams: /b: unknown setting \"z\""},
+		{"setting of the server", "/a: {url: http://h, cors-origins: x}", `upstreams: /a: unknown setting "cors-origins"`},
 		{"token on the network", "/a: {url: http://h, token: t}\naddr: :80", `upstreams: /a: token with --addr ":80": all clients`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
