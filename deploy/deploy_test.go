@@ -191,6 +191,7 @@ func TestKubernetes(t *testing.T) {
 		"port":            c.Ports[0].Name == "http" && c.Ports[0].ContainerPort == 8380,
 		"nobody":          pod.SecurityContext.RunAsNonRoot && pod.SecurityContext.RunAsUser == 65532,
 		"seccomp":         pod.SecurityContext.SeccompProfile.Type == "RuntimeDefault",
+		"no links":        strings.Contains(read(t, "deploy/kubernetes/sse-typewriter.yaml"), "\n      enableServiceLinks: false"),
 		"no token":        !pod.Token && strings.Contains(read(t, "deploy/kubernetes/sse-typewriter.yaml"), "automountServiceAccountToken: false"),
 		"no escalation":   c.SecurityContext.Escalation != nil && !*c.SecurityContext.Escalation,
 		"read only":       c.SecurityContext.ReadOnly,

@@ -65,7 +65,7 @@ type Config struct {
 	RecoveryTimeout          time.Duration `default:"1m" help:"How long to wait for the rest of an answer after its stream was cut, and for each further event of the rest; 0 disables recovery."`
 	StudioDone               string        `default:"normalize" enum:"normalize,keep" help:"Done event of coze-studio: normalize rewrites it to Coze's, keep leaves it unchanged."`
 	MaxEventBytes            size          `default:"8MiB" help:"Maximum size of an upstream event."`
-	MaxBodyBytes             size          `default:"4MiB" help:"Maximum body size of a chat request."`
+	MaxBodyBytes             size          `default:"32MiB" help:"Maximum body size of a chat request, with the images in it; a body is in memory until the upstream replies."`
 	MaxUploadBytes           size          `default:"512MiB" help:"Maximum body size of any other forwarded request."`
 	SummarizeTimeout         time.Duration `default:"60s" help:"Timeout for a summary, at most 10m; its chat is then cancelled."`
 	SummarizeMaxBytes        size          `default:"256KiB" help:"Maximum size of a text to summarize."`

@@ -64,7 +64,7 @@ var defaults = Config{
 	UpstreamIdleTimeout:      120 * time.Second,
 	StudioDone:               "normalize",
 	MaxEventBytes:            8 << 20,
-	MaxBodyBytes:             4 << 20,
+	MaxBodyBytes:             32 << 20,
 	MaxUploadBytes:           512 << 20,
 	UpstreamMaxTime:          time.Hour,
 	MaxConnections:           DefaultMaxConnections,
@@ -298,7 +298,7 @@ func TestHelp(t *testing.T) {
 			"--max-streams=10000 ", "--max-streams-per-client=0 ",
 			"--smooth-max-lag=1s ", "--min-interval=auto ", "--seed=0 ", "--store-max-bytes=256MiB ", "--recovery-timeout=1m ", "--summarize-timeout=60s ", "--summarize-max-bytes=256KiB ", "--resume-grace=30s ", "--resume-retention=5m ", "--heartbeat=15s ",
 			"--upstream-connect-timeout=10s ", "--upstream-header-timeout=60s ", "--upstream-idle-timeout=120s ",
-			`--studio-done="normalize"`, "--max-event-bytes=8MiB ", "--max-body-bytes=4MiB ", "--max-upload-bytes=512MiB ",
+			`--studio-done="normalize"`, "--max-event-bytes=8MiB ", "--max-body-bytes=32MiB ", "--max-upload-bytes=512MiB ",
 			"--write-timeout=30s ",
 			"--drain-timeout=30s ", `--log-level="info"`, `--log-format="text"`,
 		} {
