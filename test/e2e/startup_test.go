@@ -59,7 +59,7 @@ func TestStartWithUpstreamDown(t *testing.T) {
 		t.Skipf("the port was taken meanwhile: %v", err)
 	}
 	up := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up") })} //nolint:gosec // only for a moment
-	go func() { _ = up.Serve(listener) }()                                                                                          // ends with Close
+	go func() { _ = up.Serve(listener) }()                                                                                         // ends with Close
 	defer up.Close()
 	if status, body := postJSON(t, p.Base+"/v1/files", "", "{}"); status != http.StatusOK || body != "up" {
 		t.Errorf("got %d %q from the upstream", status, body)

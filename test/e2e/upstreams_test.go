@@ -115,7 +115,7 @@ func TestUpstreamErrors(t *testing.T) {
 	for _, test := range []struct{ name, file, want string }{
 		{
 			"settings", "/a: {url: 'https://u:SECRET@h', format: opnai, token: SECRET, modell: m}",
-			"sse-typewriter: upstreams: /a: unknown setting \"modell\"\n" +
+			"sse-typewriter: upstreams: /a: unknown setting \"modell\": did you mean model?\n" +
 				"sse-typewriter: upstreams: /a: url \"https://u:xxxxx@h\": want a URL such as https://api.coze.com\n" +
 				"sse-typewriter: upstreams: /a: format \"opnai\": want one of coze, ",
 		},
