@@ -15,7 +15,8 @@ type ticket struct {
 	id        string
 	owner     string // the credential to which the stream belongs
 	resumable bool
-	release   func() // frees the stream's share of the limits; to be called once
+	start     *streams.Start // the claim of an idempotency key, or nil
+	release   func()         // frees the stream's share of the limits; to be called once
 }
 
 // admitter admits requests, or rejects them.
@@ -54,6 +55,17 @@ func (a admitter) recording(ctx context.Context, c *app.RequestContext, resumabl
 	}
 	t.release = release
 	return t, true
+}
+
+// record completes the ticket of a new stream for a client, or returns the error for a
+// rejected request.
+func (a admitter) record(ctx context.Context, client string, t ticket) (ticket, *apierror.Error) {
+	if a.lifecycle.draining.Load() {
+		return t, apierror.Draining
+	}
+	release, rejected := a.admission.Record(ctx, client, t.id)
+	t.release = release
+	return t, rejected
 }
 
 // view admits the client as a viewer of a stream until release is called, or rejects

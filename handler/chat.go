@@ -1,12 +1,10 @@
 package handler
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/hertz-contrib/sse"
@@ -22,33 +20,47 @@ import (
 // chat serves POST /v3/chat and the other chats of the API. A JSON body goes upstream
 // unchanged; a request without a body is built from the query.
 func (h *Handler) chat(ctx context.Context, c *app.RequestContext) {
-	body, withIDs, ok := h.readPost(c)
+	p, ok := h.readPost(c)
 	if !ok {
 		return
 	}
 	last := sse.GetLastEventID(c)
 	switch {
-	case withIDs && last != "":
+	case p.isResumable() && last != "":
 		h.resume(ctx, c, last)
+	case p.key != "":
+		h.serveRepeatableChat(ctx, c, p)
 	case prefersAsync(c):
-		h.startChat(ctx, c, body)
+		h.startChat(ctx, c, p.body)
 	default:
-		h.serveChat(ctx, c, body, withIDs)
+		h.serveChat(ctx, c, p.body, p.withIDs)
 	}
 }
 
-// readPost reads the body of a request and the parameter for event ids. After an error
-// readPost has answered the client and reports false.
-func (h *Handler) readPost(c *app.RequestContext) (body []byte, withIDs, ok bool) {
-	if body, ok = h.readBody(c); !ok {
-		return nil, false, false
+// posted is a POST: the body, the idempotency key or "", and the parameter for event ids.
+type posted struct {
+	body    []byte
+	key     string
+	withIDs bool
+}
+
+// isResumable reports whether the client can resume the stream.
+func (p posted) isResumable() bool { return p.withIDs || p.key != "" }
+
+// readPost reads a POST. After an error readPost has answered the client and reports false.
+func (h *Handler) readPost(c *app.RequestContext) (p posted, ok bool) {
+	if p.body, ok = h.readBody(c); !ok {
+		return p, false
 	}
-	withIDs, err := paramEventIDs.parseSwitch(c, false)
+	var err error
+	if p.withIDs, err = paramEventIDs.parseSwitch(c, false); err == nil {
+		p.key, err = idempotencyKey(c)
+	}
 	if err != nil {
 		failBadRequest(c, err)
-		return nil, false, false
+		return p, false
 	}
-	return body, withIDs, true
+	return p, true
 }
 
 // chatGet serves GET /v3/chat for EventSource, a client without request bodies.
@@ -97,6 +109,27 @@ func (h *Handler) startChat(ctx context.Context, c *app.RequestContext, body []b
 	}
 }
 
+// serveRepeatableChat is serveChat and startChat for a POST with an idempotency key.
+func (h *Handler) serveRepeatableChat(ctx context.Context, c *app.RequestContext, p posted) {
+	pace, err := targetOf(c).upstream.pace(c)
+	if err != nil {
+		failBadRequest(c, err)
+		return
+	}
+	req, err := h.requests.chat(c, bytes.Clone(p.body)) // the chat outlives the request
+	if err != nil {
+		failBadRequest(c, err)
+		return
+	}
+	u := targetOf(c).upstream
+	h.serveRepeatable(ctx, c, repeatable{
+		claim: h.claim(c, p), withIDs: p.withIDs, pace: pace,
+		open: func(ctx context.Context, cancel context.CancelFunc, t ticket) opened {
+			return h.open(ctx, cancel, chatRequest{t, u, req})
+		},
+	})
+}
+
 // sendStreamURL answers with the URL of a stream, and detaches from the stream. A client
 // must send the history with its next question if the format is translated: the service
 // keeps no conversations.
@@ -113,90 +146,6 @@ func sendStreamURL(c *app.RequestContext, s *streams.Stream) {
 		URL       string `json:"url"`
 		Stateless bool   `json:"stateless,omitempty"`
 	}{s.ID, url, formatOf(c).Translation != nil}))
-}
-
-// openChat opens a chat and starts to record the answer. Without a stream openChat answers
-// the client, releases the ticket and reports false.
-//
-//nolint:contextcheck // the stream outlives the request
-func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket, body []byte) (s *streams.Stream, ok bool) {
-	defer func() {
-		if !ok {
-			t.release()
-		}
-	}()
-	req, err := h.requests.chat(c, body)
-	if err != nil {
-		failBadRequest(c, err)
-		return nil, false
-	}
-	opening := req.Opening()
-	// The upstream request outlives the client: another request may resume the stream.
-	upCtx, cancel := context.WithCancel(h.lifecycle.shutdownCtx)
-	defer context.AfterFunc(ctx, cancel)()
-	asked := time.Now()
-	var reply *upstream.Reply
-	onNewStack(func() { reply, err = targetOf(c).upstream.Client.Do(upCtx, req) })
-	if err != nil {
-		cancel()
-		h.errors.failUpstream(c, err)
-		return nil, false
-	}
-	if format := reply.Recognize(targetOf(c).upstream.Formats); format != nil {
-		req.Format, targetOf(c).format = format, format
-	}
-	if !reply.IsStream() {
-		defer cancel()
-		h.passOrTranslate(c, reply)
-		return nil, false
-	}
-	return h.recordReply(c, openedChat{t, reply, origin{targetOf(c).upstream, req.Format, opening}, asked, cancel}), true
-}
-
-// recordReply adds the headers of a reply to the response, and starts to record the stream.
-func (h *Handler) recordReply(c *app.RequestContext, chat openedChat) *streams.Stream {
-	header := chat.reply.Header
-	dropHopByHop(header)
-	h.cors.Strip(header)
-	header.Del("Content-Length")
-	for name, values := range header {
-		if hasAnyPrefix(name, chat.origin.format.ReplyHeaders) {
-			setHeader(c, name, values)
-		}
-	}
-	return h.recorder.recordChat(chat)
-}
-
-func hasAnyPrefix(s string, prefixes []string) bool {
-	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
-}
-
-// setHeader sets a header of the response to the values of the upstream's.
-func setHeader(c *app.RequestContext, name string, values []string) {
-	if name != "Vary" { // the server may have added to it
-		c.Response.Header.Del(name)
-	}
-	for _, value := range values {
-		c.Response.Header.Add(name, value)
-	}
-}
-
-// passOrTranslate answers a chat with a reply that is not a stream: unchanged, or as an
-// error if the format of the chat is translated. The reply is closed.
-func (h *Handler) passOrTranslate(c *app.RequestContext, reply *upstream.Reply) {
-	if formatOf(c).Translation == nil {
-		h.passReply(c, reply)
-		return
-	}
-	defer reply.Close()
-	failed := reply.ReadError()
-	if reply.Status >= http.StatusBadRequest {
-		failed.Status = reply.Status
-	}
-	if wait := reply.Header.Get("Retry-After"); wait != "" {
-		c.Response.Header.Set("Retry-After", wait)
-	}
-	fail(c, failed)
 }
 
 // view is the way a stream is sent to a client.
@@ -232,20 +181,3 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 
 // errFailed breaks off the response to a stream that has failed.
 var errFailed = errors.New("the stream has failed")
-
-// onNewStack runs f in another goroutine and waits for the end of f. A request to the
-// upstream needs a deep stack, and a playing handler would retain the stack: 8.0 KB for
-// each stream, measured with 900 streams.
-func onNewStack(f func()) {
-	var panicked any
-	done := make(chan struct{})
-	go func() { // ends with f
-		defer close(done)
-		defer func() { panicked = recover() }()
-		f()
-	}()
-	<-done
-	if panicked != nil {
-		panic(panicked)
-	}
-}

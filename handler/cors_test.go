@@ -107,7 +107,7 @@ func TestPreflight(t *testing.T) {
 				"Vary": "|Origin", "Access-Control-Allow-Origin": "|" + page,
 				"Access-Control-Expose-Headers": "|x-tt-logid, x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after, www-authenticate",
 				"Access-Control-Allow-Methods":  "|GET, HEAD, POST, PUT, PATCH, DELETE",
-				"Access-Control-Allow-Headers": "|authorization, x-api-key, x-goog-api-key, api-key, content-type, x-coze-client-user-agent, last-event-id, prefer, x-request-id, " +
+				"Access-Control-Allow-Headers": "|authorization, x-api-key, x-goog-api-key, api-key, content-type, x-coze-client-user-agent, last-event-id, idempotency-key, prefer, x-request-id, " +
 					"typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-markdown, typewriter-event-ids",
 				"Access-Control-Max-Age": "|7200",
 			}},

@@ -43,6 +43,10 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	if !ok {
 		return
 	}
+	if key := f.repeatableKey(c); key != "" {
+		f.forwardRepeatable(ctx, c, key, v)
+		return
+	}
 	release, ok := f.admitForwarded(ctx, c, to)
 	if !ok {
 		return

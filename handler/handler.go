@@ -70,6 +70,7 @@ type Handler struct {
 	recorder  *recorder
 	observer  observer
 	errors    errorWriter
+	starts    *starts
 	markdown  markdownConverter
 	lifecycle *lifecycle
 }
@@ -96,6 +97,7 @@ func New(o Options) *Handler {
 		recorder:  &recorder{o.Upstreams, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
 		errors:    errors,
+		starts:    newStarts(o.Streams, lifecycle, o.Logger),
 		markdown:  newMarkdownConverter(),
 		lifecycle: lifecycle,
 	}

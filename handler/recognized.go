@@ -1,7 +1,9 @@
 package handler
 
 import (
+	"bytes"
 	"context"
+	"mime"
 	"net/http"
 	"time"
 
@@ -43,6 +45,44 @@ func (f forwarder) mayBecomeView(ctx context.Context, c *app.RequestContext) (v 
 	return v, false
 }
 
+// repeatableKey returns the idempotency key of a forwarded POST whose reply may be recognized
+// as a stream: a POST of JSON of moderate length. The key of any other request is for the
+// AI service, and so is an invalid key.
+func (f forwarder) repeatableKey(c *app.RequestContext) string {
+	length := c.Request.Header.ContentLength()
+	kind, _, err := mime.ParseMediaType(string(c.Request.Header.ContentType()))
+	if string(c.Method()) != http.MethodPost || err != nil || kind != "application/json" || length <= 0 || length > f.options.MaxBodyBytes {
+		return ""
+	}
+	key, err := idempotencyKey(c)
+	if err != nil {
+		return ""
+	}
+	return key
+}
+
+// forwardRepeatable forwards a POST with an idempotency key. v is the view of a reply that
+// is recognized as a stream.
+func (f forwarder) forwardRepeatable(ctx context.Context, c *app.RequestContext, key string, v view) {
+	body, ok := f.readBody(c)
+	if !ok {
+		return
+	}
+	if last := sse.GetLastEventID(c); last != "" {
+		f.resume(ctx, c, last)
+		return
+	}
+	to := targetOf(c)
+	u, req := to.upstream, f.requests.forward(c, to)
+	req.Body = bytes.Clone(body) // the request may outlive the client
+	f.serveRepeatable(ctx, c, repeatable{
+		claim: f.claim(c, posted{body: body, key: key}), withIDs: v.withIDs, pace: v.pace,
+		open: func(ctx context.Context, cancel context.CancelFunc, t ticket) opened {
+			return f.open(ctx, cancel, chatRequest{t, u, req})
+		},
+	})
+}
+
 // exchange is a forwarded request and its reply.
 type exchange struct {
 	reply  *upstream.Reply
@@ -80,7 +120,8 @@ func (f forwarder) playRecognized(ctx context.Context, c *app.RequestContext, e 
 	}
 	defer release()
 	e.detach()
-	s := f.recordReply(c, openedChat{t, e.reply, origin{to.upstream, format, upstream.Opening{Header: e.header}}, e.asked, e.cancel})
+	opened{header: f.replyHeader(e.reply, format)}.describe(c)
+	s := f.recorder.recordChat(openedChat{t, e.reply, origin{to.upstream, format, upstream.Opening{Header: e.header}}, e.asked, e.cancel})
 	if prefersAsync(c) {
 		sendStreamURL(c, s)
 		return true

@@ -36,7 +36,7 @@ type recording struct {
 // record starts to record a stream.
 func (r *recorder) record(rec recording) *streams.Stream {
 	source, released := r.observer.timeCancel(rec.source)
-	s := r.streams.Open(rec.id, rec.owner, rec.resumable, source)
+	s := r.streams.Open(streams.Opening{ID: rec.id, Owner: rec.owner, Resumable: rec.resumable, Start: rec.start, Source: source})
 	// The goroutine ends with the upstream's stream, at the latest by a cancellation.
 	r.lifecycle.inflight.Go(func() {
 		defer rec.release()

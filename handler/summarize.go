@@ -28,20 +28,24 @@ type summaryRequest struct {
 
 // summarize serves POST /ai/summarize, whose body is JSON.
 func (h *Handler) summarize(ctx context.Context, c *app.RequestContext) {
-	body, withIDs, ok := h.readPost(c)
+	p, ok := h.readPost(c)
 	if !ok {
 		return
 	}
-	if last := lastEventID(c); withIDs && last != "" {
+	if last := lastEventID(c); p.isResumable() && last != "" {
 		h.resume(ctx, c, last)
 		return
 	}
 	req := summaryRequest{}
-	if err := json.Unmarshal(body, &req); err != nil {
+	if err := json.Unmarshal(p.body, &req); err != nil {
 		fail(c, apierror.BadRequest.WithMsg(`request body cannot be read: want JSON as {"text":"..."}`))
 		return
 	}
-	h.serveSummary(ctx, c, req, withIDs)
+	if p.key != "" {
+		h.serveRepeatableSummary(ctx, c, p, req)
+		return
+	}
+	h.serveSummary(ctx, c, req, p.withIDs)
 }
 
 // summarizeGet serves GET /ai/summarize, for EventSource.
@@ -58,12 +62,7 @@ func (h *Handler) summarizeGet(ctx context.Context, c *app.RequestContext) {
 
 // serveSummary starts a summary and plays the progress, or answers with the stream's URL.
 func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req summaryRequest, withIDs bool) {
-	job, q, err := h.newJob(c, req)
-	if err != nil {
-		failBadRequest(c, err)
-		return
-	}
-	chat, err := h.requests.ask(c, q, "")
+	job, err := h.newChatJob(c, req)
 	if err != nil {
 		failBadRequest(c, err)
 		return
@@ -81,12 +80,39 @@ func (h *Handler) serveSummary(ctx context.Context, c *app.RequestContext, req s
 		defer release()
 	}
 	defer hertzio.CancelOnDisconnect(c)()
-	s := h.recorder.recordSummary(t, chatJob{job, chat, targetOf(c).upstream}) //nolint:contextcheck // the stream outlives the request
+	s := h.recorder.recordSummary(t, job) //nolint:contextcheck // the stream outlives the request
 	if async {
 		sendStreamURL(c, s)
 		return
 	}
 	h.play(ctx, c, s, view{pace: targetOf(c).upstream.Paces[typewriter.Raw], withIDs: withIDs})
+}
+
+// serveRepeatableSummary is serveSummary for a POST with an idempotency key.
+func (h *Handler) serveRepeatableSummary(ctx context.Context, c *app.RequestContext, p posted, req summaryRequest) {
+	job, err := h.newChatJob(c, req)
+	if err != nil {
+		failBadRequest(c, err)
+		return
+	}
+	h.serveRepeatable(ctx, c, repeatable{
+		claim: h.claim(c, p), withIDs: p.withIDs, pace: targetOf(c).upstream.Paces[typewriter.Raw],
+		open: func(_ context.Context, cancel context.CancelFunc, t ticket) opened {
+			cancel()                                                // the summary has a context of its own
+			return opened{stream: h.recorder.recordSummary(t, job)} //nolint:contextcheck // the stream outlives the request
+		},
+	})
+}
+
+// newChatJob returns the job of a request, with its chat. An error describes a fault of the
+// request.
+func (h *Handler) newChatJob(c *app.RequestContext, req summaryRequest) (chatJob, error) {
+	job, q, err := h.newJob(c, req)
+	if err != nil {
+		return chatJob{}, err
+	}
+	chat, err := h.requests.ask(c, q, "")
+	return chatJob{job, chat, targetOf(c).upstream}, err
 }
 
 // newJob returns the job of a request, and the question of the job. An error describes a

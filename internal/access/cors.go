@@ -13,7 +13,7 @@ import (
 const (
 	corsMethods     = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsCredentials = "authorization, x-api-key, x-goog-api-key, api-key, content-type"
-	corsOwn         = "last-event-id, prefer, x-request-id, typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-markdown, typewriter-event-ids"
+	corsOwn         = "last-event-id, idempotency-key, prefer, x-request-id, typewriter-mode, typewriter-speed, typewriter-max-lag, typewriter-max-tail, typewriter-reasoning, typewriter-unit, typewriter-min-interval, typewriter-markdown, typewriter-event-ids"
 	corsExposed     = "x-request-id, typewriter-stream, typewriter-resume, location, preference-applied, retry-after, www-authenticate"
 	corsMaxAge      = "7200" // seconds; browsers cap it there
 )

@@ -11,7 +11,7 @@ import (
 
 // all are the errors of the table.
 var all = []*Error{
-	BadRequest, Malformed, MethodNotAllowed, RequestTimeout, BodyTooLarge, HeaderTooLarge, NotFound,
+	BadRequest, Malformed, MethodNotAllowed, RequestTimeout, BodyTooLarge, HeaderTooLarge, KeyReused, NotFound,
 	Unauthorized, CrossSite, UnknownHost, RateLimited, TooManyStreams, Unavailable, Full, Draining,
 	Internal, Canceled, Unreachable, EventTooLarge, Cut, Compressed, TooLarge, Refused, ConnectTimeout, HeaderTimeout, IdleTimeout, MaxTime, FirstText,
 }
@@ -66,7 +66,7 @@ func TestCopies(t *testing.T) {
 func TestIsTransient(t *testing.T) {
 	for _, e := range all {
 		want := !slices.Contains([]*Error{
-			BadRequest, Malformed, MethodNotAllowed, BodyTooLarge, HeaderTooLarge, NotFound, Unauthorized,
+			BadRequest, Malformed, MethodNotAllowed, BodyTooLarge, HeaderTooLarge, KeyReused, NotFound, Unauthorized,
 			CrossSite, UnknownHost, EventTooLarge, Compressed, TooLarge, MaxTime,
 		}, e)
 		if got := e.IsTransient(); got != want {

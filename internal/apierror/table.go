@@ -13,6 +13,7 @@ var (
 	RequestTimeout   = &Error{Reason: "request_timeout", Status: http.StatusRequestTimeout, Code: 4000, Msg: "request did not arrive in time"}
 	BodyTooLarge     = &Error{Reason: "body_too_large", Status: http.StatusRequestEntityTooLarge, Code: 4000, Msg: "request body is too large"}
 	HeaderTooLarge   = &Error{Reason: "header_too_large", Status: http.StatusRequestHeaderFieldsTooLarge, Code: 4000, Msg: "request header is too large"}
+	KeyReused        = &Error{Reason: "idempotency_key_reused", Status: http.StatusUnprocessableEntity, Code: 4220, Msg: "the Idempotency-Key was used for another request; use a new key"}
 	NotFound         = &Error{Reason: "not_found", Status: http.StatusNotFound, Code: 4200, Msg: "not found"}
 )
 

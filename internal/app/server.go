@@ -27,7 +27,6 @@ import (
 	"sse-typewriter/upstream/anthropic"
 	"sse-typewriter/upstream/coze"
 	"sse-typewriter/upstream/house"
-	"sse-typewriter/upstream/ollama"
 	"sse-typewriter/upstream/openai"
 )
 
@@ -130,7 +129,6 @@ func newFormats(conf *config.Config, u config.Upstream) upstream.Formats {
 		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
 		openai.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
-		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
 	service := formats.Find(u.Format)
 	formats = slices.DeleteFunc(formats, func(f *upstream.Format) bool { return f == service })

@@ -39,7 +39,7 @@ type Upstream struct {
 const defaultFormat = "coze"
 
 // Formats are the names of the formats in which the server can ask questions.
-var Formats = []string{defaultFormat, "openai", "anthropic", "ollama"}
+var Formats = []string{defaultFormat, "openai", "anthropic"}
 
 // AllUpstreams returns --upstream and then the upstreams with a prefix, in the order of
 // their prefixes. An error reports all invalid settings, one on each line, without tokens.

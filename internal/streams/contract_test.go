@@ -101,6 +101,8 @@ func TestContract(t *testing.T) {
 			{"cancel", testCancel},
 			{"ended", testEnded},
 			{"many viewers", testManyViewers},
+			{"claim", testClaim},
+			{"released claim", testClaimReleased},
 		} {
 			t.Run(kind.name+"/"+test.name, func(t *testing.T) { test.run(t, kind.make(t)) })
 		}
@@ -139,7 +141,7 @@ func open(t *testing.T, r *streams.Registry, source streams.Source) *streams.Str
 		source.Stop = func() {}
 	}
 	source.LogID, source.Origin = "log", streams.Origin{Upstream: "/one", Format: "plain", Note: "/path"}
-	s := r.Open(streams.NewID(), "owner", true, source)
+	s := r.Open(streams.Opening{ID: streams.NewID(), Owner: "owner", Resumable: true, Source: source})
 	if s.LocalOnly {
 		t.Fatal("not shared")
 	}

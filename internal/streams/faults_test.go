@@ -182,7 +182,7 @@ func TestLocalOnly(t *testing.T) {
 	here, there := newReplica(t, server, nil), newReplica(t, server, nil)
 	redisCommand(t, server, "CONFIG SET maxmemory 1")
 	id := streams.NewID()
-	s := here.Open(id, "owner", true, streams.Source{Stop: func() {}})
+	s := here.Open(streams.Opening{ID: id, Owner: "owner", Resumable: true, Source: streams.Source{Stop: func() {}}})
 	if !s.LocalOnly || s.ID == id || !streams.ValidID(s.ID) || streams.BaseID(s.ID) != id {
 		t.Fatalf("local only: %v, id %q for %q", s.LocalOnly, s.ID, id)
 	}

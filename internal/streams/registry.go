@@ -66,6 +66,7 @@ type Registry struct {
 	mu       sync.Mutex
 	streams  map[string]*Stream
 	forks    map[string]*Stream // forked streams, also found in the store
+	claims   map[string]*Stream // by the name of the claim
 	finished list.List          // evictable streams in the order of their end
 }
 
@@ -80,7 +81,7 @@ func NewRegistry(options Options) *Registry {
 	if options.Knows == nil {
 		options.Knows = func(Origin) bool { return true }
 	}
-	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}}
+	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}, claims: map[string]*Stream{}}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
 	r.sharing, r.endSharing = context.WithCancel(context.Background())
 	r.budget = typewriter.NewBudget(options.MaxBytes, r.evict)
@@ -112,26 +113,49 @@ func (r *Registry) Reachable(ctx context.Context) bool {
 // NewID returns a random id of 26 base32 characters, 130 bits.
 func NewID() string { return strings.ToLower(rand.Text()) }
 
-// Open starts a stream for an owner's credential, with one viewer. A resumable stream can
-// be read again at all replicas. Any other stream ends with its viewer, and can be skipped
-// or cancelled at this replica only. If the store could not take the stream, the stream has
-// a longer id.
-func (r *Registry) Open(id, owner string, resumable bool, source Source) *Stream {
+// Grace returns [Options.Grace].
+func (r *Registry) Grace() time.Duration { return r.options.Grace }
+
+// Opening describes a new stream.
+type Opening struct {
+	// ID is a result of [NewID], and that of the claim if there is a Start.
+	ID string
+
+	// Owner is the credential of the owner.
+	Owner string
+
+	// Resumable makes the stream readable again, at all replicas. Any other stream ends with
+	// its viewer, and can be skipped or cancelled at this replica only.
+	Resumable bool
+
+	// Start is the claim of a resumable stream, or nil.
+	Start *Start
+
+	Source Source
+}
+
+// Open starts a stream with one viewer. If the store could not take the stream, the stream
+// has a longer id.
+func (r *Registry) Open(o Opening) *Stream {
 	s := &Stream{
-		ID:        id,
+		ID:        o.ID,
 		Log:       typewriter.NewLog(typewriter.LogOptions{Budget: r.budget, Overhead: streamOverhead}),
-		LogID:     source.LogID,
-		Origin:    source.Origin,
+		LogID:     o.Source.LogID,
+		Origin:    o.Source.Origin,
 		registry:  r,
-		owner:     hashOwner(id, owner),
-		resumable: resumable,
-		source:    source,
+		owner:     hashOwner(o.ID, o.Owner),
+		resumable: o.Resumable,
+		source:    o.Source,
 		viewers:   1,
 	}
-	r.share(s, owner)
+	if o.Start != nil {
+		s.claim = o.Start.claim
+	}
+	r.share(s, o.Owner)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.streams[s.ID] = s
+	o.Start.claimFor(s)
 	return s
 }
 

@@ -28,7 +28,7 @@ func newRegistry(maxBytes int64) *Registry {
 
 // open opens a stream whose source counts calls of Stop.
 func open(r *Registry, kept bool, stopped *atomic.Int32) *Stream {
-	return r.Open(NewID(), "owner", kept, Source{Stop: func() { stopped.Add(1) }, Cancel: func(context.Context) {}})
+	return r.Open(Opening{ID: NewID(), Owner: "owner", Resumable: kept, Source: Source{Stop: func() { stopped.Add(1) }, Cancel: func(context.Context) {}}})
 }
 
 func (r *Registry) has(s *Stream) bool {

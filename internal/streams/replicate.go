@@ -47,7 +47,9 @@ func (r *Registry) share(s *Stream, owner string) {
 }
 
 func (s *Stream) metadata() Metadata {
-	return Metadata{OwnerHash: s.owner, Origin: s.Origin, LogID: s.LogID, Started: s.Log.Started()}
+	claim := s.claim
+	claim.Stream = s.ID
+	return Metadata{OwnerHash: s.owner, Origin: s.Origin, LogID: s.LogID, Started: s.Log.Started(), Claim: claim}
 }
 
 // outbound returns the stream for [Store.Write]. All entries in the log at this time came
@@ -200,7 +202,7 @@ func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*S
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
 		ID: id, Origin: metadata.Origin, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
-		registry: r, owner: metadata.OwnerHash, resumable: true, shared: true, remote: true,
+		registry: r, owner: metadata.OwnerHash, claim: metadata.Claim, resumable: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
 	s.source = s.remoteSource(cancel)
@@ -279,6 +281,9 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 	n, _ := s.Log.Len()
 	r.mu.Lock()
 	s.remote = false
+	if n > 0 && s.claim.Name != "" {
+		r.claims[s.claim.Name] = s
+	}
 	writing := r.startWriter(s)
 	r.mu.Unlock()
 	if !writing {

@@ -12,7 +12,7 @@ import (
 // Store shares streams between replicas. Each stream has a single writer at a time and any
 // number of readers. A Store is safe for concurrent use.
 //
-// If the store cannot be reached, Create, Find, Ping and Send return [ErrUnavailable]
+// If the store cannot be reached, Create, Find, Claim, Release, Ping and Send return [ErrUnavailable]
 // within two seconds, while Write and Read retry until the store is back.
 type Store interface {
 	// Create adds a stream and makes this replica the writer.
@@ -36,7 +36,18 @@ type Store interface {
 	// other replica could continue the log, Write does not hand the log off.
 	//
 	// After the end of the log, Write may be called again to store the log once more.
+	//
+	// Write renews the stream's claim, which is started once the store has an entry, and
+	// then lasts as long as the stream.
 	Write(ctx context.Context, id string, out Outbound) error
+
+	// Claim makes c the claim of its name unless another stream has the name, and returns the
+	// claim with the name. A claim that is not started lapses after [ClaimLease], unless
+	// another call renews it. The error may be [ErrIncompatible].
+	Claim(ctx context.Context, c Claim) (holder Claim, err error)
+
+	// Release frees the name of a claim, unless another stream has the name.
+	Release(ctx context.Context, c Claim) error
 
 	// Read copies the stored entries to a log as they arrive, and ends the log at the
 	// end of the stream. Read then returns nil; otherwise the error of ctx,
@@ -86,6 +97,9 @@ type Metadata struct {
 
 	// Started is the start time of the log.
 	Started time.Time
+
+	// Claim is the claim of the stream. Without a name the stream has none.
+	Claim Claim
 }
 
 // Outbound is the source of [Store.Write]. OnCommand must not block.

@@ -33,6 +33,7 @@ type Stream struct {
 
 	registry  *Registry
 	owner     []byte
+	claim     Claim // without a name: the stream has none
 	resumable bool
 	shared    bool          // the store holds the stream, or will
 	loaded    chan struct{} // closed when the log holds the stored entries; nil: opened here
@@ -233,6 +234,9 @@ func (s *Stream) delete() {
 		if streams[s.ID] == s {
 			delete(streams, s.ID)
 		}
+	}
+	if s.registry.claims[s.claim.Name] == s {
+		delete(s.registry.claims, s.claim.Name)
 	}
 	s.unlisted = true
 }

@@ -165,10 +165,18 @@ func provoke(t *testing.T, a *api) []request {
 		chat.Get("required_action.submit_tool_outputs.tool_calls.0.id").String())
 	submit := fmt.Sprintf("/v3/chat/submit_tool_outputs?conversation_id=%s&chat_id=%s", chat.Get("conversation_id"), chat.Get("id"))
 
+	const workflow = `{"workflow_id":"1","additional_messages":[{"role":"user","content":"hi","content_type":"text"}]}`
+
+	// Keys that belong to other requests.
+	keyed := func(key string) http.Header { return http.Header{"Idempotency-Key": {key}} }
+	a.send(t, request{"POST /v3/chat", "200", base, "/v3/chat?message=hi", keyed("chat"), ""})
+	a.send(t, request{"POST /v3/chat/submit_tool_outputs", "200", base, submit, keyed("tools"), outputs})
+	a.send(t, request{"POST /v1/workflows/chat", "200", base, "", keyed("workflow"), workflow})
+	a.send(t, request{"POST /ai/summarize", "200", base, "", keyed("summary"), `{"text":"hi"}`})
+
 	unknown := strings.Repeat("a", 26)
 	gone := "lastEventId=" + unknown + ":0.0"
 	goneHeader := withIDs("Last-Event-Id", unknown+":0.0")
-	const workflow = `{"workflow_id":"1","additional_messages":[{"role":"user","content":"hi","content_type":"text"}]}`
 	all := []request{
 		{"GET /v3/chat", "200", base, "/v3/chat?message=hi", nil, ""},
 		{"GET /v3/chat", "204", base, "/v3/chat?" + gone, nil, ""},
@@ -181,6 +189,10 @@ func provoke(t *testing.T, a *api) []request {
 		{"POST /v3/chat", "413", base, "", nil, tooLarge},
 		{"POST /v3/chat/submit_tool_outputs", "200", base, submit, nil, outputs},
 		{"POST /v3/chat/submit_tool_outputs", "400", base, "/v3/chat/submit_tool_outputs?speed=0", nil, "{}"},
+		{"POST /v3/chat", "422", base, "", keyed("chat"), "{}"},
+		{"POST /v3/chat/submit_tool_outputs", "422", base, "", keyed("tools"), "{}"},
+		{"POST /v1/workflows/chat", "422", base, "", keyed("workflow"), "{}"},
+		{"POST /ai/summarize", "422", base, "", keyed("summary"), `{"text":"hello"}`},
 		{"POST /v3/chat/submit_tool_outputs", "413", base, "", nil, tooLarge},
 		{"POST /v1/workflows/chat", "200", base, "", nil, workflow},
 		{"POST /v1/workflows/chat", "400", base, "/v1/workflows/chat?max_lag=soon", nil, workflow},

@@ -43,6 +43,8 @@ const (
 	fieldNote     = "note"
 	fieldUnshared = "unshared" // set when only the writer has the entries
 	fieldEnded    = "ended"    // set at the end of the log
+	fieldClaim    = "claim"    // name of the stream's claim, if any
+	fieldRequest  = "request"  // of the claim
 )
 
 // schemaVersion identifies the fields above. Replicas report a stream of another
@@ -51,10 +53,14 @@ const schemaVersion = "1"
 
 // encodeMetadata returns fields and values, without the writer.
 func encodeMetadata(m streams.Metadata) []any {
-	return []any{
+	fields := []any{
 		fieldSchema, schemaVersion, fieldOwner, m.OwnerHash,
 		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldUpstream, m.Upstream, fieldFormat, m.Format, fieldNote, m.Note,
 	}
+	if m.Claim.Name != "" {
+		fields = append(fields, fieldClaim, m.Claim.Name, fieldRequest, m.Claim.Request)
+	}
+	return fields
 }
 
 // decodeMetadata is the inverse of encodeMetadata. The errors are those of
@@ -73,6 +79,7 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 	return streams.Metadata{
 		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
 		Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat], Note: fields[fieldNote]},
+		Claim:  streams.Claim{Name: fields[fieldClaim], Request: fields[fieldRequest]},
 	}, nil
 }
 

@@ -64,6 +64,7 @@ type writer struct {
 	bytes int // approximate size of the stored entries
 
 	failing time.Time // start of the current outage; zero: none
+	renewed time.Time // when the claim of the started stream was renewed; zero: never
 }
 
 // failed handles a failed write. The arguments are the times when the writer became idle
@@ -114,6 +115,7 @@ func (w *writer) write(ctx context.Context) (done bool, err error) {
 		n, ended := w.out.Barrier.Len()
 		switch {
 		case b.ended && p.last == n+1:
+			w.renewClaim(ctx, true)
 			return true, nil
 		case p.last < b.before:
 			w.next, w.bytes = p.last, 0 // Redis has lost entries
@@ -123,6 +125,7 @@ func (w *writer) write(ctx context.Context) (done bool, err error) {
 		if w.next == n && !ended {
 			w.out.Barrier.Shut()
 		}
+		w.renewClaim(ctx, false)
 		w.out.Barrier.Advance(w.next)
 		if w.next == n && !ended {
 			return false, nil
@@ -186,6 +189,7 @@ func (w *writer) finish(ctx context.Context) error {
 		return w.giveUp(ctx, err)
 	case w.next == 0:
 		w.store.remove(ctx, w.id)
+		_ = w.store.Release(ctx, w.claim()) // after an error the claim lapses
 		return err
 	}
 	w.out.Barrier.HandOff() // before another replica continues
