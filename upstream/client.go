@@ -152,6 +152,7 @@ type Reply struct {
 
 	client   *Client
 	format   *Format // of the request
+	decoder  Decoder // nil without a format
 	recovery Recovery
 	sent     time.Time // when the request was sent
 
@@ -175,8 +176,10 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 	if header == nil {
 		header = http.Header{}
 	}
+	var decoder Decoder
 	var recovery Recovery
 	if wire := req.Format.wire(); wire != nil {
+		decoder = wire.newDecoder(req.Body)
 		recovery = wire.newRecovery(c, req.Opening()) // before header is changed
 	}
 	sent := time.Now()
@@ -192,6 +195,7 @@ func (c *Client) Do(ctx context.Context, req Request) (*Reply, error) {
 		Body:     &idleTimeoutBody{ReadCloser: res.Body, drop: drop, timeout: c.IdleTimeout},
 		client:   c,
 		format:   req.Format,
+		decoder:  decoder,
 		recovery: recovery,
 		sent:     sent,
 		life:     life,

@@ -41,6 +41,10 @@ type Format struct {
 	// NewDecoder returns a decoder for the events of a stream. Required.
 	NewDecoder func() Decoder
 
+	// NewDecoderFor returns a decoder for the stream of a request with the given body, for
+	// services whose streams depend on the request. Nil if NewDecoder serves all streams.
+	NewDecoderFor func(body []byte) Decoder
+
 	// EventNames are the known names of the service's events, for metrics.
 	EventNames []string
 
@@ -303,11 +307,7 @@ func (f *Format) replay(recorded iter.Seq[typewriter.Event]) iter.Seq[Event] {
 		for e := range recorded {
 			if e.Frame != last.Frame || !e.Frame.IsText() || e.Frame.Snapshot {
 				last = Event{e, decoder.Decode(e.Frame.Name, snapshots.Payload(e)).Meaning}
-				if e.Frame.Number > 0 && e.Frame.Series == nil { // the id is the decoder's own
-					meaning := *last.Meaning
-					meaning.Message = ""
-					last.Meaning = &meaning
-				}
+				last.Meaning = replayed(e.Frame, last.Meaning)
 			}
 			last.Event = e
 			if !yield(last) {
@@ -315,4 +315,30 @@ func (f *Format) replay(recorded iter.Seq[typewriter.Event]) iter.Seq[Event] {
 			}
 		}
 	}
+}
+
+// replayed returns the meaning of a recorded event with a frame, given the meaning of a decoder
+// that does not know the request.
+func replayed(frame *typewriter.Frame, m *Meaning) *Meaning {
+	isPiece := frame.IsText() && m.Kind == KindPiece
+	isNumbered := frame.Number > 0 && frame.Series == nil
+	if !isNumbered && !isPiece {
+		return m
+	}
+	meaning := *m
+	if isNumbered { // the id is the decoder's own
+		meaning.Message = ""
+	}
+	if isPiece { // the text was typed
+		meaning.Kind, meaning.Texts = KindText, nil
+	}
+	return &meaning
+}
+
+// newDecoder returns a decoder for the stream of a request with a body.
+func (f *Format) newDecoder(body []byte) Decoder {
+	if f.NewDecoderFor != nil {
+		return f.NewDecoderFor(body)
+	}
+	return f.NewDecoder()
 }

@@ -69,7 +69,6 @@ func withFailure(format *Format, run func(sent *Sent, yield func(Event) bool) *E
 // properly.
 func (r *Reply) read(yield func(Event) bool) *Error {
 	format := r.format.wire()
-	decoder := format.NewDecoder()
 	body := &eventReader{r: r.Body, max: r.client.MaxEventBytes, ndjson: format.Framing == NDJSON}
 	reached := Running
 	begun := false
@@ -92,7 +91,7 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 		if e.unended && e.data == "" && !slices.Contains(format.Dataless, e.name) {
 			break // the event was cut before its data
 		}
-		event := decoder.Decode(e.name, e.data)
+		event := r.decoder.Decode(e.name, e.data)
 		if !begun && (event.Meaning.Kind.IsOutput() || event.Meaning.Phase != Running) {
 			begun = true
 			stopTimer()

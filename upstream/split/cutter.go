@@ -79,10 +79,10 @@ func (c *Cutter) Edit(members []Member, scopeOf func(Member) Scope) {
 		case EveryPiece:
 			continue
 		case NullUntilLast:
-			c.edits = append(c.edits, replace(m, "null"))
+			c.Replace(m, "null")
 			continue
 		case FalseUntilLast:
-			c.edits = append(c.edits, replace(m, "false"))
+			c.Replace(m, "false")
 			continue
 		case OnlyFirst:
 			e.except = firstPiece
@@ -96,9 +96,9 @@ func (c *Cutter) Edit(members []Member, scopeOf func(Member) Scope) {
 	}
 }
 
-// replace returns the edit that gives a member another value in all pieces but the last.
-func replace(m Member, with string) edit {
-	return edit{begin: m.Value.Index, end: m.End(), with: with, except: lastPiece}
+// Replace replaces the value of a member outside of the text in all pieces but the last.
+func (c *Cutter) Replace(m Member, with string) {
+	c.edits = append(c.edits, edit{begin: m.Value.Index, end: m.End(), with: with, except: lastPiece})
 }
 
 // HasText reports whether a member contains the text.

@@ -1,0 +1,70 @@
+package declarative
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// Defaults of [Errors].
+const (
+	defaultErrorData = `{"error":{"code":"{reason}","message":"{message}"}}`
+	defaultErrorType = "error"
+)
+
+// Where errors have their message and code if a description does not say so.
+var (
+	messagePaths = []Path{{"error", "message"}, {"error_msg"}, {"error_message"}, {"message"}, {"msg"}, {"error"}}
+	codePaths    = []Path{{"error", "code"}, {"error_code"}, {"code"}}
+)
+
+// errorValues returns the values of the placeholders of an error.
+func errorValues(err *upstream.Error, requestID string) map[string]any {
+	return map[string]any{"reason": err.Reason, "code": err.Code, "status": err.Status, "message": err.Msg, "request_id": requestID}
+}
+
+// body returns the body of a reply with an error.
+func (e Errors) body(err *upstream.Error, requestID string) []byte {
+	return fill(cmp.Or(e.Body, e.Data, defaultErrorData), errorValues(err, requestID))
+}
+
+// events implements [upstream.Format.ErrorEvents].
+func (e Errors) events(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
+	data := fill(cmp.Or(e.Data, defaultErrorData), errorValues(err, ""))
+	return []typewriter.Event{upstream.Pass(e.Event, string(data), nil).Event}
+}
+
+// read returns the error in an object. An error without a message has the default one.
+func (e Errors) read(root gjson.Result, defaultMsg string) *upstream.Error {
+	text := func(paths, defaults []Path) string {
+		if len(paths) == 0 {
+			paths = defaults
+		}
+		for _, p := range paths {
+			if v := p.first(root); v.Type != gjson.JSON && v.String() != "" {
+				return v.String()
+			}
+		}
+		return ""
+	}
+	failure := apierror.Refused.WithMsg(cmp.Or(text(e.Message, messagePaths), defaultMsg))
+	if code := text(e.Code, codePaths); slices.Contains(apierror.UpstreamFailures(), code) {
+		failure.Reason = code // the service is a server of this kind itself
+	}
+	return failure
+}
+
+// readBody implements [upstream.Format.ReadError].
+func (e Errors) readBody(status int, body []byte) *upstream.Error {
+	root := gjson.Result{}
+	if gjson.ValidBytes(body) {
+		root = gjson.ParseBytes(body)
+	}
+	return e.read(root, fmt.Sprintf("it answered with status %d", status))
+}

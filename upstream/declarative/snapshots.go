@@ -1,0 +1,171 @@
+package declarative
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// snapshots tracks the texts of a stream whose events repeat the text before.
+type snapshots struct {
+	mode     mode
+	channels []channel
+
+	// The numbers of texts in a row that repeat the text before, and that do not.
+	grown, broken int
+}
+
+// mode is whether the events of a stream repeat the text before.
+type mode int
+
+const (
+	unknown    mode = iota // events are not cut
+	repeating              // events repeat the text before
+	increments             // events have new text
+)
+
+// channel is a text with all repetitions.
+type channel struct {
+	name string
+	text string // so far, as the inside of a JSON string
+
+	// base is the beginning of text that came in events which were not cut, and resets
+	// counts the bases.
+	base   string
+	resets int
+
+	frame *typewriter.Frame // of the last piece
+}
+
+const (
+	// evidence is the number of texts in a row that decide the mode.
+	evidence = 2
+
+	// minRepeated is the length in bytes of a repeated text that is evidence: increments
+	// such as - and -- may look like repetitions.
+	minRepeated = 8
+
+	// maxChannels bounds the remembered texts. Most chats have two: a reasoning and an answer.
+	maxChannels = 16
+)
+
+// channel returns the channel with a name.
+func (s *snapshots) channel(name string) *channel {
+	i := slices.IndexFunc(s.channels, func(c channel) bool { return c.name == name })
+	if i >= 0 {
+		return &s.channels[i]
+	}
+	if len(s.channels) == maxChannels {
+		s.channels = slices.Delete(s.channels, 0, 1)
+	}
+	s.channels = append(s.channels, channel{name: name})
+	return &s.channels[len(s.channels)-1]
+}
+
+// learn looks at the next text of a channel to determine the mode.
+func (s *snapshots) learn(c *channel, text string) {
+	switch {
+	case s.mode != unknown || c.text == "" || text == c.text:
+		return
+	case !strings.HasPrefix(text, c.text):
+		s.grown, s.broken = 0, s.broken+1
+	default:
+		s.grown, s.broken = s.grown+1, 0
+	}
+	switch {
+	case s.broken >= evidence:
+		s.mode = increments
+	case s.grown >= evidence && len(c.text) >= minRepeated:
+		s.mode = repeating
+	}
+}
+
+// set replaces the text of a channel after an event that was not cut.
+func (c *channel) set(text string) {
+	c.text, c.base = text, text
+	c.resets++
+}
+
+// id returns the name of the channel in frames. Text after another base is another text.
+func (c *channel) id() string {
+	if c.resets == 0 {
+		return c.name
+	}
+	return c.name + " #" + strconv.Itoa(c.resets)
+}
+
+// decodeSnapshots decodes an event with texts that may repeat the text before.
+func (d *decoder) decodeSnapshots(e event, meaning *upstream.Meaning, isEnd bool) upstream.Event {
+	s := &d.snapshots
+	for _, t := range d.texts {
+		s.learn(s.channel(t.channel), t.raw)
+	}
+	if s.mode == increments {
+		if len(d.texts) == 1 && !d.ambiguous {
+			return d.decodeText(e, meaning)
+		}
+		return d.pass(e, meaning, d.texts)
+	}
+	var new []text // the new ends of texts
+	replaced := false
+	for _, t := range d.texts {
+		switch rest, ok := strings.CutPrefix(t.raw, s.channel(t.channel).text); {
+		case !ok && s.mode == repeating:
+			replaced = true
+		case !ok:
+			new = append(new, t)
+		case rest != "":
+			t.raw = rest
+			new = append(new, t)
+		}
+	}
+	if s.mode == repeating && len(new) == 1 && !replaced && !d.ambiguous {
+		return d.decodeSnapshot(e, meaning, new[0])
+	}
+	for _, t := range d.texts {
+		if c := s.channel(t.channel); c.text != t.raw {
+			c.set(strings.Clone(t.raw))
+		}
+	}
+	decoded := d.pass(e, meaning, new)
+	if len(new) == 0 && !replaced {
+		meaning.Kind = upstream.KindOther
+		if isEnd {
+			meaning.Kind = upstream.KindCompleted
+		}
+	}
+	meaning.Ambiguous = meaning.Ambiguous || replaced
+	return decoded
+}
+
+// decodeSnapshot decodes an event whose single new text follows the text before.
+func (d *decoder) decodeSnapshot(e event, meaning *upstream.Meaning, new text) upstream.Event {
+	c := d.snapshots.channel(new.channel)
+	frame, _ := d.cut(e, new, c.id())
+	frame.Snapshot = true
+	frame.Head += c.base
+	if frame.Twin != "" {
+		frame.Twin += c.base
+	}
+	if once := frame.Once; once != nil {
+		for _, p := range []*typewriter.Payload{&once.First, &once.Last, &once.Only} {
+			if *p == (typewriter.Payload{}) {
+				continue
+			}
+			p.Head += c.base
+			if p.Twin != "" {
+				p.Twin += c.base
+			}
+		}
+	}
+	if c.frame != nil && frame.Once == nil && *frame == *c.frame {
+		frame = c.frame // an equal frame takes no memory
+	}
+	c.frame = frame
+	c.text += new.raw
+	meaning.Kind = upstream.KindText
+	return upstream.Event{Event: typewriter.Event{Frame: frame, Text: new.raw}, Meaning: meaning}
+}
