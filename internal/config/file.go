@@ -67,8 +67,12 @@ func checkShape(node *yaml.Node, flag *kong.Flag) error {
 	if node.Tag == "!!null" {
 		return nil
 	}
-	if flag.Target.Type() == reflect.TypeFor[Sections]() {
+	switch flag.Target.Type() {
+	case reflect.TypeFor[Sections]():
 		_, err := readSections(node)
+		return err
+	case reflect.TypeFor[FormatSettings]():
+		_, err := readFormats(node)
 		return err
 	}
 	switch {
@@ -94,19 +98,28 @@ func (r resolver) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, 
 	if !known || node.Tag == "!!null" || checkShape(&node, flag) != nil {
 		return nil, nil //nolint:nilnil // as above
 	}
-	if flag.Target.Type() == reflect.TypeFor[Sections]() {
+	switch flag.Target.Type() {
+	case reflect.TypeFor[Sections]():
 		sections, err := readSections(&node)
-		if err != nil {
-			return nil, err
-		}
-		data, err := json.Marshal(sections)
-		return string(data), err
+		return asJSON(sections, err)
+	case reflect.TypeFor[FormatSettings]():
+		formats, err := readFormats(&node)
+		return asJSON(formats, err)
 	}
 	text := ""
 	if err := node.Decode(&text); err != nil {
 		return nil, fmt.Errorf("%s: %w", r.name, oneLine(err))
 	}
 	return text, nil
+}
+
+// asJSON encodes a structured value for kong, unless there was an error before.
+func asJSON(value any, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(value)
+	return string(data), err
 }
 
 // oneLine returns an error of package yaml without line breaks.

@@ -92,7 +92,7 @@ func (c *Config) validateUpstream() error {
 }
 
 func (c *Config) validateFormat() error {
-	if err := checkFormat(c.UpstreamFormat); err != nil {
+	if err := c.checkFormat(c.UpstreamFormat); err != nil {
 		return fmt.Errorf("--upstream-%w", err)
 	}
 	return nil

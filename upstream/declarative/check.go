@@ -93,9 +93,6 @@ func (d *Description) checkFields(c *checker, setting string, fields []Field) {
 		if !slices.ContainsFunc(d.Texts, func(t Text) bool { return contains(t.Path) || contains(t.Twin) }) {
 			c.fail(at(setting, i), "path %s: no text is in %s; want a member of an object that contains a text", f.Path, around)
 		}
-		if f.Otherwise != "" && !gjson.Valid(f.Otherwise) {
-			c.fail(at(setting, i), "otherwise: %q is not JSON", f.Otherwise)
-		}
 	}
 }
 

@@ -16,12 +16,17 @@ func TestPieces(t *testing.T) {
 		want              []string
 	}{
 		{
-			"fields", "paths: [/a]\ntexts: [{path: d.text}]\nfirst: [d.role]\nlast: [usage, {path: d.end, otherwise: 'false'}]",
+			"fields", "paths: [/a]\ntexts: [{path: d.text}]\nfirst: [d.role]\nlast: [usage, {path: d.end, otherwise: false}]",
 			unnamed(`{"d":{"role":"x","text":"ab","end":true,"id":1},"usage":{"n":1}}`, `{"d":{"text":"cd","end":false}}`),
 			[]string{
 				`{"d":{"role":"x","text":"a","end":false,"id":1}}`, `{"d":{"text":"b","end":true,"id":1},"usage":{"n":1}}`,
 				`{"d":{"text":"c","end":false}}`, `{"d":{"text":"d","end":false}}`,
 			},
+		},
+		{
+			"other values", "paths: [/a]\ntexts: [{path: t}]\nlast: [{path: a, otherwise: null}, {path: b, otherwise: 'null'}, {path: c, otherwise: []}]",
+			unnamed(`{"a":1,"b":"x","c":[2],"t":"ab"}`),
+			[]string{`{"a":null,"b":"null","c":[],"t":"a"}`, `{"a":1,"b":"x","c":[2],"t":"b"}`},
 		},
 		{
 			"a list", "paths: [/a]\ntexts: [{path: c.*.parts.*.text}]",
@@ -54,7 +59,7 @@ func TestPieces(t *testing.T) {
 			[]string{`{"a":"ab","b":"cd"}`, `{"a":"ab","a":"cd"}`, `{"a":["ab"]}`, `{"a":""}`, `"ab"`, `ab`, `{"a":"ab`},
 		},
 		{
-			"snapshots", "paths: [/a]\nsnapshots: 'yes'\ntexts: [{path: t}, {path: r, kind: reasoning}]\nlast: [{path: end, otherwise: 'false'}]",
+			"snapshots", "paths: [/a]\nsnapshots: yes\ntexts: [{path: t}, {path: r, kind: reasoning}]\nlast: [{path: end, otherwise: false}]",
 			unnamed(`{"t":"","r":"xy","n":1}`, `{"t":"a","r":"xy","n":2}`, `{"t":"abc","r":"xy","n":3}`, `{"t":"abc","r":"xy","n":4}`, `{"t":"abcde","r":"xy","end":true}`),
 			[]string{
 				`{"t":"","r":"x","n":1}`, `{"t":"","r":"xy","n":1}`, `{"t":"a","r":"xy","n":2}`, `{"t":"ab","r":"xy","n":3}`, `{"t":"abc","r":"xy","n":3}`,
@@ -62,7 +67,7 @@ func TestPieces(t *testing.T) {
 			},
 		},
 		{
-			"replaced snapshots", "paths: [/a]\nsnapshots: 'yes'\ntexts: [{path: t, twin: u}]",
+			"replaced snapshots", "paths: [/a]\nsnapshots: yes\ntexts: [{path: t, twin: u}]",
 			unnamed(`{"t":"ab","u":"ab"}`, `{"t":"x","u":"x"}`, `{"t":"xyz","u":"xyz"}`, `{"t":"y"}`, `{"t":"yz"}`),
 			[]string{
 				`{"t":"a","u":"a"}`, `{"t":"ab","u":"ab"}`, `{"t":"x","u":"x"}`, `{"t":"xy","u":"xy"}`, `{"t":"xyz","u":"xyz"}`,
@@ -70,7 +75,7 @@ func TestPieces(t *testing.T) {
 			},
 		},
 		{
-			"two growing snapshots", "paths: [/a]\nsnapshots: 'yes'\ntexts: [{path: t}, {path: r}]",
+			"two growing snapshots", "paths: [/a]\nsnapshots: yes\ntexts: [{path: t}, {path: r}]",
 			unnamed(`{"t":"a","r":"x"}`, `{"t":"abc","r":"xyz"}`, `{"t":"abcde","r":"xyz"}`),
 			[]string{`{"t":"a","r":"x"}`, `{"t":"abc","r":"xyz"}`, `{"t":"abcd","r":"xyz"}`, `{"t":"abcde","r":"xyz"}`},
 		},
@@ -128,7 +133,7 @@ func TestAnswer(t *testing.T) {
 		{"observed increments", "auto", []string{"ab", "cd", "ef", "gh"}, "abcdefgh"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			d, a := parse(t, "paths: [/a]\nsnapshots: '"+test.snapshots+"'\ntexts: [{path: t}]").newDecoder(nil), upstream.Answer{}
+			d, a := parse(t, "paths: [/a]\nsnapshots: "+test.snapshots+"\ntexts: [{path: t}]").newDecoder(nil), upstream.Answer{}
 			for _, text := range test.texts {
 				a.Add(d.Decode("", `{"t":"`+text+`"}`))
 			}

@@ -2,6 +2,7 @@ package declarative
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -89,19 +90,35 @@ type Text struct {
 
 // Field is a field of an event.
 type Field struct {
-	Path Path `yaml:"path"`
+	Path Path
 
 	// Otherwise is the JSON of the field in the other pieces; empty: they lack the field.
-	Otherwise string `yaml:"otherwise"`
+	Otherwise string
 }
 
-// UnmarshalYAML accepts a path alone.
+// UnmarshalYAML accepts a path alone, or a mapping in which otherwise is any value.
 func (f *Field) UnmarshalYAML(node *yaml.Node) error {
 	if node.Kind == yaml.ScalarNode {
 		return node.Decode(&f.Path)
 	}
-	type plain Field // without this method
-	return decodeStrictly(node, (*plain)(f))
+	var field struct {
+		Path      Path      `yaml:"path"`
+		Otherwise yaml.Node `yaml:"otherwise"` // a node is decoded even if it is null
+	}
+	if err := decodeStrictly(node, &field); err != nil {
+		return err
+	}
+	f.Path = field.Path
+	if field.Otherwise.IsZero() {
+		return nil
+	}
+	var value any
+	if err := field.Otherwise.Decode(&value); err != nil {
+		return err
+	}
+	data, err := json.Marshal(value)
+	f.Otherwise = string(data)
+	return err
 }
 
 // decodeStrictly decodes a node and rejects unknown keys, which Decode of a node does not.

@@ -26,7 +26,6 @@ func TestFaults(t *testing.T) {
 		{"names of lines", "paths: [/a]\nframing: ndjson\ntexts: [{path: a, types: [x]}]", "texts[0]: types: lines of JSON have no event names; want the path of an event's type in type"},
 		{"field elsewhere", valid + "last: [c.d]", "last[0]: path c.d: no text is in c; want a member of an object that contains a text"},
 		{"field within the text", valid + "first: [a.b.c]", "first[0]: path a.b.c: no text is in a.b"},
-		{"otherwise", valid + "last: [{path: a.c, otherwise: stop}]", `last[0]: otherwise: "stop" is not JSON`},
 		{"no sign", valid + "done: [{is: x}]", "done[0]: want one of data, type and path"},
 		{"two signs", valid + "done: [{data: x, type: y}]", "done[0]: want one of data, type and path"},
 		{"is and not", valid + "error: {signs: [{path: a, is: b, not: c}]}", "error.signs[0]: want either is or not, with a path"},
