@@ -11,7 +11,10 @@ import (
 func TestFormats(t *testing.T) {
 	for _, name := range config.Formats {
 		t.Run(name, func(t *testing.T) {
-			formats := newFormats(&config.Config{}, config.Upstream{Format: name})
+			formats, err := newFormats(&config.Config{}, config.Upstream{Format: name}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if service := formats.Default(); service.Name != name || service.Ask == nil {
 				t.Errorf("the format of the upstream is %s", service.Name)
 			}

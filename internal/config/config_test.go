@@ -173,7 +173,7 @@ func env(flag string) string {
 
 // Each setting is accepted as a flag, in the file and in the environment.
 func TestEverySetting(t *testing.T) {
-	if n := reflect.TypeFor[Config]().NumField() - 3; n != len(settings) { // without config, pauses and upstreams
+	if n := reflect.TypeFor[Config]().NumField() - 4; n != len(settings) { // without config, pauses, upstreams and formats
 		t.Errorf("%d settings are tested, but there are %d", len(settings), n)
 	}
 	for _, test := range settings {

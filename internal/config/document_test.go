@@ -50,6 +50,23 @@ upstreams:
 A prefix must not hide a path of the server, such as ` + "`/web`, `/typewriter` or `/v3`" + `. Metrics and logs have the prefix as ` + "`upstream`" + `, and ` + "`/`" + ` for ` + "`--upstream`" + `.
 `
 
+const documentFormats = `
+## Formats
+
+The key ` + "`formats`" + ` of the file describes wire formats of services that the server does not know, by name: the paths of requests, where events have their texts, and the signs of the end and of errors. [formats.md](formats.md#a-format-of-your-own) explains the settings. The server refuses to start with an invalid path.
+
+` + "```yaml" + `
+formats:
+  acme:
+    paths: ["*/talk/stream"]
+    texts: [{path: data.answer}]
+    done: [{data: "[DONE]"}]
+    examples: ['{"data":{"answer":"Hi"}}']
+` + "```" + `
+
+Replicas that share streams must describe the same formats.
+`
+
 const documentPauses = `
 ## Pauses
 
@@ -91,6 +108,7 @@ func document(t *testing.T) string {
 		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, env, value, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
 	b.WriteString(documentUpstreams)
+	b.WriteString(documentFormats)
 	b.WriteString(documentPauses)
 	classes := typewriter.DefaultClasses()
 	for _, name := range slices.Sorted(maps.Keys(classes)) {

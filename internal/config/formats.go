@@ -17,6 +17,9 @@ const defaultFormat = "coze"
 // Formats are the names of the built-in formats in which the server can ask questions.
 var Formats = []string{defaultFormat, "openai", "anthropic", "dashscope", "lke", "wenxin"}
 
+// withoutModel are the built-in formats whose questions name no model.
+var withoutModel = []string{defaultFormat, "lke"}
+
 // FormatSettings are the descriptions of wire formats by name, in YAML as written in the file.
 type FormatSettings map[string]string
 

@@ -93,3 +93,31 @@ func TestBadUpstreams(t *testing.T) {
 		}
 	}
 }
+
+// The names of formats in the file are formats of upstreams, and their descriptions are as
+// written.
+func TestFormatsOfFile(t *testing.T) {
+	c, err := parse("--upstream-format=acme", file(t, `
+upstreams: {/a: {url: http://h, format: acme}}
+formats:
+  acme:
+    paths: [/x] # a comment
+    last: [{path: a, otherwise: null}, {path: b, otherwise: "null"}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"paths: [/x]", "otherwise: null", `otherwise: "null"`} {
+		if got := c.Formats["acme"]; !strings.Contains(got, want) {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"formats: x": "cannot unmarshal", "formats: [acme]": "cannot unmarshal",
+		"upstream-format: acme\nformats: {acne: {}}": `--upstream-format "acme": want one of ` + strings.Join(Formats, ", ") + ", acne",
+	} {
+		if _, err := parse(file(t, text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}

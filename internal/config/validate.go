@@ -100,7 +100,7 @@ func (c *Config) validateFormat() error {
 
 // validateModel rejects an upstream whose questions need a model and have none.
 func (c *Config) validateModel() error {
-	if c.UpstreamFormat == "coze" || c.Upstream == "" || c.Model != "" {
+	if _, isOwn := c.Formats[c.UpstreamFormat]; isOwn || slices.Contains(withoutModel, c.UpstreamFormat) || c.Upstream == "" || c.Model != "" {
 		return nil
 	}
 	return fmt.Errorf("--upstream-format %s: want --model with it, such as --model deepseek-chat", c.UpstreamFormat)

@@ -174,6 +174,8 @@ func TestMissingModel(t *testing.T) {
 	checkError(t, err, "--upstream-format", "--model")
 	for _, args := range [][]string{
 		{"--upstream-format=openai"}, // the built-in mock
+		{"--upstream-format=lke", "--upstream=http://h"},
+		{"--upstream-format=acme", "--upstream=http://h", file(t, "formats: {acme: {}}")},
 		{"--upstream-format=openai", "--upstream=http://h", "--model=m"},
 		{"--upstream-format=coze", "--upstream=http://h"},
 	} {

@@ -43,6 +43,9 @@ func (d *Description) check() error {
 	if !slices.Contains([]string{"", "no", "yes", "auto"}, d.Snapshots) {
 		c.fail("snapshots", "%q: want no, yes or auto", d.Snapshots)
 	}
+	if d.MinInterval < 0 {
+		c.fail("min-interval", "%v: want 0 or more", d.MinInterval)
+	}
 	if d.Incremental != nil && d.Snapshots != "auto" {
 		c.fail("incremental", "want snapshots: auto with it")
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -29,6 +30,9 @@ type Description struct {
 	// Snapshots is no (the default) if each event has new text, yes if each event repeats the
 	// text before, or auto for a service that does either.
 	Snapshots string `yaml:"snapshots"`
+
+	// MinInterval is the minimum time between two events of text; 0: the server's default.
+	MinInterval time.Duration `yaml:"min-interval"`
 
 	// Incremental is the path of a field of request bodies that is true for a stream without
 	// snapshots and false for a stream with them. For snapshots: auto.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -30,6 +31,7 @@ func (d *Description) New(name string, o Options) *upstream.Format {
 		Route:           d.route,
 		Framing:         framings[d.Framing],
 		NewDecoder:      func() upstream.Decoder { return d.newDecoder(nil) },
+		MinInterval:     d.minInterval(),
 		EventNames:      d.eventNames(),
 		Done:            d.done(),
 		ErrorEvents:     d.Error.events,
@@ -126,6 +128,17 @@ func (d *Description) done() typewriter.Event {
 		}
 	}
 	return typewriter.Event{}
+}
+
+// snapshotInterval is the minimum interval of a format with snapshots: each event repeats the
+// text before, so 25 events a second cost a fifth of the default's traffic.
+const snapshotInterval = 40 * time.Millisecond
+
+func (d *Description) minInterval() time.Duration {
+	if d.MinInterval == 0 && d.Snapshots != "" && d.Snapshots != "no" {
+		return snapshotInterval
+	}
+	return d.MinInterval
 }
 
 func (d *Description) heartbeat() string {
