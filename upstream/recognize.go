@@ -20,7 +20,7 @@ func (r *Reply) Recognize(formats Formats) *Format {
 		format = r.matchFirstEvent(formats)
 	}
 	if format != nil {
-		r.format, r.recovery = format, &noRecovery{}
+		r.format, r.decoder, r.recovery = format, format.NewDecoder(), &noRecovery{}
 	}
 	return format
 }
