@@ -113,7 +113,7 @@ formats:
 		}
 	}
 	for text, want := range map[string]string{
-		"formats: x": "cannot unmarshal", "formats: [acme]": "cannot unmarshal",
+		"formats: x": "want formats, such as", "formats: [acme]": "want formats, such as",
 		"upstream-format: acme\nformats: {acne: {}}": `--upstream-format "acme": want one of ` + strings.Join(Formats, ", ") + ", acne",
 	} {
 		if _, err := parse(file(t, text)); err == nil || !strings.Contains(err.Error(), want) {
