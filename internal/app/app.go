@@ -23,6 +23,7 @@ import (
 	"sse-typewriter/mock"
 	anthropicmock "sse-typewriter/mock/anthropic"
 	cozemock "sse-typewriter/mock/coze"
+	ollamamock "sse-typewriter/mock/ollama"
 	openaimock "sse-typewriter/mock/openai"
 	"sse-typewriter/web"
 )
@@ -124,7 +125,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 
 // registerStandIn adds the built-in mock to the server.
 func registerStandIn(r *route.Engine, seed uint64) {
-	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{}, anthropicmock.Dialect{})
+	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{}, anthropicmock.Dialect{}, ollamamock.Dialect{})
 	standIn.Watch = hertzio.CancelOnDisconnect
 	standIn.Register(r, standInPath)
 }

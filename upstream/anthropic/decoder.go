@@ -93,8 +93,8 @@ func scopeOf(m split.Member) split.Scope {
 
 func (d *decoder) chat() upstream.Chat { return upstream.Chat{ID: d.id} }
 
-// done is the meaning of the final event.
-var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done}
+// done is the meaning of the final event. Gateways may send other events after it.
+var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Ended}
 
 // meaning returns the meaning of an event of a type without typed text.
 func (d *decoder) meaning(eventType string) *upstream.Meaning {

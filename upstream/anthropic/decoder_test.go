@@ -177,7 +177,7 @@ func TestEnds(t *testing.T) {
 		failure      string
 	}{
 		{"complete", block + reason + stop, 3, ""},
-		{"more events", block + reason + stop + block, 3, ""},
+		{"more events", block + reason + stop + block, 4, ""},
 		{"no last event", block + reason, 2, ""},
 		{"no blank line", block + reason + strings.TrimSuffix(stop, "\n\n"), 3, ""},
 		{"an error", block + failed, 2, ""},
