@@ -26,6 +26,7 @@ import (
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/anthropic"
 	"sse-typewriter/upstream/coze"
+	"sse-typewriter/upstream/declarative"
 	"sse-typewriter/upstream/house"
 	"sse-typewriter/upstream/ollama"
 	"sse-typewriter/upstream/openai"
@@ -106,10 +107,18 @@ func newUpstreams(conf *config.Config) (handler.Upstreams, []config.Upstream, er
 	if err != nil {
 		return nil, nil, err
 	}
+	described, err := readOwnFormats(conf)
+	if err != nil {
+		return nil, nil, err
+	}
 	var all handler.Upstreams
 	for _, s := range settings {
+		formats, err := newFormats(conf, s, described)
+		if err != nil {
+			return nil, nil, err
+		}
 		all = append(all, &handler.Upstream{
-			Prefix: s.Prefix, Formats: newFormats(conf, s), Token: s.Token, Paces: s.Paces, Mode: s.Mode,
+			Prefix: s.Prefix, Formats: formats, Token: s.Token, Paces: s.Paces, Mode: s.Mode,
 		})
 	}
 	own := []string{standInPath}
@@ -120,8 +129,9 @@ func newUpstreams(conf *config.Config) (handler.Upstreams, []config.Upstream, er
 }
 
 // newFormats returns the wire formats of an upstream, the format of the service first. This is
-// the place to add one, and in [config.Formats].
-func newFormats(conf *config.Config, u config.Upstream) upstream.Formats {
+// the place to add one, and in [config.Formats]. Formats of the configuration file precede
+// built-in ones with the same paths.
+func newFormats(conf *config.Config, u config.Upstream, described ownFormats) (upstream.Formats, error) {
 	botID, model := u.BotID, u.Model
 	if u.URL == "" {
 		botID, model = cmp.Or(botID, "stand-in"), cmp.Or(model, "gpt-4o")
@@ -132,12 +142,17 @@ func newFormats(conf *config.Config, u config.Upstream) upstream.Formats {
 		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
+	options := declarative.Options{Model: model, SystemPrompt: u.SystemPrompt, BotID: botID, UserID: conf.UserID}
+	formats = slices.Concat(described.formats(options), formats, declarative.Builtin(options))
 	service := formats.Find(u.Format)
+	if service.Ask == nil {
+		return nil, fmt.Errorf("format %s asks no questions of /v3/chat: add ask to its description", u.Format)
+	}
 	formats = slices.DeleteFunc(formats, func(f *upstream.Format) bool { return f == service })
 	own := house.New(service)
 	// The first format with the path of the server's own chats is theirs. A service with the
 	// path needs no translation.
-	return slices.Concat(upstream.Formats{service, own}, formats)
+	return slices.Concat(upstream.Formats{service, own}, formats), nil
 }
 
 // newMetrics returns the metrics of a server with these upstreams and streams.

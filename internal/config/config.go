@@ -13,7 +13,7 @@ import (
 // Config holds the server's settings. The struct tags are the text of "serve --help" and
 // docs/configuration.md.
 type Config struct {
-	Config kong.ConfigFlag `help:"YAML file with settings, named like the flags, and with pauses and further upstreams." placeholder:"FILE"`
+	Config kong.ConfigFlag `help:"YAML file with settings, named like the flags, and with pauses, further upstreams and wire formats." placeholder:"FILE"`
 
 	Addr           string `default:"127.0.0.1:8380" help:"Address to listen on."`
 	AdminAddr      string `help:"Private address to serve /metrics and /debug/pprof/ on, without authentication. By default, /metrics is served on --addr and profiles are not served." placeholder:"ADDR"`
@@ -39,6 +39,8 @@ type Config struct {
 	Pauses       Sections        `hidden:"" help:"Pauses by class; only in the file."`
 
 	Upstreams Sections `env:"-" hidden:"" help:"Further AI services by path prefix; only in the file."`
+
+	Formats FormatSettings `env:"-" hidden:"" help:"Wire formats by name; only in the file."`
 
 	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS"`
 	AllowAnonymous bool     `help:"Allow clients without a key to use the upstream token on a non-loopback address."`

@@ -35,12 +35,6 @@ type Upstream struct {
 	Mode  typewriter.Mode
 }
 
-// defaultFormat is the format of an upstream if none is configured.
-const defaultFormat = "coze"
-
-// Formats are the names of the formats in which the server can ask questions.
-var Formats = []string{defaultFormat, "openai", "anthropic", "ollama"}
-
 // AllUpstreams returns --upstream and then the upstreams with a prefix, in the order of
 // their prefixes. An error reports all invalid settings, one on each line, without tokens.
 func (c *Config) AllUpstreams() ([]Upstream, error) {
@@ -97,7 +91,7 @@ func (c *Config) readUpstream(prefix string, settings map[string]string) (u Upst
 	if err := checkURL(u.URL); err != nil {
 		errs = append(errs, fmt.Errorf("url %w", err))
 	}
-	if err := checkFormat(u.Format); err != nil {
+	if err := c.checkFormat(u.Format); err != nil {
 		errs = append(errs, err)
 	}
 	if u.Format == defaultFormat && u.Model+u.SystemPrompt != "" {
@@ -136,14 +130,6 @@ func parseValue(value any, text string) (err error) {
 		return fmt.Errorf("%q is invalid", text)
 	}
 	return nil
-}
-
-// checkFormat reports an unknown format of questions.
-func checkFormat(name string) error {
-	if slices.Contains(Formats, name) {
-		return nil
-	}
-	return fmt.Errorf("format %q: want one of %s", name, strings.Join(Formats, ", "))
 }
 
 // checkURL reports an invalid base URL. The error never contains a password.
