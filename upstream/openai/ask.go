@@ -1,30 +1,18 @@
 package openai
 
 import (
-	"errors"
 	"net/http"
-	"net/url"
-	"path"
-	"regexp"
 
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
 
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
-
 // chatBody is the body of a chat request.
 type chatBody struct {
 	Model         string        `json:"model"`
-	Messages      []chatMessage `json:"messages"`
+	Messages      []Message     `json:"messages"`
 	Stream        bool          `json:"stream"`
 	StreamOptions streamOptions `json:"stream_options"`
-}
-
-type chatMessage struct {
-	Role    string `json:"role"`
-	Content string `json:"content"`
 }
 
 type streamOptions struct {
@@ -34,35 +22,13 @@ type streamOptions struct {
 // ask implements [upstream.Format.Ask].
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 	if o.Model == "" {
-		return upstream.Request{}, errors.New("model is missing: start the server with --model")
+		return upstream.Request{}, ErrNoModel
 	}
-	body := chatBody{Model: o.Model, Stream: true, StreamOptions: streamOptions{true}}
-	if o.SystemPrompt != "" {
-		body.Messages = append(body.Messages, chatMessage{"system", o.SystemPrompt})
-	}
-	messages := q.Messages
-	if len(messages) == 0 {
-		messages = []upstream.Message{{Role: "user", Text: defaultQuestion}}
-	}
-	for _, m := range messages {
-		body.Messages = append(body.Messages, chatMessage{m.Role, m.Text})
-	}
+	body := chatBody{Model: o.Model, Messages: o.Messages(q), Stream: true, StreamOptions: streamOptions{true}}
 	return upstream.Request{
 		Method: http.MethodPost,
-		Path:   o.chatPath(),
+		Path:   o.Path(pathChat),
 		Header: http.Header{"Content-Type": {"application/json"}},
 		Body:   jsonx.Marshal(body),
 	}, nil
-}
-
-// versioned matches the path of a base URL with a version or a deployment at its end, as in
-// the base URL of an SDK.
-var versioned = regexp.MustCompile(`/(?:v\d[^/]*(?:/openai)?|x\d|deployments/[^/]+)$`)
-
-// chatPath returns the path of a question below the base URL.
-func (o Options) chatPath() string {
-	if base, err := url.Parse(o.BaseURL); err == nil && versioned.MatchString(path.Clean(base.Path)) {
-		return pathChat
-	}
-	return "/v1" + pathChat
 }

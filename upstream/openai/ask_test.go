@@ -66,7 +66,7 @@ func TestPathOfQuestion(t *testing.T) {
 		"https://spark-api-open.xf-yun.com/x2":                    "/chat/completions",
 		"https://example.com/video":                               "/v1/chat/completions",
 	} {
-		if got := (Options{BaseURL: base}).chatPath(); got != want {
+		if got := (Options{BaseURL: base}).Path(pathChat); got != want {
 			t.Errorf("%s: got %s, want %s", base, got, want)
 		}
 	}

@@ -71,7 +71,7 @@ func (d *decoder) meaning(name string) *upstream.Meaning {
 	if d.choices.areFinished() || len(c.choices) == 0 && m.Usage != nil {
 		m.Phase = upstream.MayClose
 	}
-	switch failure := readFailure(c.members, "the answer failed", name == "error"); {
+	switch failure := ReadFailure(c.members, "the answer failed", name == "error"); {
 	case failure != nil:
 		m.Kind, m.Failure, m.Phase = upstream.KindFailed, failure, upstream.Ended
 	case len(c.texts) > 0:

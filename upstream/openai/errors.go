@@ -15,19 +15,24 @@ import (
 	"sse-typewriter/upstream/split"
 )
 
-// errorObject is the error in a body or an event.
-type errorObject struct {
+// ErrorObject is an error in a body or an event.
+type ErrorObject struct {
 	Message string  `json:"message"`
 	Type    string  `json:"type"`
 	Param   *string `json:"param"`
 	Code    string  `json:"code"`
 }
 
+// NewErrorObject returns an error of this server.
+func NewErrorObject(err *upstream.Error) ErrorObject {
+	return ErrorObject{Message: err.Msg, Type: errorType(err.Status), Code: errorCode(err)}
+}
+
 // encodeError returns an error as JSON. SDKs need the field error at the top.
 func encodeError(err *upstream.Error) []byte {
 	return jsonx.Marshal(struct {
-		Error errorObject `json:"error"`
-	}{errorObject{Message: err.Msg, Type: errorType(err.Status), Code: errorCode(err)}})
+		Error ErrorObject `json:"error"`
+	}{NewErrorObject(err)})
 }
 
 // errorType returns the type of an error with a status.
@@ -70,13 +75,13 @@ func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
 	members := split.AppendMembers(nil, gjson.ParseBytes(body))
-	return readFailure(members, fmt.Sprintf("it answered with status %d", status), true)
+	return ReadFailure(members, fmt.Sprintf("it answered with status %d", status), true)
 }
 
-// readFailure returns the error in an object, or nil. Most services have a field error,
+// ReadFailure returns the error in an object, or nil. Most services have a field error,
 // iFlytek a code other than 0, and MiniMax a status in base_resp. With failed, an object
 // without these fields is an error too.
-func readFailure(object []split.Member, defaultMsg string, failed bool) *upstream.Error {
+func ReadFailure(object []split.Member, defaultMsg string, failed bool) *upstream.Error {
 	base := split.Find(object, "base_resp")
 	switch e := split.Find(object, "error"); {
 	case !split.IsEmpty(e):

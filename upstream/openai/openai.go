@@ -9,19 +9,6 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// Options are the settings of the format.
-type Options struct {
-	// Model is the model of questions. Without a model, Ask fails.
-	Model string
-
-	// SystemPrompt, if not empty, is the first message of each question.
-	SystemPrompt string
-
-	// BaseURL is the base URL of the service. The path of a question begins with a version
-	// unless BaseURL ends with one.
-	BaseURL string
-}
-
 // doneData is the data of the event that ends a stream.
 const doneData = "[DONE]"
 
@@ -33,29 +20,15 @@ const pathChat = "/chat/completions"
 
 // New returns the format.
 func New(o Options) *upstream.Format {
-	return &upstream.Format{
-		Name:            "openai",
-		Route:           route,
-		Framing:         upstream.SSE,
-		NewDecoder:      func() upstream.Decoder { return &decoder{} },
-		EventNames:      []string{"error"},
-		Done:            upstream.Pass("", doneData, done).Event,
-		ErrorEvents:     errorEvents,
-		ErrorBody:       errorBody,
-		ReadError:       readError,
-		BreaksOff:       true, // few SDKs notice a proper end in the middle of an answer
-		RetryHeader:     "x-should-retry",
-		RequestIDHeader: "X-Request-Id",
-		ReplyHeaders:    []string{"X-Ratelimit-", "Openai-"},
-		Heartbeat:       "\n\n",
-		Credentials:     []upstream.Credential{{Header: "Authorization", Prefix: "Bearer "}, {Header: "api-key"}},
-		BrowserHeaders: []string{
-			"api-key", "openai-organization", "openai-project",
-			"x-stainless-arch", "x-stainless-helper-method", "x-stainless-lang", "x-stainless-os", "x-stainless-package-version",
-			"x-stainless-retry-count", "x-stainless-runtime", "x-stainless-runtime-version", "x-stainless-timeout",
-		},
-		Ask: o.ask,
-	}
+	format := Service()
+	format.Name = "openai"
+	format.Route = route
+	format.NewDecoder = func() upstream.Decoder { return &decoder{} }
+	format.EventNames = []string{"error"}
+	format.Done = upstream.Pass("", doneData, done).Event
+	format.ErrorEvents = errorEvents
+	format.Ask = o.ask
+	return format
 }
 
 // route implements [upstream.Format.Route].

@@ -25,6 +25,7 @@ const (
 	OnlyLast
 	NullUntilLast  // null in all pieces but the last
 	FalseUntilLast // false in all pieces but the last
+	EmptyUntilLast // [] in all pieces but the last
 )
 
 // Span is the range of a text in the data of an event.
@@ -83,6 +84,9 @@ func (c *Cutter) Edit(members []Member, scopeOf func(Member) Scope) {
 			continue
 		case FalseUntilLast:
 			c.Replace(m, "false")
+			continue
+		case EmptyUntilLast:
+			c.edits = append(c.edits, replace(m, "[]"))
 			continue
 		case OnlyFirst:
 			e.except = firstPiece
