@@ -77,7 +77,8 @@ func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 	source.Origin = chat.origin.stored("")
 	return r.record(recording{
 		ticket: chat.ticket,
-		events: untilCanceled(upstream.Typed(r.observer.timeFirstText(events, chat.origin.upstream, chat.asked)), canceled, doneEvents(format)),
+		events: ending{canceled: canceled, last: stoppedEvents(format)}.of(
+			upstream.Typed(r.observer.timeFirstText(events, chat.origin.upstream, chat.asked))),
 		source: source,
 		close: func(err error) {
 			defer chat.cancel()
@@ -90,28 +91,45 @@ func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 	})
 }
 
-// doneEvents returns a function that returns the events which end a stream in order.
-func doneEvents(format *upstream.Format) func() []typewriter.Event {
-	return func() []typewriter.Event {
-		if format.Done.Frame == nil {
+// ending ends a canceled stream in order.
+type ending struct {
+	canceled *atomic.Bool
+
+	// sent is the part of the stream before the events.
+	sent upstream.Sent
+
+	// last returns the last events.
+	last func(upstream.Sent) []typewriter.Event
+}
+
+// stoppedEvents returns a function for [ending.last].
+func stoppedEvents(format *upstream.Format) func(upstream.Sent) []typewriter.Event {
+	return func(sent upstream.Sent) []typewriter.Event {
+		switch {
+		case format.Stopped != nil:
+			return format.Stopped(sent)
+		case format.Done.Frame != nil:
+			return []typewriter.Event{format.Done}
+		default:
 			return nil
 		}
-		return []typewriter.Event{format.Done}
 	}
 }
 
-// untilCanceled ends a canceled stream in order, with its last events.
-func untilCanceled(events iter.Seq[typewriter.Event], canceled *atomic.Bool, last func() []typewriter.Event) iter.Seq[typewriter.Event] {
+// of returns the events of a stream up to its cancellation, and the last events.
+func (n ending) of(events iter.Seq[typewriter.Event]) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {
+		sent := n.sent
 		for e := range events {
-			if canceled.Load() {
-				for _, e := range last() {
+			if n.canceled.Load() {
+				for _, e := range n.last(sent) {
 					if !yield(e) {
 						return
 					}
 				}
 				return
 			}
+			sent.Add(e)
 			if !yield(e) {
 				return
 			}
@@ -174,7 +192,8 @@ func (r *recorder) proceed(
 	ctx, cancel := context.WithCancel(ctx)
 	events, failure := u.Client.Continue(ctx, o.format, o.opening, recorded)
 	known := o.format.ChatOf(recorded)
+	sent := upstream.SentIn(recorded)
 	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
 	source.Origin = from
-	return r.observer.countFailure(untilCanceled(upstream.Typed(events), canceled, doneEvents(o.format)), source), source
+	return r.observer.countFailure(ending{canceled, sent, stoppedEvents(o.format)}.of(upstream.Typed(events)), source), source
 }

@@ -49,7 +49,7 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	source.Origin = o.stored(summaryPrefix)
 	return r.record(recording{
 		ticket: t,
-		events: untilCanceled(j.job.Events(ctx), canceled, stoppedEvents(j.job)),
+		events: ending{canceled: canceled, last: stoppedSummary(j.job)}.of(j.job.Events(ctx)),
 		source: source,
 		close: func(error) {
 			defer cancel()
@@ -58,9 +58,9 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	})
 }
 
-// stoppedEvents returns a function that returns the last event of a canceled summary.
-func stoppedEvents(job *summary.Job) func() []typewriter.Event {
-	return func() []typewriter.Event { return []typewriter.Event{job.Stopped()} }
+// stoppedSummary returns a function for [ending.last].
+func stoppedSummary(job *summary.Job) func(upstream.Sent) []typewriter.Event {
+	return func(upstream.Sent) []typewriter.Event { return []typewriter.Event{job.Stopped()} }
 }
 
 // proceedSummary is proceed for a stream of a summary's progress. It reports false if the
@@ -77,7 +77,7 @@ func (r *recorder) proceedSummary(ctx context.Context, o origin, recorded iter.S
 		return events, func() {}, nil
 	}
 	source, canceled := r.source(o, func() upstream.Chat { return known }, job.Failure, cancel)
-	events := untilCanceled(job.Events(ctx), canceled, stoppedEvents(job))
+	events := ending{canceled: canceled, last: stoppedSummary(job)}.of(job.Events(ctx))
 	return func(yield func(typewriter.Event) bool) {
 		defer job.Close(ctx)
 		events(yield)

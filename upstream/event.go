@@ -130,6 +130,15 @@ func (s *Sent) Add(e typewriter.Event) {
 	s.Last = e
 }
 
+// SentIn returns the part of a stream that consists of recorded events.
+func SentIn(recorded iter.Seq[typewriter.Event]) Sent {
+	var s Sent
+	for e := range recorded {
+		s.Add(e)
+	}
+	return s
+}
+
 // Typed returns the events as package typewriter records them.
 func Typed(events iter.Seq[Event]) iter.Seq[typewriter.Event] {
 	return func(yield func(typewriter.Event) bool) {

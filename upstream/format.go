@@ -55,6 +55,10 @@ type Format struct {
 	// end.
 	Done typewriter.Event
 
+	// Stopped returns the events that end a canceled stream in order, given the part of the
+	// stream before; nil: Done ends any stream.
+	Stopped func(Sent) []typewriter.Event
+
 	// ErrorEvents returns the events for a failure within a stream, given the part of the
 	// stream before the failure. Required.
 	ErrorEvents func(*Error, Sent) []typewriter.Event

@@ -69,7 +69,7 @@ func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
 func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, err error) {
 	failures := 0
 	for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
-		if err := sleep(ctx, pause); err != nil {
+		if err := upstream.Pause(ctx, pause); err != nil {
 			return chat, messages, err
 		}
 		if !hasEnded(chat) {
@@ -101,18 +101,6 @@ var errUnlisted = errors.New("a message that has begun is not listed")
 func hasEnded(chat gjson.Result) bool {
 	_, ok := chatEndings[chat.Get("status").String()]
 	return ok
-}
-
-// sleep waits for d, or returns an error when ctx is done.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return context.Cause(ctx)
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // get requests data about the chat, and checks the data with isValid. The documentation says
