@@ -1,0 +1,155 @@
+package responses
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/openai"
+)
+
+// The first and the longest pause before another attempt to continue a stream. Pauses grow
+// by half.
+const (
+	firstPause   = 500 * time.Millisecond
+	longestPause = 5 * time.Second
+)
+
+// maxFailures bounds the consecutive attempts without a new event.
+const maxFailures = 5
+
+// recovery implements [upstream.Recovery]. The service continues a stored response when the
+// stream is cut, and sends the events after a sequence number again.
+type recovery struct {
+	stored     stored
+	isStored   bool
+	id         string
+	last       int64 // sequence number of the last event; -1 before the first one
+	isFinished bool
+}
+
+func newRecovery(c *upstream.Client, opening upstream.Opening) upstream.Recovery {
+	r := &recovery{last: -1}
+	r.stored, r.isStored = newStored(c, opening)
+	if after, err := strconv.ParseInt(r.stored.after(), 10, 64); err == nil {
+		r.last = after
+	}
+	return r
+}
+
+// Add implements [upstream.Recovery].
+func (r *recovery) Add(e upstream.Event) {
+	r.isFinished = r.isFinished || e.Meaning.Phase != upstream.Running
+	if e.Meaning.Chat.IsKnown() {
+		r.id = e.Meaning.Chat.ID
+	}
+	if r.isStored && e.Frame != nil {
+		if number, ok := numberOf(e.Event); ok {
+			r.last = number
+		}
+	}
+}
+
+// numberOf returns the sequence number of an event.
+func numberOf(e typewriter.Event) (number int64, ok bool) {
+	v := gjson.Get(e.Payload(), "sequence_number")
+	return v.Int(), v.Type == gjson.Number
+}
+
+// IsFinished implements [upstream.Recovery].
+func (r *recovery) IsFinished() bool { return r.isFinished }
+
+// Rest implements [upstream.Recovery].
+func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
+	if !r.isStored || r.id == "" && isCreate(r.stored.path) {
+		return upstream.NoRest
+	}
+	return func(yield func(upstream.Event, error) bool) {
+		failures := 0
+		for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
+			before := r.last
+			err := r.proceed(ctx, func(e upstream.Event) bool { return yield(e, nil) })
+			if err == nil {
+				return
+			}
+			if r.last > before {
+				failures, pause = 0, firstPause
+			}
+			if failures++; failures == maxFailures || !isRetryable(err) {
+				yield(upstream.Event{}, err)
+				return
+			}
+			if err := upstream.Pause(ctx, pause); err != nil {
+				yield(upstream.Event{}, err)
+				return
+			}
+		}
+	}
+}
+
+// replay is the format of a stream's events that are sent again. A failure is not part of
+// the stream.
+var replay = &upstream.Format{
+	Name:        "openai-responses",
+	NewDecoder:  newDecoder,
+	ReadError:   openai.Service().ReadError,
+	ErrorEvents: func(*upstream.Error, upstream.Sent) []typewriter.Event { return nil },
+}
+
+// replyError is a reply without a stream.
+type replyError struct {
+	status int
+	err    *upstream.Error
+}
+
+func (e *replyError) Error() string {
+	return fmt.Sprintf("upstream answered with status %d: %v", e.status, e.err)
+}
+
+// isRetryable reports whether another attempt may succeed.
+func isRetryable(err error) bool {
+	var failed *replyError
+	return !errors.As(err, &failed) || failed.status >= http.StatusInternalServerError || failed.status == http.StatusTooManyRequests
+}
+
+// proceed yields the events after the last one up to the end of the stream, or until yield
+// returns false. An error interrupts the events.
+func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool) error {
+	query := url.Values{"stream": {"true"}}
+	if r.last >= 0 {
+		query.Set(paramAfter, strconv.FormatInt(r.last, 10))
+	}
+	req := r.stored.request(http.MethodGet, r.id, "", query)
+	req.Format = replay
+	reply, err := r.stored.client.Do(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer reply.Close()
+	if !reply.IsStream() {
+		return &replyError{reply.Status, reply.ReadError()}
+	}
+	events, failure := reply.Events()
+	for e := range events {
+		if number, ok := numberOf(e.Event); ok && number <= r.last {
+			continue // the service has sent it again all the same
+		}
+		r.Add(e)
+		if !yield(e) {
+			return nil
+		}
+	}
+	if failed := failure(); failed != nil {
+		return failed
+	}
+	return nil
+}
