@@ -2,9 +2,7 @@ package openai
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
-	"time"
 
 	"sse-typewriter/mock"
 )
@@ -18,7 +16,7 @@ type Model struct {
 	// About describes the stream in one line.
 	About string
 
-	tempo  mock.Tempo        // zero: normal
+	tempo  mock.Tempo        // zero: Normal
 	style  style             // of the chunks
 	write  func(*script)     // nil: writeAnswer
 	send   mock.Delivery     // nil: mock.Whole
@@ -41,7 +39,7 @@ func Models() []Model {
 		{Name: "gpt-4o", About: "OpenAI: 3 to 6 characters a chunk, padding, usage in a chunk of its own", style: style{obfuscated: true}},
 		{Name: "deepseek-chat", About: "DeepSeek: the usage is in the last chunk", style: style{usageAtEnd: true}},
 		{Name: "deepseek-reasoner", About: "DeepSeek: reasoning in reasoning_content before the answer", style: style{reasoning: "reasoning_content", usageAtEnd: true}},
-		{Name: "gemini-2.5-flash", About: "Gemini: lumps of about 100 characters", tempo: lumps, style: style{rolePerChunk: true, usageAtEnd: true}},
+		{Name: "gemini-2.5-flash", About: "Gemini: lumps of about 100 characters", tempo: Lumps, style: style{rolePerChunk: true, usageAtEnd: true}},
 		{Name: "kimi-k2", About: "Kimi: the last text, finish_reason and usage are in one chunk", style: style{endsWithText: true}},
 		{
 			Name: "openrouter/auto", About: "OpenRouter: comments, the role in each chunk, reasoning twice, in reasoning and in reasoning_details",
@@ -51,30 +49,24 @@ func Models() []Model {
 		{Name: "tool-call", About: "some text and two parallel tool calls", write: writeToolCalls},
 		{Name: "fastgpt", About: "FastGPT: named events, and more events after [DONE]", write: writeNamed},
 
-		{Name: "slow", About: "3 characters a second", tempo: mock.Tempo{First: normal.First, Speed: 3, Size: 3, Most: 6}},
-		{Name: "fast", About: "600 characters a second", tempo: mock.Tempo{First: normal.First, Speed: 600, Size: normal.Size, Most: normal.Most}},
-		{Name: "at-once", About: "all chunks in one write", tempo: mock.Tempo{Size: normal.Size, Most: normal.Most}},
+		{Name: "slow", About: "3 characters a second", tempo: Slow},
+		{Name: "fast", About: "600 characters a second", tempo: Fast},
+		{Name: "at-once", About: "all chunks in one write", tempo: AtOnce},
 		{Name: "stall", About: "20 seconds of silence in the middle", write: writeStall},
 
-		{Name: "error-400", About: "status 400", refuse: refuseWith(http.StatusBadRequest, "invalid_request_error", "context_length_exceeded", "This model's maximum context length is 8192 tokens.")},
-		{Name: "error-401", About: "status 401", refuse: refuseWith(http.StatusUnauthorized, "invalid_request_error", "invalid_api_key", "Incorrect API key provided.")},
-		{Name: "error-429", About: "status 429 with Retry-After", refuse: refuseBusy},
-		{Name: "error-500", About: "status 500", refuse: refuseWith(http.StatusInternalServerError, "server_error", "", "The server had an error while processing your request.")},
+		{Name: "error-400", About: "status 400", refuse: Refusals["error-400"]},
+		{Name: "error-401", About: "status 401", refuse: Refusals["error-401"]},
+		{Name: "error-429", About: "status 429 with Retry-After", refuse: Refusals["error-429"]},
+		{Name: "error-500", About: "status 500", refuse: Refusals["error-500"]},
 		{Name: "error-event", About: "an error in the middle of the stream, then [DONE]", write: writeError},
 		{Name: "error-last", About: "an event named error in the middle of the stream, then the end, as Groq sends it", write: writeLastError},
-		{Name: "cut", About: "the connection breaks in the middle of a chunk", send: mock.CutMiddle(encode)},
-		{Name: "cut-early", About: "the connection breaks before the first text", send: mock.CutEarly(encode)},
-		{Name: "no-done", About: "the response ends properly in the middle of the answer", send: mock.StopMiddle(encode)},
-		{Name: "hang", About: "silence for ever after half of the answer", write: writeHalf, send: mock.Hang(encode)},
+		{Name: "cut", About: "the connection breaks in the middle of a chunk", send: mock.CutMiddle(Encode)},
+		{Name: "cut-early", About: "the connection breaks before the first text", send: mock.CutEarly(Encode)},
+		{Name: "no-done", About: "the response ends properly in the middle of the answer", send: mock.StopMiddle(Encode)},
+		{Name: "hang", About: "silence for ever after half of the answer", write: writeHalf, send: mock.Hang(Encode)},
 		{Name: "help", About: "a list of the models", write: func(s *script) { s.answer(helpText()) }},
 	}
 }
-
-// The tempos of the models.
-var (
-	normal = mock.Tempo{First: 300 * time.Millisecond, Speed: 60, Size: 4.5, Most: 16, Bunch: 0.2}
-	lumps  = mock.Tempo{First: 600 * time.Millisecond, Speed: 120, Most: 100, Even: true}
-)
 
 // pickModel returns the model of a request, and the text to answer.
 func (c *call) pickModel(name, text string) (Model, string) {
@@ -97,31 +89,9 @@ func findModel(name string) (Model, bool) {
 // deliver returns what the client gets of the events.
 func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
 	if m.send == nil {
-		return mock.Whole(encode)(events)
+		return mock.Whole(Encode)(events)
 	}
 	return m.send(events)
-}
-
-// encode implements [mock.Encoder]. An event without data is a comment.
-func encode(_ int, e mock.Event) []byte {
-	switch {
-	case e.Data == nil:
-		return fmt.Appendf(nil, ": %s\n\n", e.Name)
-	case e.Name != "":
-		return fmt.Appendf(nil, "event: %s\ndata: %s\n\n", e.Name, e.Data)
-	default:
-		return fmt.Appendf(nil, "data: %s\n\n", e.Data)
-	}
-}
-
-func refuseWith(status int, errorType, code, msg string) func() mock.Reply {
-	return func() mock.Reply { return refuse(status, errorType, code, msg) }
-}
-
-func refuseBusy() mock.Reply {
-	reply := refuse(http.StatusTooManyRequests, "requests", "rate_limit_exceeded", "Rate limit reached for requests.")
-	reply.Header.Set("Retry-After", "2")
-	return reply
 }
 
 // helpText lists the models.

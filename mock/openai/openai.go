@@ -4,7 +4,6 @@
 package openai
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -44,37 +43,28 @@ func (Dialect) IsUpload(string) bool { return false }
 
 // RefuseBody implements [mock.Dialect].
 func (Dialect) RefuseBody(err error) mock.Reply {
-	return refuse(http.StatusBadRequest, "invalid_request_error", "", err.Error())
+	return RefuseRequest(err.Error())
 }
 
 // Answer implements [mock.Dialect].
 func (Dialect) Answer(c *mock.Call) mock.Reply {
-	reply := (&call{c}).answer()
-	reply.Header.Set("Openai-Processing-Ms", "12")
-	reply.Header.Set("X-Ratelimit-Remaining-Requests", "9999")
-	reply.Header.Set("X-Request-Id", fmt.Sprintf("req_%016x%016x", c.Rand.Uint64(), c.Rand.Uint64()))
-	return reply
+	return Serve(c, (&call{c}).answer)
 }
 
 // call is a request while it is answered.
 type call struct{ *mock.Call }
 
 func (c *call) answer() mock.Reply {
-	if c.Header.Get("Authorization") == "Bearer bad" {
-		return refuse(http.StatusUnauthorized, "invalid_request_error", "invalid_api_key", "Incorrect API key provided: bad.")
-	}
 	for _, e := range endpoints {
 		switch {
 		case !strings.HasSuffix(c.Path, e.suffix):
 			continue
 		case c.Method != e.method:
-			reply := refuse(http.StatusMethodNotAllowed, "invalid_request_error", "method_not_supported", "Not allowed to "+c.Method+" on "+c.Path+".")
-			reply.Header.Set("Allow", e.method)
-			return reply
+			return RefuseMethod(c.Call, e.method)
 		}
 		return e.serve(c)
 	}
-	return refuse(http.StatusNotFound, "invalid_request_error", "", "Unknown request URL: "+c.Method+" "+c.Path+".")
+	return Refuse(http.StatusNotFound, typeInvalid, "", "Unknown request URL: "+c.Method+" "+c.Path+".")
 }
 
 // chat serves POST /chat/completions.
@@ -82,9 +72,9 @@ func (c *call) chat() mock.Reply {
 	messages := c.Field("messages").Array()
 	switch {
 	case !gjson.ValidBytes(c.Body):
-		return refuse(http.StatusBadRequest, "invalid_request_error", "", "We could not parse the JSON body of your request.")
+		return RefuseRequest("We could not parse the JSON body of your request.")
 	case len(messages) == 0:
-		return refuse(http.StatusBadRequest, "invalid_request_error", "", "Missing required parameter: 'messages'.")
+		return RefuseRequest("Missing required parameter: 'messages'.")
 	}
 	return c.perform(messages[len(messages)-1])
 }
@@ -96,7 +86,7 @@ func (c *call) complete() mock.Reply {
 		prompt = prompt.Get("0")
 	}
 	if !prompt.Exists() {
-		return refuse(http.StatusBadRequest, "invalid_request_error", "", "Missing required parameter: 'prompt'.")
+		return RefuseRequest("Missing required parameter: 'prompt'.")
 	}
 	return c.perform(prompt)
 }
@@ -105,7 +95,7 @@ func (c *call) complete() mock.Reply {
 func (c *call) perform(last gjson.Result) mock.Reply {
 	name := c.Field("model").String()
 	if name == "" {
-		return refuse(http.StatusBadRequest, "invalid_request_error", "", "you must provide a model parameter")
+		return RefuseRequest("you must provide a model parameter")
 	}
 	m, question := c.pickModel(name, textOf(last))
 	if m.refuse != nil {
@@ -137,28 +127,6 @@ func textOf(message gjson.Result) string {
 		text = strings.Join(parts, "\n")
 	}
 	return strings.ToValidUTF8(text, "\uFFFD")
-}
-
-// refuse returns an error reply.
-func refuse(status int, errorType, code, msg string) mock.Reply {
-	return mock.Plain(status, typeJSON, errorJSON(errorType, code, msg))
-}
-
-// errorJSON returns an error as a body or an event has it.
-func errorJSON(errorType, code, msg string) []byte {
-	var body struct {
-		Error struct {
-			Message string  `json:"message"`
-			Type    string  `json:"type"`
-			Param   *string `json:"param"`
-			Code    *string `json:"code"`
-		} `json:"error"`
-	}
-	body.Error.Message, body.Error.Type = msg, errorType
-	if code != "" {
-		body.Error.Code = &code
-	}
-	return jsonx.Marshal(body)
 }
 
 // modelInfo describes a model.

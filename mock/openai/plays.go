@@ -36,11 +36,12 @@ func (s *script) answer(text string) {
 
 // think writes reasoning.
 func (s *script) think() {
-	s.thought = thoughtOf(s.question)
+	s.thought = ThoughtOf(s.question)
 	s.speak(s.pieces(s.thought), s.setReasoning)
 }
 
-func thoughtOf(question string) string {
+// ThoughtOf returns the reasoning about a question.
+func ThoughtOf(question string) string {
 	if texts.IsChinese(question) {
 		return "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气🤔。"
 	}
@@ -102,7 +103,7 @@ func writeToolCalls(s *script) {
 }
 
 func writeThink(s *script) {
-	s.answer("<think>\n" + thoughtOf(s.question) + "\n</think>\n\n" + texts.Compose(s.question))
+	s.answer("<think>\n" + ThoughtOf(s.question) + "\n</think>\n\n" + texts.Compose(s.question))
 }
 
 func writeHalf(s *script) {
@@ -123,14 +124,14 @@ func writeStall(s *script) {
 func writeError(s *script) {
 	writeHalf(s)
 	s.pause(5 * time.Millisecond)
-	s.addData("", errorJSON("server_error", "model_overloaded", "The model is overloaded."), false)
+	s.addData("", ErrorJSON("server_error", "model_overloaded", "The model is overloaded."), false)
 	s.addData("", []byte("[DONE]"), false)
 }
 
 func writeLastError(s *script) {
 	writeHalf(s)
 	s.pause(5 * time.Millisecond)
-	s.addData("error", errorJSON("invalid_request_error", "tool_use_failed", "Tool choice is required, but model did not call a tool"), false)
+	s.addData("error", ErrorJSON("invalid_request_error", "tool_use_failed", "Tool choice is required, but model did not call a tool"), false)
 }
 
 func writeNamed(s *script) {

@@ -50,7 +50,7 @@ func newScript(c *call, m Model, name, question string) *script {
 		choices:  min(max(int(c.Field("n").Int()), 1), maxChoices),
 	}
 	if s.tempo == (mock.Tempo{}) {
-		s.tempo = normal
+		s.tempo = Normal
 	}
 	s.base = chunk{ID: fmt.Sprintf("chatcmpl-%016x", s.rng.Uint64()), Object: "chat.completion.chunk", Created: c.Now.Unix(), Model: name, SystemFingerprint: "fp_standin"}
 	if s.legacy {
@@ -134,8 +134,7 @@ func (s *script) add(choices ...choice) {
 		c.Usage = json.RawMessage("null")
 	}
 	if s.model.style.obfuscated {
-		const padding = "aB3xYz9QwErTy7"
-		c.Obfuscation = padding[:1+s.rng.IntN(len(padding)-1)]
+		c.Obfuscation = Padding(s.rng)
 	}
 	s.addData(s.event, jsonx.Marshal(c), isText)
 }
@@ -191,19 +190,9 @@ func (s *script) choice(i int, piece string, fill func(*delta, string)) choice {
 	return out
 }
 
-// logprobs returns the probabilities of a piece, as if it were one token.
+// logprobs returns the probabilities of a piece.
 func logprobs(piece string) json.RawMessage {
-	type token struct {
-		Token       string   `json:"token"`
-		Logprob     float64  `json:"logprob"`
-		Bytes       []int    `json:"bytes"`
-		TopLogprobs []string `json:"top_logprobs"`
-	}
-	t := token{Token: piece, Logprob: -0.5, TopLogprobs: []string{}}
-	for _, b := range []byte(piece) {
-		t.Bytes = append(t.Bytes, int(b))
-	}
-	return jsonx.Marshal(map[string]any{"content": []token{t}, "refusal": nil})
+	return jsonx.Marshal(map[string]any{"content": []Token{NewToken(piece)}, "refusal": nil})
 }
 
 func setContent(d *delta, text string) { d.Content = &text }
