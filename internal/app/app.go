@@ -25,6 +25,7 @@ import (
 	cozemock "sse-typewriter/mock/coze"
 	ollamamock "sse-typewriter/mock/ollama"
 	openaimock "sse-typewriter/mock/openai"
+	responsesmock "sse-typewriter/mock/openai/responses"
 	"sse-typewriter/web"
 )
 
@@ -125,7 +126,7 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 
 // registerStandIn adds the built-in mock to the server.
 func registerStandIn(r *route.Engine, seed uint64) {
-	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{}, anthropicmock.Dialect{}, ollamamock.Dialect{})
+	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{}, &responsesmock.Dialect{}, anthropicmock.Dialect{}, ollamamock.Dialect{})
 	standIn.Watch = hertzio.CancelOnDisconnect
 	standIn.Register(r, standInPath)
 }

@@ -30,6 +30,7 @@ import (
 	"sse-typewriter/upstream/house"
 	"sse-typewriter/upstream/ollama"
 	"sse-typewriter/upstream/openai"
+	"sse-typewriter/upstream/openai/responses"
 )
 
 // standInPath is the path of the built-in mock.
@@ -139,6 +140,7 @@ func newFormats(conf *config.Config, u config.Upstream, described ownFormats) (u
 	formats := upstream.Formats{
 		coze.New(coze.Options{BotID: botID, UserID: conf.UserID, KeepStudioDone: conf.StudioDone == "keep"}),
 		openai.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		responses.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}

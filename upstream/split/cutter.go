@@ -86,7 +86,7 @@ func (c *Cutter) Edit(members []Member, scopeOf func(Member) Scope) {
 			c.Replace(m, "false")
 			continue
 		case EmptyUntilLast:
-			c.edits = append(c.edits, replace(m, "[]"))
+			c.Replace(m, "[]")
 			continue
 		case OnlyFirst:
 			e.except = firstPiece
