@@ -8,7 +8,7 @@
 // To add a format:
 //
 //  1. Write a package upstream/NAME whose New returns a [Format]. Name, Paths
-//     or Route, Framing, NewDecoder, ErrorEvents, ErrorBody and ReadError are required.
+//     or Route, Framing, NewDecoder, ErrorEvents, ErrorBody, ReadError and RequestIDHeader are required.
 //  2. Let the decoder return typed events: for text an event whose frame has a channel
 //     and whose Meaning is of KindText, for everything else Pass with a Meaning. Share
 //     the frame and the Meaning between the events of a run; package upstream/split helps

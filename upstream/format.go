@@ -78,7 +78,7 @@ type Format struct {
 	// repeating a failed request, if its value is "false".
 	RetryHeader string
 
-	// RequestIDHeader is the response header with the service's id of a request.
+	// RequestIDHeader is the response header with the service's id of a request. Required.
 	RequestIDHeader string
 
 	// ReplyHeaders are prefixes of the response headers that the client gets with a stream,

@@ -23,6 +23,7 @@ import (
 	"sse-typewriter/mock"
 	anthropicmock "sse-typewriter/mock/anthropic"
 	cozemock "sse-typewriter/mock/coze"
+	declarativemock "sse-typewriter/mock/declarative"
 	ollamamock "sse-typewriter/mock/ollama"
 	openaimock "sse-typewriter/mock/openai"
 	responsesmock "sse-typewriter/mock/openai/responses"
@@ -126,7 +127,15 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 
 // registerStandIn adds the built-in mock to the server.
 func registerStandIn(r *route.Engine, seed uint64) {
-	standIn := mock.New(seed, cozemock.New(), openaimock.Dialect{}, &responsesmock.Dialect{}, anthropicmock.Dialect{}, ollamamock.Dialect{})
+	standIn := mock.New(
+		seed,
+		cozemock.New(),
+		openaimock.Dialect{},
+		&responsesmock.Dialect{},
+		anthropicmock.Dialect{},
+		ollamamock.Dialect{},
+		declarativemock.Dialect{},
+	)
 	standIn.Watch = hertzio.CancelOnDisconnect
 	standIn.Register(r, standInPath)
 }

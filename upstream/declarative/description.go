@@ -58,7 +58,8 @@ type Description struct {
 	// Heartbeat is written during silence.
 	Heartbeat *string `yaml:"heartbeat"`
 
-	// RequestID is the response header with the service's id of a request.
+	// RequestID is the response header with the service's id of a request; X-Request-Id by
+	// default.
 	RequestID string `yaml:"request-id"`
 
 	// Credentials are the places for a credential; none: a bearer token.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/tidwall/gjson"
 
@@ -54,8 +55,12 @@ func (e Errors) read(root gjson.Result, defaultMsg string) *upstream.Error {
 		return ""
 	}
 	failure := apierror.Refused.WithMsg(cmp.Or(text(e.Message, messagePaths), defaultMsg))
-	if code := text(e.Code, codePaths); slices.Contains(apierror.UpstreamFailures(), code) {
-		failure.Reason = code // the service is a server of this kind itself
+	// The service may be a server of this kind itself.
+	code := text(e.Code, codePaths)
+	if slices.Contains(apierror.UpstreamFailures(), code) {
+		failure.Reason = code
+	} else if number, err := strconv.Atoi(code); err == nil {
+		failure.Reason = upstream.ReasonOf(number)
 	}
 	return failure
 }

@@ -38,7 +38,7 @@ func (d *Description) New(name string, o Options) *upstream.Format {
 		ErrorBody:       d.Error.body,
 		ReadError:       d.Error.readBody,
 		BreaksOff:       true, // a proper end looks like the end of the answer
-		RequestIDHeader: d.RequestID,
+		RequestIDHeader: cmp.Or(d.RequestID, "X-Request-Id"),
 		Heartbeat:       d.heartbeat(),
 	}
 	for _, c := range d.Credentials {

@@ -174,7 +174,7 @@ func TestErrors(t *testing.T) {
 // What a description leaves out has a default.
 func TestDefaults(t *testing.T) {
 	plain := parse(t, "paths: [/a]\ntexts: [{path: t}]").New("n", Options{})
-	if plain.Heartbeat != "\n\n" || plain.Framing != upstream.SSE || plain.Done.Frame != nil || plain.Ask != nil || plain.Cancel != nil || plain.Credentials != nil || !plain.BreaksOff {
+	if plain.Heartbeat != "\n\n" || plain.Framing != upstream.SSE || plain.Done.Frame != nil || plain.Ask != nil || plain.Cancel != nil || plain.Credentials != nil || !plain.BreaksOff || plain.RequestIDHeader != "X-Request-Id" {
 		t.Errorf("got %+v", plain)
 	}
 	full := parse(t, `
