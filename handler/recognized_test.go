@@ -43,7 +43,21 @@ func (u *appUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
 	for name, values := range u.header {
 		header[name] = values
 	}
-	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(u.body()), Request: r}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(contextReader{r.Context(), u.body()}), Request: r}, nil
+}
+
+// contextReader fails once the context is done, as the body of a reply does.
+type contextReader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.ctx.Err() != nil {
+		return 0, r.ctx.Err()
+	}
+	return n, err
 }
 
 // newApp returns an upstream whose replies have pairs of header fields and their values.

@@ -118,6 +118,7 @@ func TestRuns(t *testing.T) {
 		{"another text", line("2026-01-01T00:00:00Z", "b"), "b"},
 		{"another time", line("2026-01-01T00:00:01.5+08:00", `\"`), `\"`},
 		{"a separator", line("2026-01-01T00:00:02Z", "\u2028"), `\u2028`},
+		{"a separator in the time", line("x\u2028", "c"), "c"},
 		{"a quote in the time", line(`x\"`, "c"), "c"},
 		{"a quote in the text", line("y", `c"},"done":false,"x":{"z":"d`), ""},
 		{"another role", strings.Replace(line("z", "e"), "assistant", "tool", 1), "e"},
