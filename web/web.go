@@ -79,6 +79,9 @@ var mediaTypes = map[string]string{
 	".html": "text/html; charset=utf-8",
 	".js":   "text/javascript; charset=utf-8",
 	".svg":  "image/svg+xml",
+	".txt":  "text/plain; charset=utf-8",
+
+	".woff2": "font/woff2",
 }
 
 // serve answers GET and HEAD. Browsers revalidate each file, so that a page never combines

@@ -13,7 +13,6 @@ import (
 // gateway is a reverse proxy between the page and a server that can refuse requests.
 type gateway struct {
 	*httptest.Server
-	html string // if set, what the server answers with that makes HTML of Markdown
 	hang func() // if set, no request is answered, and it is called when a client has left
 
 	mu      sync.Mutex
@@ -39,9 +38,6 @@ func newGateway(t *testing.T, to string) *gateway {
 			_, _ = io.Copy(io.Discard, r.Body) // the server sees that the client leaves only then
 			<-r.Context().Done()
 			g.hang()
-		case g.html != "" && r.URL.Path == "/typewriter/markdown":
-			w.Header().Set("Content-Type", "text/html; charset=utf-8")
-			_, _ = io.WriteString(w, g.html)
 		case status != 0:
 			w.WriteHeader(status)
 		default:

@@ -26,8 +26,7 @@ const hostile = `<img src=x onerror="pwned('img')"><script>pwned("script")</scri
 &lt;img src=x onerror=pwned("entities")&gt; "><script>pwned("quote")</script> </textarea></div></main><script>pwned("close")</script>
 `
 
-// An answer is never interpreted as HTML: not while it is typed, not when it is
-// formatted, not in thoughts, suggestions, errors or the result of a summary.
+// An answer is never interpreted as HTML: not while it is typed, not in thoughts, suggestions, errors or the result of a summary.
 func TestHostileText(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t, func(c *chat) {
@@ -39,14 +38,15 @@ func TestHostileText(t *testing.T) {
 	})
 	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
 	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
-	eval[bool](p, watch)
 	p.choose("speed", "10")
 	p.ask(hostile)
 	p.untilState("done")
 	p.until("it is formatted", messages+`.querySelector(".formatted table")`)
 	p.checkHarmless()
-	if seen := eval[[]string](p, "seen"); seen[len(seen)-1] != hostile+">" {
-		t.Errorf("typed was %q", seen[len(seen)-1])
+	for _, text := range []string{`<script>pwned("script")</script>`, `<svg/onload=pwned("svg")>`, `<base href="https://evil.invalid/">`, `<img src=x onerror=pwned("entities")>`, `</textarea></div></main><script>pwned("close")</script>`} {
+		if got := p.answerText(); !strings.Contains(got, text) {
+			t.Errorf("%s is missing in %q", text, got)
+		}
 	}
 	if n := eval[int](p, `[...`+messages+`.querySelectorAll("a[href]")].filter(a => !a.href.startsWith("https://")).length`); n != 0 {
 		t.Errorf("%d links are not safe", n)
@@ -92,23 +92,6 @@ func TestHostileSummary(t *testing.T) {
 	p.checkHarmless()
 }
 
-// Of unexpected HTML from the server the page keeps only the elements that it knows.
-func TestHostileHTML(t *testing.T) {
-	t.Parallel()
-	g := newGateway(t, testenv.Start(t, "--upstream="+newUpstream(t, sayOK).URL).Base)
-	g.html = `<p onclick="pwned(1)" style="color:red" id="send">text <a href="javascript:pwned(2)" onclick="pwned(3)">link</a></p>` + hostile
-	p := open(t, g.URL, "/")
-	p.expect("forbidden:") // where the reply is parsed, the policy holds, too
-	p.expect("violates the following Content Security Policy directive")
-	eval[bool](p, `(window.called = [], window.pwned = what => called.push(what), true)`)
-	p.ask("x")
-	p.until("it is formatted", messages+`?.querySelector(".formatted p a")`)
-	p.checkHarmless()
-	if n := eval[int](p, messages+`.querySelectorAll("[href^=java], [onclick], [style], [id]").length`); n != 0 {
-		t.Errorf("%d attributes were taken over", n)
-	}
-}
-
 // checkHarmless checks that the page has only its own elements. A violation of its
 // content security policy is an error of its own.
 func (p *page) checkHarmless() {
@@ -116,7 +99,7 @@ func (p *page) checkHarmless() {
 	if called := eval[[]string](p, "called"); len(called) > 0 {
 		p.t.Errorf("scripts ran: %q", called)
 	}
-	const foreign = `[...document.querySelectorAll("main :is(img, script, svg, iframe, style, base, object, embed, [style]:not(#fill), [onerror], [onload])")].map(e => e.outerHTML)`
+	const foreign = `[...document.querySelectorAll("main :is(img, script, svg, iframe, style, base, object, embed, [style*=url], [style]:not(#fill, .katex *), [onerror], [onload])")].map(e => e.outerHTML)`
 	if got := eval[[]string](p, foreign); len(got) > 0 {
 		p.t.Errorf("in the page is %q", got)
 	}

@@ -3,7 +3,7 @@
 import { copy } from "./copy.js";
 import { hide, icon, make } from "./dom.js";
 import { say } from "./i18n.js";
-import { format } from "./markdown.js";
+import { LiveMarkdown } from "./markdown/live.js";
 import { Announcer } from "./announcer.js";
 import { Typist } from "./typist.js";
 
@@ -12,6 +12,7 @@ export class AnswerView {
   #message = null; // the message being typed
   #messages = [];
   #thoughts = null;
+  #drawn = null; // resolves once the last message is drawn
 
   constructor(follower, region) {
     this.#follower = follower;
@@ -24,7 +25,7 @@ export class AnswerView {
 
   // text is the whole answer in Markdown.
   get text() {
-    return this.#messages.map(m => m.typist.text).join("\n\n");
+    return this.#messages.map(m => m.text).join("\n\n");
   }
 
   think(text) {
@@ -35,48 +36,33 @@ export class AnswerView {
   write(text) {
     this.#endThoughts();
     this.#message ??= this.#addMessage();
-    this.#message.typist.write(text);
+    this.#message.write(text);
   }
 
-  // complete ends a message. text is the whole message, needed only if no deltas came.
-  complete(text = "") {
-    if (!this.#message && text) this.write(text);
+  // complete ends a message.
+  complete() {
     this.#endThoughts();
     const message = this.#message;
     this.#message = null;
-    if (!message) return;
-    message.typist.flush();
-    this.#announcer.end();
-    message.place.classList.remove("typed");
-    this.#show(message);
+    if (message) this.#drawn = message.end().then(() => this.#announcer.end());
   }
 
-  // end finishes the answer, with an optional error message below.
-  end(problem) {
-    this.#endThoughts();
-    this.#message?.typist.flush();
-    this.#announcer.end();
-    this.#message?.place.classList.remove("typed");
+  // end finishes the answer once all is drawn, with an optional error message below.
+  async end(problem) {
+    this.complete();
+    await this.#drawn;
     if (problem) this.body.append(make("p", { className: "problem", textContent: problem }));
     if (this.text) this.#addTools();
     this.#follower.follow();
   }
 
-  // show replaces a complete message by its formatted version, if the server can format it.
-  async #show(message) {
-    const formatted = await format(message.typist.text);
-    if (!formatted || !message.place.isConnected) return;
-    this.#follower.swap(message.place, message.typist.text, make("div", { className: "text formatted" }, formatted));
-  }
-
   #addMessage() {
-    const place = make("div", { className: "text plain typed" });
+    const place = make("div", { className: "text formatted" });
     this.body.append(place);
-    const typist = new Typist(place, added => {
+    const message = new LiveMarkdown(place, added => {
       this.#announcer.add(added);
       this.#follower.follow();
     });
-    const message = { place, typist };
     this.#messages.push(message);
     return message;
   }

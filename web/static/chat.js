@@ -50,11 +50,12 @@ async function follow(shown) {
       display(shown, event);
     }
     if (turn !== shown) return;
-    view.end();
-    show(answer.status);
+    await view.end();
+    if (turn === shown) show(answer.status);
   } catch (problem) {
     if (turn !== shown) return;
-    view.end(explain(problem));
+    await view.end(explain(problem));
+    if (turn !== shown) return;
     show(answer.status);
     if (problem.code === "key" || problem.code === "refused") askForKey(() => askAgain(shown), question, problem.code === "refused");
   }

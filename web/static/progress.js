@@ -5,7 +5,7 @@ import { copy } from "./copy.js";
 import { byId, hide } from "./dom.js";
 import { lang, say, translate } from "./i18n.js";
 import { apiKey, askForKey } from "./key.js";
-import { format } from "./markdown.js";
+import { LiveMarkdown } from "./markdown/live.js";
 import { explain } from "./problem.js";
 
 translate();
@@ -68,15 +68,14 @@ function show(name, run) {
   send.textContent = say(run && !run.isOver ? "stop" : "summarize");
 }
 
-// showResult shows the result as plain text, then formatted.
-async function showResult(run) {
-  result.textContent = announcements.textContent = run.result;
-  result.className = "text plain";
+// showResult shows the result, formatted.
+function showResult(run) {
+  announcements.textContent = run.result;
+  result.replaceChildren();
   outcome.hidden = false;
-  const formatted = await format(run.result);
-  if (!formatted || run !== current) return;
-  result.className = "text formatted";
-  result.replaceChildren(formatted);
+  const shown = new LiveMarkdown(result, () => {});
+  shown.write(run.result);
+  shown.end();
 }
 
 function begin() {
