@@ -135,7 +135,8 @@ func (s shown) curl(t *testing.T, base string) {
 		t.Error("the command does not request http://localhost:8380")
 	}
 	out, err := bash(t, line).Output()
-	if err != nil || !bytes.Contains(out, []byte("data:")) || bytes.Contains(out, []byte("event:error")) {
+	hasData := bytes.Contains(out, []byte("data:")) || bytes.Contains(out, []byte(`"done":true`)) // of events, or of lines
+	if err != nil || !hasData || bytes.Contains(out, []byte("event:error")) {
 		t.Errorf("ended with %v: %s", err, out)
 	}
 	s.checkOutput(t, string(out))
