@@ -13,7 +13,6 @@ import (
 
 	"sse-typewriter/internal/testenv"
 
-	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/limits"
 	"sse-typewriter/internal/streams"
@@ -268,38 +267,6 @@ func TestRejectedViewReleasesTicket(t *testing.T) {
 		leave()
 		leaveView()
 		time.Sleep(time.Hour)
-		c.wg.Wait()
-	})
-}
-
-// changingLimiter is a limiter whose bounds a test changes.
-type changingLimiter struct{ access.Limiter }
-
-// A forwarded stream counts as a view.
-func TestForwardedStreamsCount(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		limiter := &changingLimiter{limits.NewLocal(limits.Bounds{Streams: 1})}
-		h, server := newTestHandler(t, streaming(nil, part{0, deltaAB}, part{time.Hour, done}), func(o *Options, _ *streams.Options) {
-			o.Limiter = limiter
-			o.MaxStreams = 2
-		})
-		c := clients{t: t, server: server}
-		run := request{method: "POST", url: "/v1/workflow/stream_run"}
-		first, _, leave := c.start(run)
-		if first.status != 0 {
-			t.Errorf("got %d %s", first.status, first.body)
-		}
-		for _, r := range []request{run, question("x")} {
-			a, _, _ := c.start(r)
-			checkRefused(t, a, 429, 4013)
-		}
-		limiter.Limiter = limits.NewLocal(limits.Bounds{})
-		_, _, leaveOther := c.start(run)
-		a, _, _ := c.start(run)
-		checkRefused(t, a, 503, 5031)
-		leave()
-		leaveOther()
-		checkFree(t, h, 2, 2)
 		c.wg.Wait()
 	})
 }

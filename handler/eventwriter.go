@@ -31,9 +31,12 @@ type eventWriter struct {
 	colon     string // between the name and the value of a field
 	heartbeat string
 
-	idPrefix string // the stream's id and a colon; empty: events have no ids
+	idPrefix string // the stream's id and a colon; empty: events have no such ids
 	epochs   *streams.Epochs
 	retry    uint64 // sent with the next event, in milliseconds; 0: not sent
+
+	numbered bool   // events have their numbers as ids
+	number   uint64 // of the next event
 
 	last *typewriter.Frame // of the last event
 }
@@ -70,6 +73,7 @@ func newEventWriter(c *app.RequestContext, s *streams.Stream, v view, observer *
 		w.idPrefix, w.epochs = s.ID+":", &s.Epochs
 		w.retry = retryMillis
 	}
+	w.numbered = v.format.NumbersEvents && !v.withIDs
 	return w
 }
 
@@ -127,6 +131,9 @@ func (w *eventWriter) Write(o *typewriter.Output) error {
 	if w.idPrefix != "" {
 		buf = append(w.appendName(buf, "id"), w.idPrefix...)
 		buf = append(w.epochs.Cursor(o.Next).Append(buf), '\n')
+	} else if w.numbered {
+		buf = append(strconv.AppendUint(w.appendName(buf, "id"), w.number, 10), '\n')
+		w.number++
 	}
 	if name := o.Frame.Name; name != "" {
 		buf = w.appendField(buf, "event", name)

@@ -14,7 +14,6 @@ import (
 
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/hertzio"
-	"sse-typewriter/internal/streams"
 	"sse-typewriter/upstream"
 )
 
@@ -47,11 +46,9 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 		f.forwardRepeatable(ctx, c, key, v)
 		return
 	}
-	release, ok := f.admitForwarded(ctx, c, to)
-	if !ok {
+	if !f.admit.allow(ctx, c) {
 		return
 	}
-	defer release()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(f.lifecycle.shutdownCtx, cancel)() //nolint:contextcheck // the request ends with either context
@@ -79,19 +76,6 @@ func (f forwarder) mayForward(c *app.RequestContext, to *target) bool {
 		return true
 	}
 	return false
-}
-
-// admitForwarded admits a request to the upstream until release is called. A rejected
-// request has been answered. A stream counts as a view.
-func (f forwarder) admitForwarded(ctx context.Context, c *app.RequestContext, to *target) (release func(), ok bool) {
-	isStream := slices.Contains(to.upstream.Formats.Unpaced(), to.path)
-	if isStream && f.admit.rejectDraining(c) || !f.admit.allow(ctx, c) {
-		return nil, false
-	}
-	if !isStream {
-		return func() {}, true
-	}
-	return f.admit.view(ctx, c, streams.NewID())
 }
 
 // forwardUpload forwards a request while the body arrives. v is the view of a reply that is

@@ -30,7 +30,7 @@ import (
 )
 
 // testFormats are the formats of the handlers of these tests.
-var testFormats = upstream.Formats{coze.New(coze.Options{BotID: "bot", UserID: "user"})}
+var testFormats = upstream.Formats{coze.New(coze.Options{BotID: "bot", UserID: "user"}), coze.NewWorkflow()}
 
 // newTestHandler returns a handler in front of a transport, and a server of the handler.
 // Pauses have fixed lengths: 100 ms, 200 after a clause, 400 after a sentence.

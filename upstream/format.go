@@ -38,6 +38,10 @@ type Format struct {
 	// Framing is how events are delimited, from the service and to the client.
 	Framing Framing
 
+	// NumbersEvents reports whether events have consecutive numbers from 0 as ids. A client
+	// with event ids of this server gets those instead.
+	NumbersEvents bool
+
 	// NewDecoder returns a decoder for the events of a stream. Required.
 	NewDecoder func() Decoder
 
@@ -102,9 +106,6 @@ type Format struct {
 
 	// RetryAsGet are the paths of POST requests to repeat as GET after a 404 or 405.
 	RetryAsGet []string
-
-	// Unpaced are the paths of streams without pacing.
-	Unpaced []string
 
 	// OmitEmpty are query parameters to remove if empty.
 	OmitEmpty []string
@@ -271,11 +272,6 @@ func (f Formats) SDKHeaders() []string {
 // RetryAsGet returns the paths of POST requests to repeat as GET.
 func (f Formats) RetryAsGet() []string {
 	return f.collect(func(format *Format) []string { return format.RetryAsGet })
-}
-
-// Unpaced returns the paths of streams without pacing.
-func (f Formats) Unpaced() []string {
-	return f.collect(func(format *Format) []string { return format.Unpaced })
 }
 
 // OmitEmpty returns the query parameters to remove if empty.

@@ -1,6 +1,6 @@
 // Package coze is the stand-in's dialect for Coze: the chat API with retrieve, message
-// list, cancel and tool outputs, conversations, files, and the chat of a workflow.
-// [Scenarios] include the faults of the real service and of networks.
+// list, cancel and tool outputs, conversations, files, and workflows.
+// [Scenarios] and [WorkflowScenarios] include the faults of the real service and of networks.
 package coze
 
 import (
@@ -82,6 +82,8 @@ var endpoints = map[string]endpoint{
 	"/v3/chat/cancel":              {onPost, (*call).cancel},
 	"/v3/chat/submit_tool_outputs": {onPost, (*call).submitToolOutputs},
 	"/v1/workflows/chat":           {onPost, (*call).workflowChat},
+	"/v1/workflow/stream_run":      {onPost, (*call).runWorkflow},
+	"/v1/workflow/stream_resume":   {onPost, (*call).resumeWorkflow},
 
 	"/v1/conversation/create":           {onPost, (*call).createConversation},
 	"/v1/conversation/retrieve":         {onGet, (*call).retrieveConversation},

@@ -98,6 +98,7 @@ func (a *api) checkEvents(t *testing.T, stream string, at []string) {
 		name, data := "", ""
 		for line := range strings.SplitSeq(block, "\n") {
 			field, value, _ := strings.Cut(line, ":")
+			value = strings.TrimPrefix(value, " ")
 			switch field {
 			case "event":
 				name = value
@@ -166,12 +167,16 @@ func provoke(t *testing.T, a *api) []request {
 	submit := fmt.Sprintf("/v3/chat/submit_tool_outputs?conversation_id=%s&chat_id=%s", chat.Get("conversation_id"), chat.Get("id"))
 
 	const workflow = `{"workflow_id":"1","additional_messages":[{"role":"user","content":"hi","content_type":"text"}]}`
+	const run = `{"workflow_id":"1","parameters":{"input":"/error-event hi"}}`
+	const resume = `{"workflow_id":"1","event_id":"7404830425073352713/1","interrupt_type":2,"resume_data":"hi"}`
 
 	// Keys that belong to other requests.
 	keyed := func(key string) http.Header { return http.Header{"Idempotency-Key": {key}} }
 	a.send(t, request{"POST /v3/chat", "200", base, "/v3/chat?message=hi", keyed("chat"), ""})
 	a.send(t, request{"POST /v3/chat/submit_tool_outputs", "200", base, submit, keyed("tools"), outputs})
 	a.send(t, request{"POST /v1/workflows/chat", "200", base, "", keyed("workflow"), workflow})
+	a.send(t, request{"POST /v1/workflow/stream_run", "200", base, "", keyed("run"), run})
+	a.send(t, request{"POST /v1/workflow/stream_resume", "200", base, "", keyed("resume"), resume})
 	a.send(t, request{"POST /ai/summarize", "200", base, "", keyed("summary"), `{"text":"hi"}`})
 
 	unknown := strings.Repeat("a", 26)
@@ -192,11 +197,19 @@ func provoke(t *testing.T, a *api) []request {
 		{"POST /v3/chat", "422", base, "", keyed("chat"), "{}"},
 		{"POST /v3/chat/submit_tool_outputs", "422", base, "", keyed("tools"), "{}"},
 		{"POST /v1/workflows/chat", "422", base, "", keyed("workflow"), "{}"},
+		{"POST /v1/workflow/stream_run", "422", base, "", keyed("run"), "{}"},
+		{"POST /v1/workflow/stream_resume", "422", base, "", keyed("resume"), "{}"},
 		{"POST /ai/summarize", "422", base, "", keyed("summary"), `{"text":"hello"}`},
 		{"POST /v3/chat/submit_tool_outputs", "413", base, "", nil, tooLarge},
 		{"POST /v1/workflows/chat", "200", base, "", nil, workflow},
 		{"POST /v1/workflows/chat", "400", base, "/v1/workflows/chat?max_lag=soon", nil, workflow},
 		{"POST /v1/workflows/chat", "413", base, "", nil, tooLarge},
+		{"POST /v1/workflow/stream_run", "200", base, "", http.Header{"Stand-In-Scenario": nil}, run},
+		{"POST /v1/workflow/stream_run", "400", base, "/v1/workflow/stream_run?max_lag=soon", nil, run},
+		{"POST /v1/workflow/stream_run", "413", base, "", nil, tooLarge},
+		{"POST /v1/workflow/stream_resume", "200", base, "", nil, resume},
+		{"POST /v1/workflow/stream_resume", "400", base, "/v1/workflow/stream_resume?max_lag=soon", nil, resume},
+		{"POST /v1/workflow/stream_resume", "413", base, "", nil, tooLarge},
 		{"GET /ai/summarize", "200", base, "/ai/summarize?text=hi&lang=en", nil, ""},
 		{"GET /ai/summarize", "200", base, "/ai/summarize?text=hi&event=progress", http.Header{"Stand-In-Scenario": {"error-event"}}, ""},
 		{"GET /ai/summarize", "204", base, "/ai/summarize?" + gone, nil, ""},
@@ -266,7 +279,7 @@ func provokeFailures(t *testing.T) []request {
 	atDead := testenv.Start(t, "--bot-id=1", "--upstream="+dead.URL).Base
 	atSilent := testenv.Start(t, "--bot-id=1", "--upstream-header-timeout=10ms", "--upstream="+silent.URL).Base
 	var all []request
-	for _, operation := range []string{"GET /v3/chat", "POST /v3/chat", "POST /v3/chat/submit_tool_outputs", "POST /v1/workflows/chat"} {
+	for _, operation := range []string{"GET /v3/chat", "POST /v3/chat", "POST /v3/chat/submit_tool_outputs", "POST /v1/workflows/chat", "POST /v1/workflow/stream_run", "POST /v1/workflow/stream_resume"} {
 		all = append(all, request{operation, "502", atDead, "", nil, ""}, request{operation, "504", atSilent, "", nil, ""})
 	}
 	return append(all, request{"GET /ai/summarize", "200", atDead, "/ai/summarize?text=hi", nil, ""})

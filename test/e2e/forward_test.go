@@ -181,7 +181,7 @@ func TestForwardStreams(t *testing.T) {
 		}
 	}))
 	defer up.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, testenv.Start(t, "--upstream="+up.URL).Base+"/v1/workflow/stream_run", strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, testenv.Start(t, "--upstream="+up.URL).Base+"/v1/other/stream", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func TestForwardedStreamUnbuffered(t *testing.T) {
 				}
 			})
 			f := front.start(t, testenv.Start(t, "--upstream="+u.URL))
-			res := sendRequest(t, http.DefaultClient, http.MethodPost, f.base+"/v1/workflow/stream_run", "{}", "Accept-Encoding", "gzip")
+			res := sendRequest(t, http.DefaultClient, http.MethodPost, f.base+"/v1/other/stream", "{}", "Accept-Encoding", "gzip")
 			defer res.Body.Close()
 			buf := make([]byte, 100)
 			for _, want := range parts {

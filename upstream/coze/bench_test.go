@@ -77,3 +77,22 @@ func BenchmarkEvent(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkWorkflow decodes messages of a node, whose numbers differ.
+func BenchmarkWorkflow(b *testing.B) {
+	const count = 1000
+	var data [count]string
+	for i := range data {
+		data[i] = fmt.Sprintf(`{"content":"你好","node_is_finish":false,"node_seq_id":"%d","node_title":"Message","node_id":"100001","node_execute_uuid":"7371089265172791332"}`, i)
+	}
+	b.ReportAllocs()
+	d := &workflowDecoder{}
+	for n := 0; b.Loop(); n++ {
+		if n%count == 0 {
+			d = &workflowDecoder{}
+		}
+		if e := d.Decode(workflowMessage, data[n%count]); !e.Frame.IsText() {
+			b.Fatal("no text")
+		}
+	}
+}

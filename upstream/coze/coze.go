@@ -67,7 +67,6 @@ func New(o Options) *upstream.Format {
 		BrowserHeaders:  []string{"x-coze-client-user-agent"},
 		// coze-studio serves these on GET alone, while official SDKs POST to them.
 		RetryAsGet: []string{pathRetrieve, pathMessages},
-		Unpaced:    []string{"/v1/workflow/stream_run", "/v1/workflow/stream_resume"},
 		// coze-py sends, and coze-studio rejects, the empty parameter.
 		OmitEmpty:   []string{"conversation_id"},
 		Ask:         o.ask,
