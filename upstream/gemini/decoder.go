@@ -1,0 +1,109 @@
+package gemini
+
+import (
+	"strings"
+
+	"github.com/tidwall/gjson"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/internal/jsontext"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/split"
+)
+
+// decoder implements [upstream.Decoder].
+type decoder struct {
+	chunk      chunk
+	runs       split.Runs
+	id         string // of the response
+	candidates candidates
+}
+
+// Decode implements [upstream.Decoder]. Payloads keep all their bytes, except for line
+// breaks. The service sends no names.
+func (d *decoder) Decode(name, data string) upstream.Event {
+	if e, ok := d.runs.Decode(name, data); ok {
+		return e
+	}
+	if !gjson.Valid(data) {
+		return upstream.Pass(name, data, nil)
+	}
+	c := &d.chunk
+	c.read(jsontext.SingleLine(data))
+	m := d.meaning()
+	if m.Kind != upstream.KindPiece || !c.isSplittable() {
+		m.Texts, m.Ambiguous = c.wholeTexts(), c.ambiguous
+		return upstream.Pass(name, c.data, m)
+	}
+	m.Kind = upstream.KindText
+	text := c.texts[0].raw
+	frame, whole := c.frame(name)
+	e := upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: m}
+	d.runs.Begin(e, whole)
+	e.Text = text
+	return e
+}
+
+// meaning returns the meaning of the chunk, without texts. A chunk with text is of
+// KindPiece.
+func (d *decoder) meaning() *upstream.Meaning {
+	c := &d.chunk
+	m := &upstream.Meaning{Usage: readUsage(split.Find(c.members, "usageMetadata"))}
+	if id := split.Find(c.members, "responseId").Str; id != "" && id != d.id {
+		d.id = strings.Clone(id) // a copy does not keep the chunk in memory
+	}
+	m.Message, m.Chat.ID = d.id, d.id
+	for i := range c.candidates {
+		d.candidates.add(c.candidates[i].Value)
+	}
+	if d.candidates.areFinished() {
+		m.Phase = upstream.MayClose
+	}
+	blocked := split.Find(c.members, "promptFeedback").Get("blockReason").Str
+	switch failure := split.Find(c.members, "error"); {
+	case failure.Exists():
+		m.Kind, m.Phase, m.Failure = upstream.KindFailed, upstream.Ended, readFailure(failure, "the answer failed")
+	case blocked != "" && len(c.candidates) == 0:
+		m.Kind, m.Phase = upstream.KindFailed, upstream.MayClose
+		m.Failure = apierror.Refused.WithMsg("the prompt was blocked: " + blocked)
+	case len(c.texts) > 0:
+		m.Kind = upstream.KindPiece
+	case m.Phase == upstream.MayClose:
+		m.Kind = upstream.KindCompleted
+	case len(c.candidates) > 0:
+		m.Kind = upstream.KindWorking
+	}
+	return m
+}
+
+// readUsage returns the token count in a chunk, which grows from chunk to chunk.
+func readUsage(v gjson.Result) *upstream.Usage {
+	if !v.IsObject() {
+		return nil
+	}
+	count := func(name string) int { return int(v.Get(name).Int()) }
+	return &upstream.Usage{
+		Input:  count("promptTokenCount") + count("toolUsePromptTokenCount"),
+		Output: count("candidatesTokenCount") + count("thoughtsTokenCount"),
+		Total:  count("totalTokenCount"),
+	}
+}
+
+// candidates tracks which candidates of a stream are finished.
+type candidates struct{ begun, finished uint64 } // bits by index
+
+// maxCandidates is the number of candidates that are tracked; the service allows 8. Any
+// further candidates share the last place.
+const maxCandidates = 64
+
+// add adds a candidate of a chunk.
+func (s *candidates) add(candidate gjson.Result) {
+	bit := uint64(1) << min(candidate.Get("index").Uint(), maxCandidates-1)
+	s.begun |= bit
+	if reason := candidate.Get("finishReason").Str; reason != "" && reason != "FINISH_REASON_UNSPECIFIED" {
+		s.finished |= bit
+	}
+}
+
+func (s *candidates) areFinished() bool { return s.begun != 0 && s.begun == s.finished }
