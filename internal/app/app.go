@@ -24,6 +24,7 @@ import (
 	anthropicmock "sse-typewriter/mock/anthropic"
 	cozemock "sse-typewriter/mock/coze"
 	declarativemock "sse-typewriter/mock/declarative"
+	geminimock "sse-typewriter/mock/gemini"
 	ollamamock "sse-typewriter/mock/ollama"
 	openaimock "sse-typewriter/mock/openai"
 	responsesmock "sse-typewriter/mock/openai/responses"
@@ -133,6 +134,7 @@ func registerStandIn(r *route.Engine, seed uint64) {
 		openaimock.Dialect{},
 		&responsesmock.Dialect{},
 		anthropicmock.Dialect{},
+		geminimock.Dialect{},
 		ollamamock.Dialect{},
 		declarativemock.Dialect{},
 	)

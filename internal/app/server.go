@@ -27,6 +27,7 @@ import (
 	"sse-typewriter/upstream/anthropic"
 	"sse-typewriter/upstream/coze"
 	"sse-typewriter/upstream/declarative"
+	"sse-typewriter/upstream/gemini"
 	"sse-typewriter/upstream/house"
 	"sse-typewriter/upstream/ollama"
 	"sse-typewriter/upstream/openai"
@@ -143,6 +144,7 @@ func newFormats(conf *config.Config, u config.Upstream, described ownFormats) (u
 		openai.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		responses.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		gemini.New(gemini.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
 	options := declarative.Options{Model: model, SystemPrompt: u.SystemPrompt, BotID: botID, UserID: conf.UserID}

@@ -34,7 +34,7 @@ type Config struct {
 	SmoothMaxLag time.Duration   `default:"1s" help:"Maximum delay of text in smooth mode, and of an answer's first character behind its reasoning. The delay follows the gaps between the bursts of text and is usually much shorter."`
 	Unit         typewriter.Unit `default:"grapheme" help:"Smallest piece of text in an event, except in raw mode: grapheme or word."`
 	Markdown     bool            `help:"Keep the parts of Markdown constructs together in an event: markers with their text, links, formulas, rows of tables, words of code."`
-	MinInterval  autoDuration    `default:"auto" help:"Minimum interval between text events; text due sooner is merged into one event. auto is 8ms."`
+	MinInterval  autoDuration    `default:"auto" help:"Minimum interval between text events; text due sooner is merged into one event. auto is 8ms, in front of Gemini 50ms."`
 	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
 	Pauses       Sections        `hidden:"" help:"Pauses by class; only in the file."`
 

@@ -15,7 +15,7 @@ import (
 const defaultFormat = "coze"
 
 // Formats are the names of the built-in formats in which the server can ask questions.
-var Formats = []string{defaultFormat, "openai", "openai-responses", "anthropic", "ollama", "dashscope", "lke", "wenxin"}
+var Formats = []string{defaultFormat, "openai", "openai-responses", "anthropic", "gemini", "ollama", "dashscope", "lke", "wenxin"}
 
 // withoutModel are the built-in formats whose questions name no model.
 var withoutModel = []string{defaultFormat, "lke"}
