@@ -22,35 +22,35 @@ type Config struct {
 	Model          string `help:"Model that answers the questions of /v3/chat, /ai/summarize and the pages; required with --upstream unless its format is coze. Requests of SDKs name their own." placeholder:"NAME"`
 	SystemPrompt   string `help:"System prompt of these questions, unless the format is coze." placeholder:"TEXT"`
 	UpstreamCheck  string `default:"warn" enum:"warn,strict" help:"If an AI service is unreachable at the start: warn logs a warning and serves, strict refuses to start."`
-	UpstreamToken  string `help:"Token sent upstream for clients without a token of their own. Prefer the environment variable." placeholder:"TOKEN"`
+	UpstreamToken  string `help:"Token sent upstream for clients without a token of their own. Prefer the environment variable." placeholder:"TOKEN" reload:"yes"`
 	BotID          string `help:"bot_id for requests without one." placeholder:"ID"`
 	UserID         string `default:"sse-typewriter" help:"user_id for requests without one."`
 
-	Mode         typewriter.Mode `default:"typewriter" help:"Default mode: typewriter, smooth or raw."`
-	Speed        float64         `default:"1" help:"Typing speed, 0.1 to 100; divides the pauses of typewriter mode and the automatic --max-lag and --max-tail."`
-	MaxLag       autoDuration    `default:"auto" help:"Maximum delay of text in typewriter mode; 0 disables catching up. auto is 3s divided by the speed."`
-	MaxTail      autoDuration    `default:"auto" help:"Maximum delay of the end of an answer after the end of the upstream; 0 removes this bound. auto is 1s, in typewriter mode divided by the speed, or no bound with --max-lag 0."`
-	Reasoning    typewriter.Mode `default:"smooth" help:"Mode of reasoning: typewriter, smooth or raw. In raw mode, reasoning is raw too."`
-	SmoothMaxLag time.Duration   `default:"1s" help:"Maximum delay of text in smooth mode, and of an answer's first character behind its reasoning. The delay follows the gaps between the bursts of text and is usually much shorter."`
-	Unit         typewriter.Unit `default:"grapheme" help:"Smallest piece of text in an event, except in raw mode: grapheme or word."`
-	Markdown     bool            `help:"Keep the parts of Markdown constructs together in an event: markers with their text, links, formulas, rows of tables, words of code."`
-	MinInterval  autoDuration    `default:"auto" help:"Minimum interval between text events; text due sooner is merged into one event. auto is 8ms, in front of Gemini 50ms."`
-	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream."`
-	Pauses       Sections        `hidden:"" help:"Pauses by class; only in the file."`
+	Mode         typewriter.Mode `default:"typewriter" help:"Default mode: typewriter, smooth or raw." reload:"yes"`
+	Speed        float64         `default:"1" help:"Typing speed, 0.1 to 100; divides the pauses of typewriter mode and the automatic --max-lag and --max-tail." reload:"yes"`
+	MaxLag       autoDuration    `default:"auto" help:"Maximum delay of text in typewriter mode; 0 disables catching up. auto is 3s divided by the speed." reload:"yes"`
+	MaxTail      autoDuration    `default:"auto" help:"Maximum delay of the end of an answer after the end of the upstream; 0 removes this bound. auto is 1s, in typewriter mode divided by the speed, or no bound with --max-lag 0." reload:"yes"`
+	Reasoning    typewriter.Mode `default:"smooth" help:"Mode of reasoning: typewriter, smooth or raw. In raw mode, reasoning is raw too." reload:"yes"`
+	SmoothMaxLag time.Duration   `default:"1s" help:"Maximum delay of text in smooth mode, and of an answer's first character behind its reasoning. The delay follows the gaps between the bursts of text and is usually much shorter." reload:"yes"`
+	Unit         typewriter.Unit `default:"grapheme" help:"Smallest piece of text in an event, except in raw mode: grapheme or word." reload:"yes"`
+	Markdown     bool            `help:"Keep the parts of Markdown constructs together in an event: markers with their text, links, formulas, rows of tables, words of code." reload:"yes"`
+	MinInterval  autoDuration    `default:"auto" help:"Minimum interval between text events; text due sooner is merged into one event. auto is 8ms, in front of Gemini 50ms." reload:"yes"`
+	Seed         uint64          `default:"0" help:"Seed of the random pauses; 0 picks a new seed for each stream." reload:"yes"`
+	Pauses       Sections        `hidden:"" help:"Pauses by class; only in the file." reload:"yes"`
 
 	Upstreams Sections `env:"-" hidden:"" help:"Further AI services by path prefix; only in the file."`
 
 	Formats FormatSettings `env:"-" hidden:"" help:"Wire formats by name; only in the file."`
 
-	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS"`
+	APIKeys        Keys     `name:"api-keys" help:"Comma-separated API keys for clients, or @FILE with one key per line. A key may have a name for the log in front, such as alice KEY, and may be given as sha256:HASH. Keys are never sent upstream. Without any, clients are not authenticated. Prefer the environment variable or a file." placeholder:"KEYS" reload:"yes"`
 	AllowAnonymous bool     `help:"Allow clients without a key to use the upstream token on a non-loopback address."`
-	CORSOrigins    Origins  `name:"cors-origins" help:"Comma-separated origins of pages allowed to use the server, such as https://example.com; * allows all." placeholder:"ORIGINS"`
-	Hosts          Hosts    `help:"Comma-separated host names, such as chat.example.com, under which clients without a credential may use a server on a loopback address; localhost, IP addresses and requests of --trusted-proxies are always allowed." placeholder:"HOSTS"`
-	TrustedProxies Networks `help:"Comma-separated addresses or ranges of reverse proxies whose X-Forwarded headers are trusted." placeholder:"ADDRESSES"`
+	CORSOrigins    Origins  `name:"cors-origins" help:"Comma-separated origins of pages allowed to use the server, such as https://example.com; * allows all." placeholder:"ORIGINS" reload:"yes"`
+	Hosts          Hosts    `help:"Comma-separated host names, such as chat.example.com, under which clients without a credential may use a server on a loopback address; localhost, IP addresses and requests of --trusted-proxies are always allowed." placeholder:"HOSTS" reload:"yes"`
+	TrustedProxies Networks `help:"Comma-separated addresses or ranges of reverse proxies whose X-Forwarded headers are trusted." placeholder:"ADDRESSES" reload:"yes"`
 
-	MaxStreams          int         `default:"10000" help:"Maximum number of concurrent streams from the upstream, and of concurrent streams to clients."`
-	MaxStreamsPerClient int         `default:"0" help:"Maximum number of concurrent streams per client, identified by its key or else its address; 0 is unlimited."`
-	RateLimit           limits.Rate `help:"Maximum rate of upstream requests per client, such as 5/s or 100/m. Unlimited by default." placeholder:"RATE"`
+	MaxStreams          int         `default:"10000" help:"Maximum number of concurrent streams from the upstream, and of concurrent streams to clients." reload:"yes"`
+	MaxStreamsPerClient int         `default:"0" help:"Maximum number of concurrent streams per client, identified by its key or else its address; 0 is unlimited." reload:"yes"`
+	RateLimit           limits.Rate `help:"Maximum rate of upstream requests per client, such as 5/s or 100/m. Unlimited by default." placeholder:"RATE" reload:"yes"`
 
 	Store           string        `default:"memory" help:"Storage of streams with event ids: memory, or redis://[user:password@]host:port/db (rediss:// for TLS) shared by all replicas. Prefer the environment variable for a URL with a password." placeholder:"URL"`
 	StorePrefix     string        `default:"typewriter:" help:"Prefix of all Redis keys."`
@@ -77,7 +77,7 @@ type Config struct {
 	WriteTimeout             time.Duration `default:"30s" help:"How long a client may stop reading before it is disconnected."`
 	DrainTimeout             time.Duration `default:"30s" help:"How long streams may continue after a shutdown signal."`
 
-	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Minimum log level: debug, info, warn or error."`
+	LogLevel  string `default:"info" enum:"debug,info,warn,error" help:"Minimum log level: debug, info, warn or error." reload:"yes"`
 	LogFormat string `default:"text" enum:"text,json" help:"Log format: text or json."`
 }
 

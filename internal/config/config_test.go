@@ -131,7 +131,7 @@ var settings = []setting{
 	{"markdown", "true", func(c *Config) any { return c.Markdown }, true},
 	{"min-interval", "0s", func(c *Config) any { return c.MinInterval }, autoDuration(0)},
 	{"seed", "18446744073709551615", func(c *Config) any { return c.Seed }, uint64(1<<64 - 1)},
-	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys) }, 2},
+	{"api-keys", "0123456789abcdef,fedcba9876543210", func(c *Config) any { return len(c.APIKeys.List) }, 2},
 	{"allow-anonymous", "true", func(c *Config) any { return c.AllowAnonymous }, true},
 	{"hosts", "a.example, B.example", func(c *Config) any { return fmt.Sprint(c.Hosts) }, "[a.example b.example]"},
 	{"cors-origins", "https://a.example, http://b:1", func(c *Config) any { return fmt.Sprint(c.CORSOrigins) }, "[https://a.example http://b:1]"},

@@ -26,6 +26,14 @@ Flags override environment variables, which override a YAML file (` + "`--config
 |---|---|---|---|
 `
 
+const documentReload = `
+## Reloading
+
+` + "`SIGHUP`, or `POST /reload` on `--admin-addr`" + `, reads the settings again and applies these without a restart: %s, and of ` + "`upstreams`" + ` %s. Running streams go on as they are; new requests use the new settings. Invalid settings change nothing, and the log says why. Changes of other settings are named in one warning, and wait for a restart.
+
+Flags and environment variables of a process do not change: keep in the file the settings to be reloaded, and the keys in ` + "`@FILE`" + `. Without any file, ` + "`SIGHUP`" + ` ends the server as ` + "`SIGTERM`" + ` does.
+`
+
 const documentUpstreams = `
 ## Upstreams
 
@@ -107,6 +115,13 @@ func document(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "| `--%s` | %s | %s | %s |\n", f.Name, env, value, strings.ReplaceAll(f.Help, "|", `\|`))
 	}
+	var reloaded []string
+	for _, f := range parser.Model.Flags {
+		if f.Tag.Has(reloadTag) {
+			reloaded = append(reloaded, f.Name)
+		}
+	}
+	fmt.Fprintf(&b, documentReload, code(reloaded...), code(reloadedOfUpstream...))
 	b.WriteString(documentUpstreams)
 	b.WriteString(documentFormats)
 	b.WriteString(documentPauses)

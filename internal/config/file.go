@@ -78,7 +78,7 @@ func checkShape(node *yaml.Node, flag *kong.Flag) error {
 	switch {
 	case kind == yaml.ScalarNode:
 		return nil
-	case kind == yaml.SequenceNode && flag.Target.Kind() == reflect.Slice:
+	case kind == yaml.SequenceNode && (flag.Target.Kind() == reflect.Slice || flag.Target.Type() == reflect.TypeFor[Keys]()):
 		return errors.New("want the values separated by commas, such as first,second, and not a list")
 	default:
 		return errors.New("want a single value")

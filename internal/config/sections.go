@@ -32,6 +32,9 @@ func (s Sections) read() (map[string]map[string]string, error) {
 // readSections returns the groups of a node.
 func readSections(node *yaml.Node) (map[string]map[string]string, error) {
 	node = resolved(node)
+	if node.Tag == "!!null" {
+		return nil, nil
+	}
 	if node.Kind != yaml.MappingNode {
 		return nil, errors.New("want groups of settings, such as name: {setting: value}")
 	}

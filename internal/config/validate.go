@@ -142,7 +142,7 @@ func (c *Config) validatePace() error {
 func (c *Config) validateToken(upstreams []Upstream) error {
 	host, _, err := net.SplitHostPort(c.Addr)
 	i := slices.IndexFunc(upstreams, func(u Upstream) bool { return u.Token != "" })
-	if i < 0 || len(c.APIKeys) > 0 || c.AllowAnonymous || err != nil || isLoopback(host) {
+	if i < 0 || len(c.APIKeys.List) > 0 || c.AllowAnonymous || err != nil || isLoopback(host) {
 		return nil // an invalid address is reported as such
 	}
 	setting := "--upstream-token"

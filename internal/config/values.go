@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"sse-typewriter/internal/access"
 	"sse-typewriter/typewriter"
 )
 
@@ -32,44 +32,36 @@ func (d *autoDuration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Keys holds the SHA-256 hashes of the API keys. The keys themselves are not kept, so
-// that no key can be printed.
-type Keys [][sha256.Size]byte
+// Keys are the API keys of clients.
+type Keys struct {
+	List []access.Key
 
-// minKey is the minimum length of a key in bytes. Keys should be random.
-const minKey = 16
+	// File is the file of the keys, or empty.
+	File string
+}
 
-// UnmarshalText parses comma-separated keys, or reads the file named after an @, with one
-// key per line and # comments. Errors never contain a key.
-func (k *Keys) UnmarshalText(text []byte) error {
-	keys := strings.Split(string(text), ",")
-	if name, isFile := strings.CutPrefix(string(text), "@"); isFile {
+// UnmarshalText parses comma-separated keys in the form of [access.ParseKeys], or reads the
+// file named after an @, with one key per line and # comments. Errors never contain a key.
+func (k *Keys) UnmarshalText(text []byte) (err error) {
+	entries := strings.Split(string(text), ",")
+	name, isFile := strings.CutPrefix(string(text), "@")
+	if isFile {
 		data, err := os.ReadFile(name) //nolint:gosec // named by the operator
 		if err != nil {
 			return err
 		}
-		keys = nil
+		entries, k.File = nil, name
 		for line := range bytes.Lines(data) {
 			if line := strings.TrimSpace(string(line)); line != "" && !strings.HasPrefix(line, "#") {
-				keys = append(keys, line)
+				entries = append(entries, line)
 			}
 		}
-		if len(keys) == 0 {
+		if len(entries) == 0 {
 			return fmt.Errorf("no keys in %s", name)
 		}
 	}
-	*k = nil
-	for i, key := range keys {
-		key = strings.TrimSpace(key)
-		switch {
-		case len(key) < minKey:
-			return fmt.Errorf("key %d is shorter than %d bytes", i+1, minKey)
-		case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-			return fmt.Errorf("key %d contains a character that is not allowed in a header", i+1)
-		}
-		*k = append(*k, sha256.Sum256([]byte(key)))
-	}
-	return nil
+	k.List, err = access.ParseKeys(entries)
+	return err
 }
 
 // Origins lists the allowed values of the Origin header, or consists of * alone.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,7 +40,13 @@ func TestAPIKeys(t *testing.T) {
 		{"too short in a file", keyFile(t, "#\n"+oneKey+"\nKEY\n"), nil, "key 2 is shorter than 16 bytes"},
 		{"none", "", nil, "key 1 is shorter than 16 bytes"},
 		{"a comma too many", oneKey + ",", nil, "key 2 is shorter than 16 bytes"},
-		{"a space inside", "KEY KEYKEYKEYKEYKEY", nil, "key 1 contains a character"},
+		{"names", "alice " + oneKey + ",bob@example.com \t" + otherKey, []string{oneKey, otherKey}, ""},
+		{"hash", "bob sha256:" + hashOf(otherKey) + "," + "sha256:" + strings.ToUpper(hashOf(oneKey)), []string{otherKey, oneKey}, ""},
+		{"names in a file", keyFile(t, "# of the app\nalice "+oneKey+"\n  bob\t"+otherKey+" \n"), []string{oneKey, otherKey}, ""},
+		{"short hash", "sha256:KEYKEY", nil, "key 1 has an invalid hash: want 64 hexadecimal digits after sha256:"},
+		{"bad name", "KEYKEY/KEYKEY " + oneKey, nil, "key 1 has an invalid name"},
+		{"a short key with a name", "alice KEYKEY", nil, "key 1 is shorter than 16 bytes"},
+		{"a space inside", "KEYKEY KEYKEY KEYKEY", nil, "key 1 contains a character"},
 		{"not ASCII", "KEYKEYKEYKEYKEY你", nil, "key 1 contains a character"},
 		{"empty file", keyFile(t, "# none\n\n"), nil, "no keys in "},
 		{"no file", "@/nowhere", nil, "/nowhere"},
@@ -56,11 +63,11 @@ func TestAPIKeys(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(c.APIKeys) != len(test.want) {
-				t.Fatalf("got %d keys, want %d", len(c.APIKeys), len(test.want))
+			if len(c.APIKeys.List) != len(test.want) {
+				t.Fatalf("got %d keys, want %d", len(c.APIKeys.List), len(test.want))
 			}
 			for i, key := range test.want {
-				if c.APIKeys[i] != sha256.Sum256([]byte(key)) {
+				if c.APIKeys.List[i].Hash != sha256.Sum256([]byte(key)) {
 					t.Errorf("key %d is another", i+1)
 				}
 			}
@@ -68,6 +75,23 @@ func TestAPIKeys(t *testing.T) {
 				t.Errorf("a key is shown: %s", shown)
 			}
 		})
+	}
+}
+
+// hashOf returns the SHA-256 hash of a key as hexadecimal digits.
+func hashOf(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+// Each key has the name in front of it.
+func TestNamesOfKeys(t *testing.T) {
+	c, err := parse("--api-keys=alice " + oneKey + "," + otherKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if keys := c.APIKeys.List; keys[0].Name != "alice" || keys[1].Name != "" {
+		t.Errorf("got the names %q and %q", keys[0].Name, keys[1].Name)
 	}
 }
 
