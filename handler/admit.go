@@ -21,7 +21,6 @@ type ticket struct {
 
 // admitter admits requests, or rejects them.
 type admitter struct {
-	policy    *access.Policy
 	admission *access.Admission
 	lifecycle *lifecycle
 	errors    errorWriter
@@ -30,7 +29,7 @@ type admitter struct {
 // allow counts a request against the rate of the client, and reports false for a rejected
 // request.
 func (a admitter) allow(ctx context.Context, c *app.RequestContext) bool {
-	rejected := a.admission.Allow(ctx, a.policy.Client(c))
+	rejected := a.admission.Allow(ctx, policyOf(c).Client(c))
 	if rejected != nil {
 		a.errors.reject(c, rejected)
 	}
@@ -47,8 +46,8 @@ func (a admitter) stream(ctx context.Context, c *app.RequestContext, resumable b
 
 // recording is stream for a request that has been counted already.
 func (a admitter) recording(ctx context.Context, c *app.RequestContext, resumable bool) (t ticket, ok bool) {
-	t = ticket{id: streams.NewID(), owner: a.policy.Owner(c), resumable: resumable}
-	release, rejected := a.admission.Record(ctx, a.policy.Client(c), t.id)
+	t = ticket{id: streams.NewID(), owner: policyOf(c).Owner(c), resumable: resumable}
+	release, rejected := a.admission.Record(ctx, policyOf(c).Client(c), t.id)
 	if rejected != nil {
 		a.rejectStream(c, rejected)
 		return t, false
@@ -71,7 +70,7 @@ func (a admitter) record(ctx context.Context, client string, t ticket) (ticket, 
 // view admits the client as a viewer of a stream until release is called, or rejects
 // the request.
 func (a admitter) view(ctx context.Context, c *app.RequestContext, stream string) (release func(), ok bool) {
-	release, rejected := a.admission.View(ctx, a.policy.Client(c), stream)
+	release, rejected := a.admission.View(ctx, policyOf(c).Client(c), stream)
 	if rejected != nil {
 		a.rejectStream(c, rejected)
 	}

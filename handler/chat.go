@@ -165,7 +165,7 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	observer := h.observer.view(c, s, v)
 	err := errPanic // unless play gets further
 	defer func() { observer.end(ctx, s, err) }()
-	v.format = h.options.Upstreams.format(s.Origin)
+	v.format = settingsOf(c).upstreams.format(s.Origin)
 	if v.pace.MinInterval == typewriter.Auto && v.format.MinInterval > 0 {
 		v.pace.MinInterval = v.format.MinInterval
 	}

@@ -184,6 +184,7 @@ func TestTokenOfFollowUps(t *testing.T) {
 	format := keyFormat(upstream.Credential{Header: "X-Api-Key"})
 	for credential, want := range map[string]string{"": "TOKEN", "own": "own"} {
 		c := app.NewContext(0)
+		c.Set(targetKey, newTarget(c, h.live.Load()))
 		if credential != "" {
 			c.Request.Header.Set("X-Api-Key", credential)
 		}

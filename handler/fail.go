@@ -97,5 +97,5 @@ func (w errorWriter) failUpstream(c *app.RequestContext, err error) {
 	fail(c, failed)
 	w.metrics.UpstreamFailed(targetOf(c).upstream.label(), failed.Reason)
 	w.logger.Warn("no reply from upstream", "upstream", targetOf(c).upstream.label(), "route", routeOf(c), "logid", c.Response.Header.Get(formatOf(c).RequestIDHeader),
-		"request_id", c.Request.Header.Get(headerRequestID), "reason", failed.Reason, "error", failed.Err)
+		"request_id", c.Request.Header.Get(headerRequestID), "key", policyOf(c).KeyName(c), "reason", failed.Reason, "error", failed.Err)
 }

@@ -169,7 +169,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	defer reply.Close()
 	header := reply.Header
 	dropHopByHop(header)
-	h.cors.Strip(header)
+	settingsOf(c).cors.Strip(header)
 	size := replySize(c, reply)
 	header.Del("Content-Length")
 	if formatOf(c).RequestIDHeader != headerRequestID {
@@ -182,7 +182,7 @@ func (h *Handler) passReply(c *app.RequestContext, reply *upstream.Reply) {
 	}
 	hertzio.NewResponseWriter(c, size).CopyFrom(reply.Body)
 	h.options.Logger.Debug("reply passed on", "upstream", targetOf(c).upstream.label(), "route", routeOf(c), "logid", header.Get(formatOf(c).RequestIDHeader),
-		"request_id", c.Request.Header.Get(headerRequestID), "status", reply.Status, "duration", time.Since(c.GetTime(arrivedKey)))
+		"request_id", c.Request.Header.Get(headerRequestID), "key", policyOf(c).KeyName(c), "status", reply.Status, "duration", time.Since(c.GetTime(arrivedKey)))
 }
 
 // replySize returns the size of a reply's body. Responses to HEAD, and those with certain

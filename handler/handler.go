@@ -2,9 +2,7 @@ package handler
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/cloudwego/hertz/pkg/app"
@@ -19,7 +17,7 @@ import (
 
 // Options configure a [Handler]. All fields are required unless noted otherwise.
 type Options struct {
-	Upstreams Upstreams
+	Settings
 
 	Streams *streams.Registry
 	Metrics *metrics.Metrics
@@ -33,20 +31,8 @@ type Options struct {
 	// Heartbeat is the longest silence in a stream before a heartbeat.
 	Heartbeat time.Duration
 
-	// Keys and TrustedProxies are those of [access.Policy]; each may be empty.
-	Keys           [][sha256.Size]byte
-	TrustedProxies []netip.Prefix
-
-	// Origins are those of [access.CORS] and [access.Policy], and IsLoopback and Hosts those
-	// of [access.Policy]; Origins and Hosts may be empty.
-	Origins    []string
-	IsLoopback bool
-	Hosts      []string
-
-	// Limiter limits each client, and MaxStreams the concurrent recordings and the
-	// concurrent views of all clients.
-	Limiter    access.Limiter
-	MaxStreams int
+	// Limiter limits each client.
+	Limiter access.Limiter
 
 	// MaxBodyBytes bounds the body of a request to the server itself, and MaxUploadBytes
 	// the body of a forwarded request.
@@ -63,8 +49,7 @@ type Options struct {
 type Handler struct {
 	options Options
 
-	policy    *access.Policy
-	cors      access.CORS
+	live      *liveSettings
 	admit     admitter
 	requests  requestBuilder
 	recorder  *recorder
@@ -77,24 +62,17 @@ type Handler struct {
 
 // New returns a handler, to be ended by [Handler.Shutdown].
 func New(o Options) *Handler {
-	policy := &access.Policy{
-		Keys: o.Keys, TrustedProxies: o.TrustedProxies, AllowsQueryKey: func(path string) bool {
-			_, path = o.Upstreams.OfPath(path)
-			return isEventSourcePath(path)
-		},
-		Origins: o.Origins, IsLoopback: o.IsLoopback, Hosts: o.Hosts,
-	}
-	formats := o.Upstreams.Formats()
+	live := &liveSettings{}
+	live.Store(newSettings(o.Settings))
 	lifecycle := newLifecycle()
 	observer := observer{o.Metrics, o.Logger}
 	errors := errorWriter{o.Metrics, o.Logger}
 	return &Handler{
 		options:   o,
-		policy:    policy,
-		cors:      access.CORS{Origins: o.Origins, RequestHeaders: formats.BrowserHeaders(), ResponseHeaders: formats.SDKHeaders()},
-		admit:     admitter{policy, access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
-		requests:  requestBuilder{policy},
-		recorder:  &recorder{o.Upstreams, o.Streams, observer, lifecycle, o.SummarizeTimeout},
+		live:      live,
+		admit:     admitter{access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
+		requests:  requestBuilder{},
+		recorder:  &recorder{live, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
 		errors:    errors,
 		starts:    newStarts(o.Streams, lifecycle, o.Logger),
@@ -108,7 +86,7 @@ const chatPath = "/v3/chat"
 
 // Register adds the routes to an engine of [hertzio.NewServer].
 func (h *Handler) Register(r *route.Engine) {
-	r.Use(hertzio.Track, findTarget(h.options.Upstreams), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), h.cors.Middleware)
+	r.Use(hertzio.Track, findTarget(h.live), h.lifecycle.track, checkFraming, tagRequest, recoverPanics(h.options.Logger), allowOrigins)
 	r.GET("/healthz", healthz)
 	r.HEAD("/healthz", healthz)
 	r.GET("/readyz", h.readyz)
@@ -158,8 +136,8 @@ func (h *Handler) withKey(serve app.HandlerFunc) app.HandlerFunc {
 // authenticate reports whether a request has a valid API key or, without keys in force,
 // does not come from a page of another site. Any other request is rejected.
 func (h *Handler) authenticate(c *app.RequestContext) bool {
-	if h.policy.Authenticate(c) {
-		rejected := h.policy.CheckSite(c)
+	if policyOf(c).Authenticate(c) {
+		rejected := policyOf(c).CheckSite(c)
 		if rejected != nil {
 			h.errors.reject(c, rejected)
 		}

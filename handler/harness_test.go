@@ -54,14 +54,16 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 		paces[mode] = pace
 	}
 	options := Options{
-		Upstreams: Upstreams{{
-			Client:  upstream.NewClient("http://upstream.invalid", transport),
-			Formats: testFormats, Paces: paces, Mode: typewriter.Typewriter,
-		}},
+		Settings: Settings{
+			Upstreams: Upstreams{{
+				Client:  upstream.NewClient("http://upstream.invalid", transport),
+				Formats: testFormats, Paces: paces, Mode: typewriter.Typewriter,
+			}},
+			MaxStreams: 100,
+		},
 		Logger:            slog.New(slog.DiscardHandler),
 		Heartbeat:         15 * time.Second,
 		Limiter:           limits.NewLocal(limits.Bounds{}),
-		MaxStreams:        100,
 		MaxBodyBytes:      1 << 20,
 		MaxUploadBytes:    1 << 20,
 		SummarizeTimeout:  50 * time.Second,

@@ -53,7 +53,7 @@ func (h *Handler) claim(c *app.RequestContext, p posted) streams.Claim {
 	}
 	query := h.requests.query(c, string(c.Request.URI().QueryString()), without)
 	return streams.Claim{
-		Name:    hashOf(h.policy.Owner(c), to.upstream.Prefix, to.path, p.key),
+		Name:    hashOf(policyOf(c).Owner(c), to.upstream.Prefix, to.path, p.key),
 		Request: hashOf(query, string(p.body)),
 		Stream:  streams.NewID(),
 	}
@@ -86,7 +86,7 @@ func (h *Handler) serveRepeatable(ctx context.Context, c *app.RequestContext, r 
 		return
 	}
 	defer hertzio.CancelOnDisconnect(c)()
-	client, owner := h.policy.Client(c), h.policy.Owner(c)
+	client, owner := policyOf(c).Client(c), policyOf(c).Owner(c)
 	open := func(ctx context.Context, cancel context.CancelFunc, claimed *streams.Start) opened {
 		t, rejected := h.admit.record(ctx, client, ticket{id: r.claim.Stream, owner: owner, resumable: true, start: claimed})
 		if rejected != nil {

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/testenv"
 
 	"sse-typewriter/internal/streams"
@@ -25,7 +26,7 @@ const (
 
 // withKeys configures two keys.
 func withKeys(o *Options, _ *streams.Options) {
-	o.Keys = [][sha256.Size]byte{sha256.Sum256([]byte(oneKey)), sha256.Sum256([]byte(otherKey))}
+	o.Keys = []access.Key{{Name: "one", Hash: sha256.Sum256([]byte(oneKey))}, {Hash: sha256.Sum256([]byte(otherKey))}}
 }
 
 // asked records the requests to the upstream, and answers them with 200.

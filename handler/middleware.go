@@ -35,6 +35,9 @@ func checkFraming(ctx context.Context, c *app.RequestContext) {
 	c.Next(ctx)
 }
 
+// allowOrigins serves pages of other origins, according to the settings of the request.
+func allowOrigins(ctx context.Context, c *app.RequestContext) { settingsOf(c).cors.Middleware(ctx, c) }
+
 // tagRequest sets the id of a request: a valid id from the client, else a new id.
 // Response, upstream request and log carry the id.
 func tagRequest(ctx context.Context, c *app.RequestContext) {

@@ -67,6 +67,9 @@ func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewOb
 			slog.String("request_id", c.Request.Header.Get(headerRequestID)),
 		},
 	}
+	if name := policyOf(c).KeyName(c); name != "" {
+		vo.attrs = append(vo.attrs, slog.String("key", name))
+	}
 	vo.metrics = o.metrics.View(metrics.ViewLabels{Upstream: labelOf(s.Origin), Route: routeOf(c), Mode: string(v.pace.Mode)}, vo.backlog)
 	return vo
 }

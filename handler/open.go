@@ -108,7 +108,7 @@ func (h *Handler) open(ctx context.Context, cancel context.CancelFunc, chat chat
 func (h *Handler) replyHeader(reply *upstream.Reply, format *upstream.Format) http.Header {
 	header := reply.Header.Clone()
 	dropHopByHop(header)
-	h.cors.Strip(header)
+	h.live.Load().cors.Strip(header)
 	header.Del("Content-Length")
 	maps.DeleteFunc(header, func(name string, _ []string) bool { return !hasAnyPrefix(name, format.ReplyHeaders) })
 	return header

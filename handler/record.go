@@ -16,7 +16,7 @@ import (
 
 // recorder reads answers of the upstream into streams.
 type recorder struct {
-	upstreams      Upstreams
+	live           *liveSettings
 	streams        *streams.Registry
 	observer       observer
 	lifecycle      *lifecycle
@@ -181,7 +181,8 @@ type followUp func(*Upstream, *upstream.Format) http.Header
 func (r *recorder) proceed(
 	ctx context.Context, header followUp, from streams.Origin, recorded iter.Seq[typewriter.Event],
 ) (iter.Seq[typewriter.Event], streams.Source) {
-	u, format := r.upstreams.find(from), r.upstreams.format(from)
+	upstreams := r.live.Load().upstreams
+	u, format := upstreams.find(from), upstreams.format(from)
 	o := origin{u, format, upstream.Opening{Header: header(u, format), Note: from.Note}}
 	if strings.HasPrefix(from.Format, summaryPrefix) {
 		if events, source, ok := r.proceedSummary(ctx, o, recorded); ok {

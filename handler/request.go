@@ -109,7 +109,7 @@ func (b requestBuilder) header(c *app.RequestContext) http.Header {
 	for _, p := range paceParams {
 		header.Del(p.header)
 	}
-	b.policy.SetUpstreamHeader(c, header)
+	policyOf(c).SetUpstreamHeader(c, header)
 	return header
 }
 
@@ -129,7 +129,7 @@ func dropHopByHop(header http.Header) {
 // chat returns the upstream request of a chat. At the server's own path, an empty or
 // plain-text body is a question, and so is any body in a translated format.
 func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Request, error) {
-	without := b.policy.KeyParameters()
+	without := policyOf(c).KeyParameters()
 	for _, p := range paceParams {
 		without = append(without, p.query)
 	}
@@ -163,7 +163,7 @@ func (b requestBuilder) forward(c *app.RequestContext, to *target) upstream.Requ
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   to.path,
-		Query:  b.query(c, query, b.policy.KeyParameters()),
+		Query:  b.query(c, query, policyOf(c).KeyParameters()),
 		Header: b.header(c),
 	}
 	b.addToken(c, &req, to.upstream, to.format)
@@ -172,7 +172,7 @@ func (b requestBuilder) forward(c *app.RequestContext, to *target) upstream.Requ
 
 // addToken adds the upstream's token to a request of a client without a credential.
 func (b requestBuilder) addToken(c *app.RequestContext, req *upstream.Request, to *Upstream, format *upstream.Format) {
-	if to.Token != "" && !b.policy.HasCredential(c) {
+	if to.Token != "" && !policyOf(c).HasCredential(c) {
 		format.SetToken(req, to.Token)
 	}
 }
@@ -180,7 +180,7 @@ func (b requestBuilder) addToken(c *app.RequestContext, req *upstream.Request, t
 // followUp returns a function that returns the header for requests about a chat of a format,
 // with the credential of the client. The function may be called after the request.
 func (b requestBuilder) followUp(c *app.RequestContext) followUp {
-	header, hasCredential := b.header(c), b.policy.HasCredential(c)
+	header, hasCredential := b.header(c), policyOf(c).HasCredential(c)
 	return func(to *Upstream, format *upstream.Format) http.Header {
 		req := upstream.Request{Header: header.Clone()}
 		if to.Token != "" && !hasCredential {

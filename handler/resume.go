@@ -103,7 +103,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		h.respondNoContent(c, metrics.ResumeGone)
 		return
 	}
-	pace, err := h.options.Upstreams.find(s.Origin).pace(c)
+	pace, err := settingsOf(c).upstreams.find(s.Origin).pace(c)
 	if err != nil {
 		s.Detach()
 		failBadRequest(c, err)
@@ -153,7 +153,7 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	}
 	header := h.requests.followUp(c)
 	return h.options.Streams.Find(ctx, streams.Lookup{
-		ID: id, Owner: h.policy.Owner(c), From: from,
+		ID: id, Owner: policyOf(c).Owner(c), From: from,
 		Continue: func(ctx context.Context, from streams.Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 			return h.recorder.proceed(ctx, header, from, recorded)
 		},

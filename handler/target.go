@@ -25,6 +25,9 @@ type target struct {
 	path string
 	err  error
 
+	// settings are the settings for the whole request.
+	settings *settings
+
 	// own reports whether the path is one of the server's own, and not of the AI service.
 	own bool
 
@@ -42,23 +45,23 @@ func targetOf(c *app.RequestContext) *target { return c.MustGet(targetKey).(*tar
 func formatOf(c *app.RequestContext) *upstream.Format { return targetOf(c).format }
 
 // findTarget determines the target of each request.
-func findTarget(upstreams Upstreams) app.HandlerFunc {
+func findTarget(live *liveSettings) app.HandlerFunc {
 	return func(ctx context.Context, c *app.RequestContext) {
-		c.Set(targetKey, newTarget(c, upstreams))
+		c.Set(targetKey, newTarget(c, live.Load()))
 		c.Next(ctx)
 	}
 }
 
 // newTarget returns the target of a request. A route of the server takes precedence over
 // the target of the request, which may have several spellings.
-func newTarget(c *app.RequestContext, upstreams Upstreams) *target {
-	t := &target{path: c.FullPath()}
+func newTarget(c *app.RequestContext, s *settings) *target {
+	t := &target{settings: s, path: c.FullPath()}
 	decoded := t.path
 	if t.path == "" {
 		t.path, decoded, t.err = apiPath(string(c.Request.Header.RequestURI()))
 	}
 	t.own = isOwnPath(decoded)
-	t.upstream, t.path = upstreams.OfPath(t.path)
+	t.upstream, t.path = s.upstreams.OfPath(t.path)
 	decoded = strings.TrimPrefix(decoded, t.upstream.Prefix)
 	t.own = t.own || c.FullPath() != "" && isOwnPath(decoded)
 	t.format = t.upstream.Formats.Default()

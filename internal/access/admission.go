@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"sse-typewriter/internal/apierror"
@@ -29,11 +30,15 @@ type Admission struct {
 // NewAdmission returns an Admission for maxStreams recordings, and as many views, at a
 // time.
 func NewAdmission(limiter Limiter, maxStreams int) *Admission {
-	return &Admission{
-		limiter:    limiter,
-		recordings: make(semaphore, maxStreams),
-		views:      make(semaphore, maxStreams),
-	}
+	a := &Admission{limiter: limiter}
+	a.SetMaxStreams(maxStreams)
+	return a
+}
+
+// SetMaxStreams changes the bound. Running streams beyond the bound go on.
+func (a *Admission) SetMaxStreams(n int) {
+	a.recordings.max.Store(int64(n))
+	a.views.max.Store(int64(n))
 }
 
 // Allow counts a request against the rate of the client. The result is nil, or the error
@@ -48,18 +53,18 @@ func (a *Admission) Allow(ctx context.Context, client string) *apierror.Error {
 // Record admits the recording of a stream, until the only call of release. With too many
 // streams of the server or the client, Record returns the error for a rejected request.
 func (a *Admission) Record(ctx context.Context, client, stream string) (release func(), rejected *apierror.Error) {
-	return a.acquire(ctx, a.recordings, client, stream)
+	return a.acquire(ctx, &a.recordings, client, stream)
 }
 
 // View admits a viewer of a stream, as Record admits the recording.
 func (a *Admission) View(ctx context.Context, client, stream string) (release func(), rejected *apierror.Error) {
-	return a.acquire(ctx, a.views, client, stream)
+	return a.acquire(ctx, &a.views, client, stream)
 }
 
 // Recordings returns the number of streams being recorded.
-func (a *Admission) Recordings() int { return len(a.recordings) }
+func (a *Admission) Recordings() int { return int(a.recordings.used.Load()) }
 
-func (a *Admission) acquire(ctx context.Context, s semaphore, client, stream string) (release func(), rejected *apierror.Error) {
+func (a *Admission) acquire(ctx context.Context, s *semaphore, client, stream string) (release func(), rejected *apierror.Error) {
 	if !s.tryAcquire() {
 		return nil, apierror.Full
 	}
@@ -74,16 +79,19 @@ func (a *Admission) acquire(ctx context.Context, s semaphore, client, stream str
 	}, nil
 }
 
-// semaphore bounds concurrent work by the capacity of a channel.
-type semaphore chan struct{}
+// semaphore bounds concurrent work. The bound may change at any time.
+type semaphore struct{ used, max atomic.Int64 }
 
-func (s semaphore) tryAcquire() bool {
-	select {
-	case s <- struct{}{}:
-		return true
-	default:
-		return false
+func (s *semaphore) tryAcquire() bool {
+	for {
+		used := s.used.Load()
+		if used >= s.max.Load() {
+			return false
+		}
+		if s.used.CompareAndSwap(used, used+1) {
+			return true
+		}
 	}
 }
 
-func (s semaphore) release() { <-s }
+func (s *semaphore) release() { s.used.Add(-1) }

@@ -45,3 +45,32 @@ func TestAdmission(t *testing.T) {
 		})
 	}
 }
+
+// A new bound applies at once. Running streams beyond it go on.
+func TestSetMaxStreams(t *testing.T) {
+	a := NewAdmission(limits.NewLocal(limits.Bounds{}), 1)
+	record := func() (release func(), isFull bool) {
+		release, rejected := a.Record(t.Context(), "c", "s")
+		return release, rejected == apierror.Full
+	}
+	first, _ := record()
+	a.SetMaxStreams(2)
+	second, isFull := record()
+	if isFull || a.Recordings() != 2 {
+		t.Fatalf("the second stream is rejected: %t, with %d running", isFull, a.Recordings())
+	}
+	a.SetMaxStreams(1)
+	second()
+	if _, isFull := record(); !isFull {
+		t.Error("a stream beyond the new bound is admitted")
+	}
+	first()
+	if third, isFull := record(); isFull {
+		t.Error("no stream is admitted after the end of the others")
+	} else {
+		third()
+	}
+	if n := a.Recordings(); n != 0 {
+		t.Errorf("%d streams are running", n)
+	}
+}

@@ -29,9 +29,9 @@ const bearerPrefix = "Bearer "
 // everybody in and trusts no proxy. A Policy is safe for concurrent use as long as no field
 // changes.
 type Policy struct {
-	// Keys are the SHA-256 hashes of the API keys. If there are any, each request needs
-	// a key, and no credential of a client goes upstream.
-	Keys [][sha256.Size]byte
+	// Keys are the API keys. If there are any, each request needs a key, and no credential
+	// of a client goes upstream.
+	Keys []Key
 
 	// TrustedProxies are the networks whose X-Forwarded-* headers are believed.
 	TrustedProxies []netip.Prefix
@@ -54,15 +54,28 @@ type Policy struct {
 // Authenticate reports whether a request has a valid API key, or needs no key. The time is
 // the same for all keys.
 func (p *Policy) Authenticate(c *app.RequestContext) bool {
+	return len(p.Keys) == 0 || p.find(c) >= 0
+}
+
+// KeyName returns the name of a request's API key, which may be empty.
+func (p *Policy) KeyName(c *app.RequestContext) string {
 	if len(p.Keys) == 0 {
-		return true
+		return ""
 	}
+	if i := p.find(c); i >= 0 {
+		return p.Keys[i].Name
+	}
+	return ""
+}
+
+// find returns the index of a request's API key, or -1, in the same time for all keys.
+func (p *Policy) find(c *app.RequestContext) int {
 	presented := sha256.Sum256([]byte(p.key(c)))
-	found := 0
-	for _, key := range p.Keys {
-		found |= subtle.ConstantTimeCompare(presented[:], key[:])
+	found := -1
+	for i, key := range p.Keys {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(presented[:], key.Hash[:]), i, found)
 	}
-	return found == 1
+	return found
 }
 
 // key returns the API key of a request: the first credential. The Authorization header takes

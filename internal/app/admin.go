@@ -20,9 +20,11 @@ const (
 	adminHeaderBytes  = 16 << 10
 )
 
-// serveAdmin starts the admin server, which serves metrics and profiles, unless address is
-// empty. The returned function stops the server and waits for its goroutine.
-func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, logger *slog.Logger) (stop func(), err error) {
+// serveAdmin starts the admin server, which serves metrics and profiles and reloads the
+// settings, unless there is no address. The returned function stops the server and waits for
+// its goroutine.
+func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, settings *reloader) (stop func(), err error) {
+	logger := settings.logger
 	if address == "" {
 		return func() {}, nil
 	}
@@ -32,6 +34,7 @@ func serveAdmin(ctx context.Context, address string, counts *metrics.Metrics, lo
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", counts.Handler())
+	mux.Handle("POST /reload", http.NewCrossOriginProtection().Handler(settings))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	// /debug/pprof/cmdline is left out: a flag may contain a token.
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

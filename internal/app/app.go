@@ -32,8 +32,8 @@ import (
 )
 
 // Run runs the command named in args, by default "serve". The server runs until ctx is
-// done or the process receives SIGINT or SIGTERM, and then shuts down gracefully. Run
-// returns [terminal.ErrInterrupted] if a signal stopped the chat command.
+// done or the process receives SIGINT or SIGTERM, and then shuts down gracefully. SIGHUP
+// reloads the settings. Run returns [terminal.ErrInterrupted] if a signal stopped the chat command.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	command, err := config.Parse(args, stdout)
 	switch {
@@ -47,18 +47,22 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case command.Chat != nil:
 		return chat(ctx, *command.Chat, stdout)
 	}
-	return serve(ctx, command.Serve, stdout, stderr)
+	return serve(ctx, args, command.Serve, output{stdout, stderr})
 }
 
-// serve runs the server until ctx is done or the process receives a signal.
-func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) error {
-	logger, err := newLogger(conf, stderr)
+// output is the standard output and error of the process.
+type output struct{ stdout, stderr io.Writer }
+
+// serve runs the server until ctx is done or the process receives a signal. args are the
+// arguments of conf, for reloads.
+func serve(ctx context.Context, args []string, conf *config.Config, out output) error {
+	logger, level, err := newLogger(conf, out.stderr)
 	if err != nil {
 		return err
 	}
 	log.SetOutput(io.Discard) // net/http logs unexpected bytes from the upstream there
 	tuneGC()
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, endSignals(conf)...)
 	defer stop()
 	upstreams, settings, err := newUpstreams(conf)
 	if err != nil {
@@ -89,12 +93,12 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 	h := newHandler(conf, state, logger)
 	h.Register(engine.Engine)
 	web.Register(engine.Engine)
-	source := conf.Upstream
-	if source == "" {
+	if conf.Upstream == "" {
 		registerStandIn(engine.Engine, conf.Seed)
-		source = "built-in mock at " + address + standInPath
 	}
-	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, state.metrics, logger)
+	reloads := &reloader{args: args, start: conf, handler: h, state: state, level: level, logger: logger}
+	defer reloads.onHangup(ctx)()
+	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, state.metrics, reloads)
 	if err != nil {
 		return err
 	}
@@ -102,28 +106,51 @@ func serve(ctx context.Context, conf *config.Config, stdout, stderr io.Writer) e
 
 	failed := make(chan error, 1)
 	go func() { failed <- engine.Run() }() // returns when the process exits
-	logger.Info("serving", "address", address, "upstream", source)
-	for _, s := range settings[1:] {
-		logger.Info("serving", "address", address+s.Prefix, "upstream", s.URL)
-	}
-	warnOfSettings(upstreams, settings, logger)
-	checkDescriptors(conf, logger)
-	_, _ = io.WriteString(stdout, banner(conf, address, needsBot(upstreams[0].Formats))) // the server runs even if stdout is closed
+	announce(conf, address, upstreams, logger)
+	_, _ = io.WriteString(out.stdout, banner(conf, address, needsBot(upstreams[0].Formats))) // the server runs even if stdout is closed
 	select {
 	case err := <-failed:
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
 	stop() // restores the default: a second signal kills the process
-	logShutdown(h, conf.DrainTimeout, logger)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), conf.DrainTimeout)
+	shutdown(h, listener, conf.DrainTimeout, logger)
+	return nil
+}
+
+// endSignals returns the signals that end the server: also SIGHUP, as of a closed terminal,
+// unless there is a file to reload, or the process ignores hangups (nohup).
+func endSignals(conf *config.Config) []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !conf.HasFiles() && !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// announce logs the addresses of the server, and warns of settings that are probably wrong.
+func announce(conf *config.Config, address string, upstreams handler.Upstreams, logger *slog.Logger) {
+	for _, u := range upstreams {
+		source := u.Client.BaseURL
+		if conf.Upstream == "" && u.Prefix == "" {
+			source = "built-in mock at " + source
+		}
+		logger.Info("serving", "address", address+u.Prefix, "upstream", source)
+	}
+	warnOfSettings(conf, upstreams, logger)
+	checkDescriptors(conf, logger)
+}
+
+// shutdown ends the server, at the latest some seconds after the timeout.
+func shutdown(h *handler.Handler, listener *hertzio.Listener, timeout time.Duration, logger *slog.Logger) {
+	logShutdown(h, timeout, logger)
+	drain, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	h.Shutdown(drain) // the listener stays open for readiness checks of load balancers
 	_ = listener.Close()
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	flush, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	listener.WaitFlushed(flush)
-	return nil
 }
 
 // registerStandIn adds the built-in mock to the server.

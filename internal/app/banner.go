@@ -11,7 +11,7 @@ import (
 func banner(conf *config.Config, address string, needsBot bool) string {
 	header := ""
 	switch {
-	case len(conf.APIKeys) > 0:
+	case len(conf.APIKeys.List) > 0:
 		header = " -H 'Authorization: Bearer YOUR_KEY'"
 	case conf.Upstream != "" && conf.UpstreamToken == "":
 		header = " -H 'Authorization: Bearer YOUR_TOKEN'"

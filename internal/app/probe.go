@@ -82,14 +82,14 @@ func probe(ctx context.Context, baseURL string, timeout time.Duration) error {
 }
 
 // warnOfSettings logs settings of upstreams that are probably wrong.
-func warnOfSettings(all handler.Upstreams, settings []config.Upstream, logger *slog.Logger) {
-	for i, s := range settings {
-		if base := withoutEndpoint(all[i].Formats, s.URL); base != s.URL {
+func warnOfSettings(conf *config.Config, all handler.Upstreams, logger *slog.Logger) {
+	for i, u := range all {
+		if base := withoutEndpoint(u.Formats, u.Client.BaseURL); base != u.Client.BaseURL {
 			logger.Warn("the URL of the upstream ends with the path of a request; did you mean the base URL?",
-				"upstream", all.Labels()[i], "url", s.URL, "base_url", base)
+				"upstream", all.Labels()[i], "url", u.Client.BaseURL, "base_url", base)
 		}
 	}
-	if needsBot(all[0].Formats) {
+	if conf.Upstream != "" && needsBot(all[0].Formats) {
 		logger.Warn("no --bot-id: /v3/chat without bot_id, /ai/summarize and the pages are refused")
 	}
 }
@@ -102,10 +102,10 @@ func needsBot(formats upstream.Formats) bool {
 	return err != nil && errOfBot == nil
 }
 
-// withoutEndpoint returns a base URL without the path of a chat request at its end.
+// withoutEndpoint returns a base URL, which has no final slash, without the path of a chat
+// request at its end.
 func withoutEndpoint(formats upstream.Formats, baseURL string) string {
-	trimmed := strings.TrimRight(baseURL, "/")
-	u, err := url.Parse(trimmed)
+	u, err := url.Parse(baseURL)
 	if err != nil {
 		return baseURL
 	}
@@ -123,7 +123,7 @@ func withoutEndpoint(formats upstream.Formats, baseURL string) string {
 		if suffix := strings.TrimPrefix(pattern, "*"); strings.HasSuffix(path, suffix) {
 			path = suffix
 		}
-		return strings.TrimSuffix(trimmed, path)
+		return strings.TrimSuffix(baseURL, path)
 	}
 	return baseURL
 }

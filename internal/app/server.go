@@ -172,26 +172,39 @@ func newMetrics(upstreams handler.Upstreams, registry *streams.Registry) *metric
 	})
 }
 
+// newSettings returns the settings of a handler that a reload may change.
+func newSettings(conf *config.Config, upstreams handler.Upstreams) handler.Settings {
+	return handler.Settings{
+		Upstreams:      upstreams,
+		Keys:           conf.APIKeys.List,
+		TrustedProxies: conf.TrustedProxies,
+		Origins:        conf.CORSOrigins,
+		IsLoopback:     conf.IsLoopback(),
+		Hosts:          conf.Hosts,
+		MaxStreams:     conf.MaxStreams,
+	}
+}
+
 func newHandler(conf *config.Config, state state, logger *slog.Logger) *handler.Handler {
 	return handler.New(handler.Options{
-		Upstreams:         state.upstreams,
+		Settings:          newSettings(conf, state.upstreams),
 		Streams:           state.streams,
 		Metrics:           state.metrics,
 		Logger:            logger,
 		HideMetrics:       conf.AdminAddr != "",
 		Heartbeat:         conf.Heartbeat,
-		Keys:              conf.APIKeys,
-		TrustedProxies:    conf.TrustedProxies,
-		Origins:           conf.CORSOrigins,
-		IsLoopback:        conf.IsLoopback(),
-		Hosts:             conf.Hosts,
 		Limiter:           state.limits,
-		MaxStreams:        conf.MaxStreams,
 		MaxBodyBytes:      int(conf.MaxBodyBytes),
 		MaxUploadBytes:    int64(conf.MaxUploadBytes),
 		SummarizeTimeout:  conf.SummarizeTimeout,
 		MaxSummarizeBytes: int(conf.SummarizeMaxBytes),
 	})
+}
+
+// limiter is an [access.Limiter] with bounds that may change.
+type limiter interface {
+	access.Limiter
+	SetBounds(limits.Bounds)
 }
 
 // state holds the streams and limits of this process, or of all replicas together, and
@@ -200,7 +213,7 @@ type state struct {
 	upstreams handler.Upstreams
 	streams   *streams.Registry
 	metrics   *metrics.Metrics
-	limits    access.Limiter
+	limits    limiter
 	close     func() // to be called once all streams have ended
 }
 
@@ -233,14 +246,15 @@ func openState(ctx context.Context, conf *config.Config, upstreams handler.Upstr
 	}}, nil
 }
 
-func newLogger(conf *config.Config, w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
+// newLogger returns a logger, and the minimum level, which may change.
+func newLogger(conf *config.Config, w io.Writer) (*slog.Logger, *slog.LevelVar, error) {
+	level := &slog.LevelVar{}
 	if err := level.UnmarshalText([]byte(conf.LogLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level %q: %w", conf.LogLevel, err)
+		return nil, nil, fmt.Errorf("--log-level %q: %w", conf.LogLevel, err)
 	}
 	options := &slog.HandlerOptions{Level: level}
 	if conf.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		return slog.New(slog.NewJSONHandler(w, options)), level, nil
 	}
-	return slog.New(slog.NewTextHandler(w, options)), nil
+	return slog.New(slog.NewTextHandler(w, options)), level, nil
 }

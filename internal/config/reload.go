@@ -71,7 +71,8 @@ func merge(to, next *Config) (fixed []string, err error) {
 			fixed = append(fixed, flag.Name)
 		}
 	}
-	return fixed, nil
+	slices.Sort(fixed)
+	return slices.Compact(fixed), nil
 }
 
 // flags returns the flags of a configuration, whose targets are the fields.
@@ -120,6 +121,5 @@ func mergeUpstreams(to *Sections, next Sections) (fixed []string, err error) {
 	}
 	data, err := json.Marshal(own)
 	to.text = string(data)
-	slices.Sort(fixed)
-	return slices.Compact(fixed), err
+	return fixed, err
 }

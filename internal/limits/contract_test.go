@@ -18,6 +18,7 @@ import (
 type limiter interface {
 	Allow(ctx context.Context, client string) time.Duration
 	Open(ctx context.Context, client, stream string) (done func(), ok bool)
+	SetBounds(limits.Bounds)
 }
 
 // replicas are two limiters with common clients.
@@ -57,6 +58,7 @@ func TestContract(t *testing.T) {
 			run    func(*testing.T, replicas)
 		}{
 			{"no bounds", limits.Bounds{}, testNoBounds},
+			{"changed bounds", limits.Bounds{}, testChangedBounds},
 			{"rate", limits.Bounds{Rate: limits.Rate{Requests: 4, Per: time.Minute}}, testRate},
 			{"streams", limits.Bounds{Streams: 2}, testStreams},
 			{"views", limits.Bounds{Streams: 1}, testViews},
@@ -165,4 +167,45 @@ func testAtOnce(t *testing.T, r replicas) {
 	if opened != 5 || allowed != 7 {
 		t.Errorf("%d streams were opened and %d requests allowed, want 5 and 7", opened, allowed)
 	}
+}
+
+// New bounds apply at once, also to the streams and views that were opened without a bound.
+// Open streams stay open.
+func testChangedBounds(t *testing.T, r replicas) {
+	ctx := t.Context()
+	first, ok := r.here.Open(ctx, "c", "one")
+	if !ok {
+		t.Fatal("the stream is refused without a bound")
+	}
+	set := func(bounds limits.Bounds) {
+		r.here.SetBounds(bounds)
+		r.there.SetBounds(bounds)
+	}
+	set(limits.Bounds{Streams: 1, Rate: limits.Rate{Requests: 1, Per: time.Hour}})
+	if _, ok := r.here.Open(ctx, "c", "two"); ok {
+		t.Error("a stream beyond the new bound is allowed")
+	}
+	if again, ok := r.here.Open(ctx, "c", "one"); ok {
+		again()
+	} else {
+		t.Error("another view of the open stream is refused")
+	}
+	if a, b := r.here.Allow(ctx, "c"), r.here.Allow(ctx, "c"); a != 0 || b < 59*time.Minute {
+		t.Errorf("wait for %v and %v, want 0 and an hour", a, b)
+	}
+	first()
+	second, ok := r.here.Open(ctx, "c", "two")
+	if !ok {
+		t.Fatal("a stream is refused after the end of the other")
+	}
+	set(limits.Bounds{})
+	if third, ok := r.here.Open(ctx, "c", "three"); ok {
+		third()
+	} else {
+		t.Error("a stream is refused without a bound")
+	}
+	if wait := r.here.Allow(ctx, "c"); wait != 0 {
+		t.Errorf("wait for %v without a rate", wait)
+	}
+	second()
 }

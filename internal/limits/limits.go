@@ -59,9 +59,8 @@ const maxClients = 1 << 16
 
 // Local enforces bounds within this process. It is safe for concurrent use.
 type Local struct {
-	bounds Bounds
-
 	mu      sync.Mutex
+	bounds  Bounds
 	full    map[string]time.Time      // by client: when its whole burst is available again
 	streams map[string]map[string]int // open count by client and stream
 }
@@ -71,17 +70,31 @@ func NewLocal(bounds Bounds) *Local {
 	return &Local{bounds: bounds, full: map[string]time.Time{}, streams: map[string]map[string]int{}}
 }
 
+// Bounds returns the current bounds.
+func (l *Local) Bounds() Bounds {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bounds
+}
+
+// SetBounds changes the bounds. Open streams beyond the bounds stay open.
+func (l *Local) SetBounds(bounds Bounds) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bounds = bounds
+}
+
 // Allow counts a request of a client. If the rate is exceeded, Allow does not count the
 // request and returns the time until the next one is allowed.
 //
 // The algorithm is GCRA (ITU-T I.371), a leaky bucket that needs one timestamp per client.
 func (l *Local) Allow(_ context.Context, client string) (wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	rate := l.bounds.Rate
 	if rate.Requests == 0 {
 		return 0
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	now := time.Now()
 	full := l.full[client]
 	if full.Before(now) {
@@ -108,14 +121,11 @@ func (l *Local) evict(now time.Time) {
 // stream may be opened [MaxViews] times and counts once. Open reports false if the bound
 // is reached.
 func (l *Local) Open(_ context.Context, client, stream string) (done func(), ok bool) {
-	if l.bounds.Streams == 0 {
-		return func() {}, true
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	has := l.streams[client]
-	switch views := has[stream]; {
-	case views == 0 && len(has) >= l.bounds.Streams, views >= MaxViews:
+	has, bound := l.streams[client], l.bounds.Streams
+	switch views := has[stream]; { // without a bound, streams count for a later one
+	case bound > 0 && (views == 0 && len(has) >= bound || views >= MaxViews):
 		return nil, false
 	case has == nil:
 		has = map[string]int{}

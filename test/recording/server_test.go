@@ -38,16 +38,18 @@ func serveMock(seed uint64) (transport *http.Transport, stop func()) {
 	logger := slog.New(slog.DiscardHandler)
 	formats := upstream.Formats{coze.New(coze.Options{BotID: "stand-in", UserID: "user"})}
 	h := handler.New(handler.Options{
-		Upstreams: handler.Upstreams{{
-			Client:  upstream.NewClient("http://upstream.invalid", mock.New(seed, cozemock.New())),
-			Formats: formats, Paces: paces, Mode: typewriter.Typewriter,
-		}},
+		Settings: handler.Settings{
+			Upstreams: handler.Upstreams{{
+				Client:  upstream.NewClient("http://upstream.invalid", mock.New(seed, cozemock.New())),
+				Formats: formats, Paces: paces, Mode: typewriter.Typewriter,
+			}},
+			MaxStreams: 10,
+		},
 		Streams:      streams.NewRegistry(streams.Options{MaxBytes: 1 << 20, Logger: logger}),
 		Metrics:      metrics.New(metrics.Options{}),
 		Logger:       logger,
 		Heartbeat:    15 * time.Second,
 		Limiter:      limits.NewLocal(limits.Bounds{}),
-		MaxStreams:   10,
 		MaxBodyBytes: 1 << 20,
 	})
 	listener := testenv.NewMemListener()

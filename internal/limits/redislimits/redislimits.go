@@ -39,8 +39,8 @@ type Options struct {
 // Limiter is a [limits.Local] for all replicas together. While Redis is lost each replica
 // enforces the bounds alone. A Limiter must be closed, and is safe for concurrent use.
 type Limiter struct {
-	Options
-	local *limits.Local
+	options Options
+	local   *limits.Local // its bounds are those of all replicas
 
 	cancel  context.CancelFunc
 	renewer sync.WaitGroup
@@ -49,12 +49,13 @@ type Limiter struct {
 // New returns a limiter. [Limiter.Close] ends the limiter's goroutine.
 func New(ctx context.Context, options Options) *Limiter {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Limiter{Options: options, local: limits.NewLocal(options.Bounds), cancel: cancel}
-	if options.Bounds.Streams > 0 {
-		l.renewer.Go(func() { l.renewLoop(ctx) })
-	}
+	l := &Limiter{options: options, local: limits.NewLocal(options.Bounds), cancel: cancel}
+	l.renewer.Go(func() { l.renewLoop(ctx) })
 	return l
 }
+
+// SetBounds is [limits.Local.SetBounds] for the requests at this replica.
+func (l *Limiter) SetBounds(bounds limits.Bounds) { l.local.SetBounds(bounds) }
 
 // Close ends the limiter's goroutine. The limiter must not be used any more.
 func (l *Limiter) Close() {
@@ -62,18 +63,18 @@ func (l *Limiter) Close() {
 	l.renewer.Wait()
 }
 
-func (l *Limiter) rateKey(client string) string    { return l.Prefix + "rate:" + client }
-func (l *Limiter) streamsKey(client string) string { return l.Prefix + "streams:" + client }
+func (l *Limiter) rateKey(client string) string    { return l.options.Prefix + "rate:" + client }
+func (l *Limiter) streamsKey(client string) string { return l.options.Prefix + "streams:" + client }
 
 // Allow is [limits.Local.Allow] for all replicas.
 func (l *Limiter) Allow(ctx context.Context, client string) (wait time.Duration) {
-	rate := l.Bounds.Rate
+	rate := l.local.Bounds().Rate
 	if rate.Requests == 0 {
 		return 0
 	}
 	var micros int64
-	err := l.Client.Do(ctx, func(ctx context.Context) (err error) {
-		micros, err = allowScript.Run(ctx, l.Client.Redis, []string{l.rateKey(client)},
+	err := l.options.Client.Do(ctx, func(ctx context.Context) (err error) {
+		micros, err = allowScript.Run(ctx, l.options.Client.Redis, []string{l.rateKey(client)},
 			rate.Interval().Microseconds(), rate.Burst().Microseconds()).Int64()
 		return err
 	})
@@ -88,25 +89,27 @@ func (l *Limiter) Allow(ctx context.Context, client string) (wait time.Duration)
 // until another replica renews the lease.
 func (l *Limiter) Open(ctx context.Context, client, stream string) (done func(), ok bool) {
 	doneHere, ok := l.local.Open(ctx, client, stream)
-	if !ok || l.Bounds.Streams == 0 {
-		return doneHere, ok
-	}
-	var allowed bool
-	err := l.Client.Do(ctx, func(ctx context.Context) (err error) {
-		allowed, err = openScript.Run(ctx, l.Client.Redis, []string{l.streamsKey(client)},
-			stream, l.Bounds.Streams, leaseTime.Microseconds()).Bool()
-		return err
-	})
-	if err == nil && !allowed { // after an error the next renewal adds the stream
-		doneHere()
+	if !ok {
 		return nil, false
+	}
+	if bound := l.local.Bounds().Streams; bound > 0 {
+		var allowed bool
+		err := l.options.Client.Do(ctx, func(ctx context.Context) (err error) {
+			allowed, err = openScript.Run(ctx, l.options.Client.Redis, []string{l.streamsKey(client)},
+				stream, bound, leaseTime.Microseconds()).Bool()
+			return err
+		})
+		if err == nil && !allowed { // after an error the next renewal adds the stream
+			doneHere()
+			return nil, false
+		}
 	}
 	ctx = context.WithoutCancel(ctx) // the client may have disconnected
 	return func() {
 		doneHere()
-		if l.local.Views(client, stream) == 0 {
-			_ = l.Client.Do(ctx, func(ctx context.Context) error { // after an error the stream expires
-				return l.Client.Redis.ZRem(ctx, l.streamsKey(client), stream).Err()
+		if l.local.Bounds().Streams > 0 && l.local.Views(client, stream) == 0 {
+			_ = l.options.Client.Do(ctx, func(ctx context.Context) error { // after an error the stream expires
+				return l.options.Client.Redis.ZRem(ctx, l.streamsKey(client), stream).Err()
 			})
 		}
 	}, true
@@ -119,7 +122,9 @@ func (l *Limiter) renewLoop(ctx context.Context) {
 	for {
 		select {
 		case <-ticker.C:
-			l.renew(ctx)
+			if l.local.Bounds().Streams > 0 {
+				l.renew(ctx)
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -153,8 +158,8 @@ func (l *Limiter) renew(ctx context.Context) {
 // pipe sends commands in a pipeline. After an error the next renewal repeats the commands,
 // or the streams expire.
 func (l *Limiter) pipe(ctx context.Context, queue func(context.Context, redis.Pipeliner)) {
-	_ = l.Client.Do(ctx, func(ctx context.Context) error {
-		_, err := l.Client.Redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	_ = l.options.Client.Do(ctx, func(ctx context.Context) error {
+		_, err := l.options.Client.Redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			queue(ctx, pipe)
 			return nil
 		})

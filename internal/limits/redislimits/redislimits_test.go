@@ -86,7 +86,7 @@ func TestRedisIsLost(t *testing.T) {
 	}
 	server.Start()
 	testenv.Eventually(t, "Redis knows the streams", func() bool {
-		return there.Client.Redis.ZCard(context.WithoutCancel(t.Context()), there.streamsKey("a")).Val() == 2
+		return there.options.Client.Redis.ZCard(context.WithoutCancel(t.Context()), there.streamsKey("a")).Val() == 2
 	})
 	if _, ok := there.Open(t.Context(), "a", "3"); ok {
 		t.Error("the streams do not count at another replica")
@@ -100,9 +100,9 @@ func TestKeys(t *testing.T) {
 	if _, ok := l.Open(t.Context(), "a", "1"); !ok {
 		t.Error("refused")
 	}
-	names := l.Client.Redis.Keys(t.Context(), "*").Val()
+	names := l.options.Client.Redis.Keys(t.Context(), "*").Val()
 	for _, name := range names {
-		left := l.Client.Redis.PTTL(t.Context(), name).Val()
+		left := l.options.Client.Redis.PTTL(t.Context(), name).Val()
 		if !strings.HasPrefix(name, "test:") || left <= 0 || left > time.Hour {
 			t.Errorf("key %s has a TTL of %v", name, left)
 		}
