@@ -15,7 +15,8 @@ import (
 
 // notRun has the reasons why some commands of the documentation are not run here.
 var notRun = map[string]string{
-	"curl -v UPSTREAM": "the operator's upstream",
+	"curl -v UPSTREAM":                              "the operator's upstream",
+	"curl -X POST http://ADDR/reload":               "the operator's address; test/e2e reloads",
 	"go tool pprof http://ADDR/debug/pprof/profile": "takes 30 s; test/e2e requests the same address",
 }
 
