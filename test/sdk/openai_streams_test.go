@@ -138,15 +138,24 @@ func serveReplays(t *testing.T, all map[string]replayed) string {
 		if body.Model == compressed {
 			w.Header().Set("Content-Encoding", "br")
 		}
-		w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-		for event := range strings.SplitAfterSeq(reply.body, "\n\n") {
-			_, _ = w.Write([]byte(event))             // the client may have left
-			_ = http.NewResponseController(w).Flush() // the client may have left
-		}
-		if reply.broken {
-			panic(http.ErrAbortHandler)
-		}
+		writeReplay(w, "text/event-stream; charset=utf-8", reply)
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// writeReplay writes a stream, event by event.
+func writeReplay(w http.ResponseWriter, contentType string, reply replayed) {
+	w.Header().Set("Content-Type", contentType)
+	blank := "\n\n"
+	if strings.Contains(reply.body, "\r\n\r\n") {
+		blank = "\r\n\r\n"
+	}
+	for event := range strings.SplitAfterSeq(reply.body, blank) {
+		_, _ = w.Write([]byte(event))             // the client may have left
+		_ = http.NewResponseController(w).Flush() // the client may have left
+	}
+	if reply.broken {
+		panic(http.ErrAbortHandler)
+	}
 }
