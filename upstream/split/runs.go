@@ -119,7 +119,7 @@ func (r *run) plainTextOf(data string) string {
 // event.
 func (r *run) paddedTextOf(data string) string {
 	begin := len(r.whole.Head)
-	end := begin + stringEnd(data[begin:])
+	end := begin + StringLen(data[begin:])
 	tail := data[end:]
 	if end == begin || !r.padding.matches(tail) || !gjson.Valid(data[begin-1:end+1]) {
 		return ""
@@ -140,7 +140,7 @@ func (r *run) numberedTextOf(data string) (text string, number int64) {
 		end = len(rest) - len(tail)
 		ok = ok && end > 0 && rest[end:] == tail
 	} else if rest, ok = strings.CutPrefix(data, head); ok {
-		end = stringEnd(rest)
+		end = StringLen(rest)
 		var behind string
 		behind, number, ok = cutNumbered(rest[end:], tail, at-len(head))
 		ok = ok && behind == "" && end > 0
@@ -175,8 +175,8 @@ func numberSize(s string) (n int) {
 	return n
 }
 
-// stringEnd returns the length of the inside of a JSON string at the beginning of s, or 0.
-func stringEnd(s string) int {
+// StringLen returns the length of the inside of a JSON string at the beginning of s, or 0.
+func StringLen(s string) int {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
 		case '"':

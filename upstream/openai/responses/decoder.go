@@ -18,6 +18,7 @@ type decoder struct {
 	cutter  split.Cutter
 	chatID  string
 	parts   map[string]*part // the last part of each type of delta
+	run     run              // of the last delta
 }
 
 func newDecoder() upstream.Decoder { return &decoder{parts: map[string]*part{}} }
@@ -28,6 +29,9 @@ var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done}
 // Decode implements [upstream.Decoder]. Payloads keep all bytes except for a few that make
 // official SDKs fail.
 func (d *decoder) Decode(name, data string) upstream.Event {
+	if e, ok := d.run.decode(name, data); ok {
+		return e
+	}
 	if strings.TrimSpace(data) == doneData {
 		return upstream.Pass(name, data, done)
 	}
@@ -83,7 +87,11 @@ func (d *decoder) decodeDelta(name, data, eventType string, kind typewriter.Text
 	d.cutter.Reset(data, split.Span{Begin: begin, End: begin + len(text)})
 	d.cutter.Edit(d.members, scopeOf)
 	frame, _ := d.cutter.Frame(typewriter.Frame{Name: name, Channel: p.channel, Kind: kind})
-	return upstream.Event{Event: typewriter.Event{Frame: frame, Text: text}, Meaning: p.meaning}
+	e := upstream.Event{Event: typewriter.Event{Frame: frame, Text: text}, Meaning: p.meaning}
+	if frame.Once == nil {
+		d.run.begin(e, data, d.members)
+	}
+	return e
 }
 
 // scopeOf returns the scope of a field of a delta. SDKs append the probabilities of tokens;

@@ -167,7 +167,7 @@ func Check(t *testing.T, r *rand.Rand, format *upstream.Format, stream []Event, 
 // the test: a clone does not have them.
 func Recordings(t *testing.T, service string) map[string][]Event {
 	t.Helper()
-	dir := filepath.Join("../../../shared/recordings", service)
+	dir := filepath.Join(root(t), "../shared/recordings", service)
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Skip("there are no recordings")
@@ -195,6 +195,20 @@ func Recordings(t *testing.T, service string) map[string][]Event {
 		t.Fatalf("got %d recordings in %s", len(all), dir)
 	}
 	return all
+}
+
+// root returns the path of the module.
+func root(t *testing.T) string {
+	t.Helper()
+	dir := "."
+	for range 10 {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		dir = filepath.Join(dir, "..")
+	}
+	t.Fatal("there is no go.mod above the package")
+	return ""
 }
 
 // ParseStream returns the events of a stream, each with one line of data.
