@@ -113,4 +113,3 @@ func paddingLen(s string) int {
 	}
 	return len(s)
 }
-

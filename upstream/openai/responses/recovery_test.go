@@ -1,0 +1,246 @@
+package responses
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sse-typewriter/internal/apierror"
+	"sse-typewriter/mock"
+	responsesmock "sse-typewriter/mock/openai/responses"
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// ask opens a stream of the stand-in.
+func ask(t *testing.T, client *upstream.Client, model, fields string) *upstream.Reply {
+	t.Helper()
+	reply, err := client.Do(t.Context(), upstream.Request{
+		Method: http.MethodPost, Format: format, Path: "/v1/responses",
+		Body: []byte(`{"model":"` + model + `","stream":true,"input":"hello"` + fields + `}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reply.Close)
+	return reply
+}
+
+// read reads a stream to its end.
+func read(events iter.Seq[upstream.Event], failure func() *upstream.Error) (all []upstream.Event, failed *upstream.Error) {
+	for e := range events {
+		all = append(all, e)
+	}
+	return all, failure()
+}
+
+func payloads(events []upstream.Event) []string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.Frame.Name+" "+e.Payload())
+	}
+	return all
+}
+
+// A response in the background is complete although its stream was cut, and each event comes
+// once. Any other response fails.
+func TestRecovery(t *testing.T) {
+	for _, test := range []struct{ model, fields, reason string }{
+		{"cut", `,"background":true`, ""},
+		{"cut-twice", `,"background":true`, ""},
+		{"cut-early", `,"background":true`, ""},
+		{"no-done", `,"background":true`, ""},
+		{"gpt-5", `,"background":true`, ""},
+		{"cut", ``, "cut"},
+		{"no-done", ``, "cut"},
+	} {
+		t.Run(test.model+test.fields, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client := upstream.NewClient("http://stand-in", mock.New(1, &responsesmock.Dialect{}))
+				got, failed := read(ask(t, client, test.model, test.fields).Events())
+				if reason := reasonOf(failed); reason != test.reason {
+					t.Fatalf("got failure %q, want %q", reason, test.reason)
+				}
+				if test.reason != "" {
+					return
+				}
+				for i, e := range got {
+					if number, ok := numberOf(e.Event); !ok || number != int64(i) {
+						t.Fatalf("event %d has number %d", i, number)
+					}
+				}
+				if last := got[len(got)-1].Frame.Name; last != "response.completed" {
+					t.Errorf("the last event is %s", last)
+				}
+			})
+		})
+	}
+}
+
+func reasonOf(e *upstream.Error) string {
+	if e == nil {
+		return ""
+	}
+	return e.Reason
+}
+
+// Another replica reads the rest of a recorded stream, wherever that was cut.
+func TestContinue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := upstream.NewClient("http://stand-in", mock.New(1, &responsesmock.Dialect{}))
+		whole, _ := read(ask(t, client, "gpt-5", `,"background":true`).Events())
+		opening := upstream.Opening{Note: "/v1/responses?"}
+		for n := 1; n < len(whole); n++ {
+			recorded := func(yield func(typewriter.Event) bool) {
+				for _, e := range whole[:n] {
+					if !yield(e.Event) {
+						return
+					}
+				}
+			}
+			rest, failed := read(client.Continue(t.Context(), format, opening, recorded))
+			if failed != nil || !slices.Equal(payloads(rest), payloads(whole[n:])) {
+				t.Fatalf("after %d events: got %d events, %v; want %d", n, len(rest), failed, len(whole)-n)
+			}
+		}
+		rest, failed := read(client.Continue(t.Context(), format, opening, func(func(typewriter.Event) bool) {}))
+		if failed == nil || len(rest) != 1 {
+			t.Errorf("got %q without the response's id", payloads(rest))
+		}
+	})
+}
+
+// A client that reads a stored response again gets the rest, too, although no event may name
+// the response.
+func TestRecoveryOfStreamAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := upstream.NewClient("http://stand-in", mock.New(1, &responsesmock.Dialect{}))
+		whole, _ := read(ask(t, client, "cut-twice", `,"background":true`).Events())
+		id := whole[0].Meaning.Chat.ID
+		reply, err := client.Do(t.Context(), upstream.Request{
+			Method: http.MethodGet, Format: format, Path: "/v1/responses/" + id, Query: "stream=true&starting_after=6",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reply.Close()
+		if rest, failed := read(reply.Events()); failed != nil || !slices.Equal(payloads(rest), payloads(whole[7:])) {
+			t.Errorf("got %d events, %v; want %d", len(rest), failed, len(whole)-7)
+		}
+	})
+}
+
+// service is a service whose stream is cut after the first event, and which answers requests
+// for the rest in turn.
+type service struct {
+	rests []func(*http.Request) *http.Response
+	asked []string // query and time of each request for the rest
+	begun time.Time
+}
+
+func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost {
+		s.begun = time.Now()
+		return stream("data: " + created + "\n\n")(r), nil
+	}
+	s.asked = append(s.asked, fmt.Sprint(r.URL.RequestURI(), " ", time.Since(s.begun)))
+	if len(s.rests) == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	next := s.rests[0]
+	s.rests = s.rests[1:]
+	return next(r), nil
+}
+
+func stream(body string) func(*http.Request) *http.Response {
+	return func(r *http.Request) *http.Response {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+	}
+}
+
+func status(code int) func(*http.Request) *http.Response {
+	return func(r *http.Request) *http.Response {
+		return &http.Response{StatusCode: code, Body: io.NopCloser(bytes.NewReader(nil)), Request: r}
+	}
+}
+
+// hang is a stream without an event.
+func hang(r *http.Request) *http.Response {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: silence{r.Context()}, Request: r}
+}
+
+// silence is a body without a byte, until its request ends.
+type silence struct{ request context.Context }
+
+func (s silence) Read([]byte) (int, error) {
+	<-s.request.Done()
+	return 0, context.Cause(s.request)
+}
+
+func (s silence) Close() error { return nil }
+
+// Failed attempts are repeated, at growing intervals, and given up if they are useless.
+func TestAttempts(t *testing.T) {
+	const (
+		one  = `data: {"type":"response.other","sequence_number":1}` + "\n\n"
+		last = `data: {"type":"response.completed","sequence_number":2,"response":{"id":"r","status":"completed"}}` + "\n\n"
+	)
+	at := func(after, when string) string {
+		return "/v1/responses/r?starting_after=" + after + "&stream=true " + when
+	}
+	for _, test := range []struct {
+		name   string
+		rests  []func(*http.Request) *http.Response
+		events int
+		asked  []string
+		fails  bool
+	}{
+		{"at once", []func(*http.Request) *http.Response{stream(one + last)}, 3, []string{at("0", "0s")}, false},
+		{"events again", []func(*http.Request) *http.Response{stream("data: " + created + "\n\n" + one + last)}, 3, []string{at("0", "0s")}, false},
+		{"in pieces", []func(*http.Request) *http.Response{stream(one), stream(last)}, 3, []string{at("0", "0s"), at("1", "500ms")}, false},
+		{
+			"a service that restarts", []func(*http.Request) *http.Response{status(502), status(503), status(429), stream(one + last)}, 3,
+			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s")}, false,
+		},
+		{"an unknown response", []func(*http.Request) *http.Response{status(404)}, 2, []string{at("0", "0s")}, true},
+		{"no stream", []func(*http.Request) *http.Response{status(200)}, 2, []string{at("0", "0s")}, true},
+		{
+			"no service", nil, 2,
+			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s"), at("0", "4.0625s")}, true,
+		},
+		{"silence", []func(*http.Request) *http.Response{hang}, 2, []string{at("0", "0s")}, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &service{rests: test.rests}
+				client := upstream.NewClient("http://upstream.invalid", s)
+				client.RecoveryTimeout = 10 * time.Second
+				begun := time.Now()
+				events, failed := read(ask(t, client, "m", `,"background":true`).Events())
+				if test.fails {
+					events = slices.DeleteFunc(events, func(e upstream.Event) bool {
+						return e.Frame.Name == "" && strings.Contains(e.Frame.Head, "response.failed")
+					})
+				}
+				if len(events) != test.events || (failed != nil) != test.fails || failed != nil && failed.Reason != apierror.Cut.Reason {
+					t.Errorf("got %q, %v; want %d events", payloads(events), failed, test.events)
+				}
+				if !slices.Equal(s.asked, test.asked) {
+					t.Errorf("got requests %q\nwant %q", s.asked, test.asked)
+				}
+				if wait := time.Since(begun); test.name == "silence" && (wait != client.RecoveryTimeout || !errors.Is(failed, context.DeadlineExceeded)) {
+					t.Errorf("gave up after %v with %v, want %v", wait, failed, client.RecoveryTimeout)
+				}
+			})
+		})
+	}
+}
