@@ -170,7 +170,7 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 		v.pace.MinInterval = v.format.MinInterval
 	}
 	w := newEventWriter(c, s, v, observer)
-	player := typewriter.Player{Log: s.Log, Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
+	player := typewriter.Player{Log: s.View(), Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
 	// Official SDKs fail at an event without data; they never GET.
 	if err = w.play(ctx, player, v.withIDs && c.IsGet()); err != nil {
 		w.out.Abort(err)

@@ -75,7 +75,7 @@ func newTestHandler(t *testing.T, transport http.RoundTripper, changes ...option
 	for _, change := range changes {
 		change(&options, &streamOptions)
 	}
-	streamOptions.Logger, streamOptions.Knows = options.Logger, options.Upstreams.Knows
+	streamOptions.Logger, streamOptions.Knows, streamOptions.Stopped = options.Logger, options.Upstreams.Knows, options.Upstreams.Stopped
 	streamOptions.Full, streamOptions.Broken = options.Upstreams.ErrorEvents(apierror.TooLarge), options.Upstreams.ErrorEvents(apierror.Internal)
 	options.Streams = streams.NewRegistry(streamOptions)
 	options.Metrics = metrics.New(metrics.Options{

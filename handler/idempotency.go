@@ -128,7 +128,7 @@ func (h *Handler) serveStart(ctx context.Context, c *app.RequestContext, start *
 		return false
 	}
 	defer release()
-	n, _ := s.Log.Len()
+	n, _ := s.View().Len()
 	h.play(ctx, c, s, view{pace: r.pace, withIDs: r.withIDs, known: n})
 	return false
 }

@@ -54,7 +54,7 @@ type viewObserver struct {
 func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewObserver {
 	vo := &viewObserver{
 		logger:  o.logger,
-		log:     s.Log,
+		log:     s.View(),
 		arrived: c.GetTime(arrivedKey),
 		known:   v.known,
 		next:    v.from,
@@ -105,7 +105,7 @@ func (v *viewObserver) end(ctx context.Context, s *streams.Stream, err error) {
 		outcome = apierror.Internal.Reason // the panic is in the log already
 	} else if err != nil {
 		outcome, cause = "left", err
-	} else if s.Log.HandedOff() {
+	} else if v.log.HandedOff() {
 		outcome = "handed_over"
 	} else if reason, why := s.Failure(); reason != "" {
 		outcome, cause = reason, why

@@ -13,6 +13,7 @@ import (
 
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/hertzio"
+	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/typewriter"
@@ -110,7 +111,7 @@ func (h *Handler) resumeFrom(ctx context.Context, c *app.RequestContext, id stri
 		return
 	}
 	position, err := s.Seek(ctx, from)
-	n, ended := s.Log.Len()
+	n, ended := s.View().Len()
 	switch {
 	case errors.Is(err, streams.ErrUnavailable):
 		s.Detach()
@@ -163,16 +164,55 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 // skip serves POST /typewriter/streams/{id}/skip: every viewer gets the backlog at once,
 // and the rest of the answer without pacing.
 func (h *Handler) skip(ctx context.Context, c *app.RequestContext) {
-	h.withStream(ctx, c, func(s *streams.Stream) { s.Skip(ctx) })
+	h.withStream(ctx, c, func(s *streams.Stream) {
+		s.Skip(ctx)
+		c.SetStatusCode(http.StatusNoContent)
+	})
 }
 
 // cancel serves DELETE /typewriter/streams/{id}: the answer is canceled at the upstream,
-// and the stream ends in order for every viewer.
+// and the stream ends in order for every viewer. With the parameter at, the id of an event,
+// the stream ends behind the event for later viewers.
 func (h *Handler) cancel(ctx context.Context, c *app.RequestContext) {
-	h.withStream(ctx, c, func(s *streams.Stream) { s.Cancel(ctx) })
+	if c.QueryArgs().Has("at") {
+		h.stopAt(ctx, c, c.Param("id"), c.Query("at"))
+		return
+	}
+	h.withStream(ctx, c, func(s *streams.Stream) {
+		s.Cancel(ctx)
+		c.SetStatusCode(http.StatusNoContent)
+	})
 }
 
-// withStream calls f with the stream of a request, and answers the client.
+// stopAt stops a stream behind an event, and answers with the id of the last event for later
+// viewers and the number of grapheme clusters up to there.
+func (h *Handler) stopAt(ctx context.Context, c *app.RequestContext, id, event string) {
+	last, cursor, _ := strings.Cut(event, ":")
+	at, err := streams.ParseCursor(cursor)
+	if err != nil || last != id {
+		fail(c, apierror.BadRequest.WithMsg("at is not the id of an event of this stream"))
+		return
+	}
+	h.withStream(ctx, c, func(s *streams.Stream) {
+		if !s.Resumable() {
+			fail(c, apierror.BadRequest.WithMsg("at is for streams with event ids"))
+			return
+		}
+		log, err := s.StopAt(ctx, at)
+		switch {
+		case errors.Is(err, streams.ErrUnavailable):
+			h.failUnavailable(c, err)
+		case err != nil:
+			fail(c, apierror.BadRequest.WithMsg("at is not the id of an event of this stream"))
+		default:
+			c.Data(http.StatusOK, "application/json", jsonx.Marshal(struct {
+				Graphemes int `json:"graphemes"`
+			}{log.Backlog(typewriter.Position{})}))
+		}
+	})
+}
+
+// withStream calls f with the stream of a request. f answers the client.
 func (h *Handler) withStream(ctx context.Context, c *app.RequestContext, f func(*streams.Stream)) {
 	s, err := h.find(ctx, c, c.Param("id"), streams.Cursor{})
 	switch {
@@ -183,6 +223,5 @@ func (h *Handler) withStream(ctx context.Context, c *app.RequestContext, f func(
 	default:
 		defer s.Detach()
 		f(s)
-		c.SetStatusCode(http.StatusNoContent)
 	}
 }

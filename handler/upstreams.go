@@ -98,6 +98,15 @@ func (all Upstreams) format(o streams.Origin) *upstream.Format {
 // Knows is the function Knows of [streams.Options].
 func (all Upstreams) Knows(o streams.Origin) bool { return all.format(o) != nil }
 
+// Stopped is the function Stopped of [streams.Options].
+func (all Upstreams) Stopped(o streams.Origin, log *typewriter.Log) []typewriter.Event {
+	if strings.HasPrefix(o.Format, summaryPrefix) {
+		return nil // the progress of a summary just ends
+	}
+	first, last := log.Ends()
+	return stoppedEvents(all.format(o))(upstream.Sent{First: first, Last: last})
+}
+
 // ErrorEvents returns a function for [streams.Options] that returns the events of an error.
 func (all Upstreams) ErrorEvents(err *apierror.Error) streams.LastEvents {
 	return func(o streams.Origin, log *typewriter.Log) []typewriter.Event {

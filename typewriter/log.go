@@ -157,8 +157,7 @@ func (l *Log) End(last ...Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range last {
-		l.budget.release(-l.cost(e))
-		l.add(e, time.Now())
+		l.force(e, time.Now())
 	}
 	l.ended, l.endAt = true, time.Since(l.start)
 	// The log may be kept for long: free the capacity for growth, about a quarter.
@@ -187,6 +186,12 @@ func (l *Log) cost(e Event) int {
 
 // isNew reports whether a frame would begin a new run.
 func (l *Log) isNew(f *Frame) bool { return len(l.runs) == 0 || l.runs[len(l.runs)-1].frame != f }
+
+// force appends an event, even to a full log, with the lock held.
+func (l *Log) force(e Event, arrived time.Time) {
+	l.budget.release(-l.cost(e))
+	l.add(e, arrived)
+}
 
 // add appends an event, with the lock held.
 func (l *Log) add(e Event, arrived time.Time) {

@@ -222,7 +222,7 @@ func openState(ctx context.Context, conf *config.Config, upstreams handler.Upstr
 	options := streams.Options{
 		MaxBytes: int64(conf.StoreMaxBytes), Grace: conf.ResumeGrace, Retention: conf.ResumeRetention,
 		Full: upstreams.ErrorEvents(apierror.TooLarge), Broken: upstreams.ErrorEvents(apierror.Internal),
-		Knows: upstreams.Knows, Logger: logger,
+		Stopped: upstreams.Stopped, Knows: upstreams.Knows, Logger: logger,
 	}
 	if conf.InMemory() {
 		registry := streams.NewRegistry(options)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -24,9 +25,14 @@ const patience = 20 * time.Second
 // replicas are two registries with common streams.
 type replicas struct{ here, there *streams.Registry }
 
+// stopped is the end of a stopped stream in these tests.
+var stopped = typewriter.Event{Frame: &typewriter.Frame{Name: "stopped"}}
+
 // options returns the options of a registry without a store.
 func options() streams.Options {
-	return streams.Options{MaxBytes: 1 << 24, Grace: time.Minute, Retention: time.Minute, Logger: slog.New(slog.DiscardHandler)}
+	return streams.Options{MaxBytes: 1 << 24, Grace: time.Minute, Retention: time.Minute, Logger: slog.New(slog.DiscardHandler),
+		Stopped: func(streams.Origin, *typewriter.Log) []typewriter.Event { return []typewriter.Event{stopped} },
+	}
 }
 
 // redisCommand executes a command and ignores the reply.
@@ -101,6 +107,8 @@ func TestContract(t *testing.T) {
 			{"cancel", testCancel},
 			{"ended", testEnded},
 			{"many viewers", testManyViewers},
+			{"stop point", testStopPoint},
+			{"stop point after the end", testStopPointAfterTheEnd},
 			{"claim", testClaim},
 			{"released claim", testClaimReleased},
 		} {
@@ -269,6 +277,57 @@ func testCancel(t *testing.T, r replicas) {
 	fill(t, s, 0, 1)
 	end(s)
 	await(t, other.Log, 1, true)
+}
+
+// checkStopped checks that later viewers see a number of entries and the end.
+func checkStopped(t *testing.T, r *streams.Registry, id string, n int) {
+	t.Helper()
+	s := find(t, r, id)
+	defer s.Detach()
+	log := s.View()
+	last, _, _ := log.Read(n)
+	if got, ended := log.Len(); got != n+1 || !ended || last != stopped {
+		t.Errorf("later viewers see %d entries, ended: %v, the last: %v", got, ended, last)
+	}
+}
+
+// A stop point from one replica holds at the other, and the first stop point stays.
+func testStopPoint(t *testing.T, r replicas) {
+	canceled := make(chan struct{})
+	once := sync.OnceFunc(func() { close(canceled) })
+	s := open(t, r.here, streams.Source{Cancel: func(context.Context) { once() }})
+	fill(t, s, 0, 9)
+	await(t, s.Log, 9, false)
+	other := find(t, r.there, s.ID)
+	defer other.Detach()
+	if _, err := other.StopAt(t.Context(), at(4, 0)); err != nil {
+		t.Fatal(err)
+	}
+	<-canceled
+	end(s)
+	await(t, s.Log, 9, true)
+	checkStopped(t, r.here, s.ID, 4)
+	checkStopped(t, r.there, s.ID, 4)
+	if log, err := find(t, r.here, s.ID).StopAt(t.Context(), at(7, 0)); err != nil || log != s.View() {
+		t.Errorf("another stop point: %v", err)
+	}
+	checkStopped(t, r.there, s.ID, 4)
+}
+
+func testStopPointAfterTheEnd(t *testing.T, r replicas) {
+	s := open(t, r.here, streams.Source{})
+	fill(t, s, 0, 9)
+	end(s)
+	await(t, s.Log, 9, true)
+	if _, err := find(t, r.there, s.ID).StopAt(t.Context(), at(2, 0)); err != nil {
+		t.Fatal(err)
+	}
+	checkStopped(t, r.here, s.ID, 2)
+	checkStopped(t, r.there, s.ID, 2)
+	if _, err := find(t, r.here, s.ID).StopAt(t.Context(), at(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	checkStopped(t, r.here, s.ID, 2)
 }
 
 func testEnded(t *testing.T, r replicas) {

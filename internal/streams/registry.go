@@ -37,6 +37,10 @@ type Options struct {
 	// returns those of a stream whose source panicked. A nil function returns none.
 	Full, Broken LastEvents
 
+	// Stopped returns the last events of a stream with a stop point. A nil function returns
+	// none.
+	Stopped LastEvents
+
 	// Knows reports whether this program can continue streams of an origin. A nil function
 	// accepts all origins.
 	Knows func(Origin) bool
@@ -77,6 +81,9 @@ func NewRegistry(options Options) *Registry {
 	}
 	if options.Broken == nil {
 		options.Broken = noEvents
+	}
+	if options.Stopped == nil {
+		options.Stopped = func(Origin, *typewriter.Log) []typewriter.Event { return nil }
 	}
 	if options.Knows == nil {
 		options.Knows = func(Origin) bool { return true }

@@ -154,7 +154,7 @@ func (s *Stream) onCommand(command Command) {
 // replica may become the writer.
 func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if s, ok := r.attach(l.ID, l.Owner, l.From); ok {
-		return s, s.awaitLoad(ctx)
+		return s, s.ready(ctx)
 	}
 	if r.options.Store == nil {
 		return nil, ErrGone
@@ -183,7 +183,16 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.awaitLoad(ctx)
+	return s, s.ready(ctx)
+}
+
+// ready waits until a viewer can read the stream. After an error the viewer is detached.
+func (s *Stream) ready(ctx context.Context) error {
+	if err := s.awaitLoad(ctx); err != nil {
+		return err
+	}
+	s.findStopPoint(ctx)
+	return nil
 }
 
 // addRemote adds a stream of another replica with one viewer. A goroutine reads the stream
@@ -345,19 +354,22 @@ func (s *Stream) unlist() {
 // [ErrUnavailable] if another replica may hold the cursor's text, and [ErrNoPosition] for a
 // stream of this process without the text.
 func (s *Stream) Seek(ctx context.Context, from Cursor) (typewriter.Position, error) {
+	log := s.View()
 	ready := make(chan struct{}, 1)
-	defer s.Log.Subscribe(typewriter.Notify(ready))()
+	defer log.Subscribe(typewriter.Notify(ready))()
 	timer := time.NewTimer(catchUp)
 	defer timer.Stop()
 	for {
-		n, ended := s.Log.Len()
+		n, ended := log.Len()
 		epoch := s.Epochs.Of(from.Position)
 		reached := from.Position.Entry < n || from.Position.Entry == n && from.Position.Offset == 0
 		switch {
-		case s.Log.HandedOff():
+		case log.HandedOff():
 			return typewriter.Position{}, ErrUnavailable
-		case epoch == from.Epoch && reached && s.Log.Contains(from.Position):
-			return from.Position, nil
+		case log != s.Log && !log.Contains(from.Position):
+			return typewriter.Position{Entry: n}, nil // the viewer was ahead of the stop point
+		case epoch == from.Epoch && reached && log.Contains(from.Position):
+			return log.Canonical(from.Position), nil
 		case epoch > from.Epoch && s.Epochs.list()[from.Epoch] == 0:
 			return typewriter.Position{}, nil // all earlier text is lost; the log says so
 		case !s.shared:

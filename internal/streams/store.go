@@ -12,7 +12,7 @@ import (
 // Store shares streams between replicas. Each stream has a single writer at a time and any
 // number of readers. A Store is safe for concurrent use.
 //
-// If the store cannot be reached, Create, Find, Claim, Release, Ping and Send return [ErrUnavailable]
+// If the store cannot be reached, Create, Find, Claim, Release, StopAt, Ping and Send return [ErrUnavailable]
 // within two seconds, while Write and Read retry until the store is back.
 type Store interface {
 	// Create adds a stream and makes this replica the writer.
@@ -63,6 +63,9 @@ type Store interface {
 	// Writes store their logs again by themselves.
 	Lost() <-chan struct{}
 
+	// StopAt keeps the first stop point of a stream, and returns this point.
+	StopAt(ctx context.Context, id string, at Cursor) (Cursor, error)
+
 	// Send delivers a command to all writers and readers of the stream, within two seconds.
 	Send(ctx context.Context, id string, command Command) error
 }
@@ -100,6 +103,10 @@ type Metadata struct {
 
 	// Claim is the claim of the stream. Without a name the stream has none.
 	Claim Claim
+
+	// StopPoint is the end of the stream for later viewers, or nil. Only [Store.StopAt] stores
+	// the field.
+	StopPoint *Cursor
 }
 
 // Outbound is the source of [Store.Write]. OnCommand must not block.

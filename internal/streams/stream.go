@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"sse-typewriter/typewriter"
@@ -35,9 +36,10 @@ type Stream struct {
 	owner     []byte
 	claim     Claim // without a name: the stream has none
 	resumable bool
-	shared    bool          // the store holds the stream, or will
-	loaded    chan struct{} // closed when the log holds the stored entries; nil: opened here
-	out       Outbound      // for the writer; set at the start
+	stopped   atomic.Pointer[stopPoint] // nil: none
+	shared    bool                      // the store holds the stream, or will
+	loaded    chan struct{}             // closed when the log holds the stored entries; nil: opened here
+	out       Outbound                  // for the writer; set at the start
 
 	// registry.mu guards the fields below.
 	source   Source // the zero value after the end
@@ -179,9 +181,9 @@ func (s *Stream) updateLifecycle() {
 	switch {
 	case ended && !s.resumable:
 		s.delete()
-		s.Log.Free()
+		s.free()
 	case ended && s.unlisted:
-		s.Log.Free()
+		s.free()
 	case ended && s.remote: // the store keeps the stream for the whole retention
 		s.evicting = s.registry.finished.PushBack(s)
 		s.expireAfter(min(s.registry.options.Grace, s.registry.options.Retention))
@@ -224,7 +226,7 @@ func (s *Stream) remove() {
 	s.registry.finished.Remove(s.evicting)
 	s.evicting = nil
 	s.delete()
-	s.Log.Free()
+	s.free()
 }
 
 // delete removes the stream from the registry. Current viewers keep the stream. The lock

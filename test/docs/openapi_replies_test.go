@@ -226,6 +226,8 @@ func provoke(t *testing.T, a *api) []request {
 		{"POST /typewriter/markdown", "413", base, "", nil, tooLarge},
 		{"POST /typewriter/streams/{id}/skip", "204", base, stream + "/skip", nil, ""},
 		{"POST /typewriter/streams/{id}/skip", "404", base, "/typewriter/streams/" + unknown + "/skip", nil, ""},
+		{"DELETE /typewriter/streams/{id}", "400", base, stream + "?at=" + unknown + ":0.0", nil, ""},
+		{"DELETE /typewriter/streams/{id}", "200", base, stream + "?at=" + id + ":0.0", nil, ""},
 		{"DELETE /typewriter/streams/{id}", "204", base, stream, nil, ""},
 		{"DELETE /typewriter/streams/{id}", "404", base, "/typewriter/streams/" + unknown, nil, ""},
 	}

@@ -45,6 +45,7 @@ const (
 	fieldEnded    = "ended"    // set at the end of the log
 	fieldClaim    = "claim"    // name of the stream's claim, if any
 	fieldRequest  = "request"  // of the claim
+	fieldStopAt   = "stop_at"  // cursor of the stop point, if any
 )
 
 // schemaVersion identifies the fields above. Replicas report a stream of another
@@ -76,10 +77,14 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 	if err != nil {
 		return streams.Metadata{}, streams.ErrGone // written by another program
 	}
+	var stopPoint *streams.Cursor
+	if at, err := streams.ParseCursor(fields[fieldStopAt]); err == nil {
+		stopPoint = &at
+	}
 	return streams.Metadata{
 		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
 		Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat], Note: fields[fieldNote]},
-		Claim:  streams.Claim{Name: fields[fieldClaim], Request: fields[fieldRequest]},
+		Claim:  streams.Claim{Name: fields[fieldClaim], Request: fields[fieldRequest]}, StopPoint: stopPoint,
 	}, nil
 }
 

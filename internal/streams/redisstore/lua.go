@@ -87,6 +87,14 @@ end
 return redis.call('PUBLISH', ARGV[1], ARGV[2])
 `)
 
+// stopAtScript keeps the first stop point of a stream, and returns this point.
+//
+// Argument: cursor.
+var stopAtScript = redis.NewScript(`
+if redis.call('HEXISTS', KEYS[2], 'writer') == 1 then redis.call('HSETNX', KEYS[2], 'stop_at', ARGV[1]) end
+return redis.call('HGET', KEYS[2], 'stop_at') or ARGV[1]
+`)
+
 // batch holds the arguments of a write to a stream.
 type batch struct {
 	metadata streams.Metadata

@@ -174,6 +174,19 @@ func (s *Store) Ping(ctx context.Context) error {
 	return s.doWrite(ctx, func(ctx context.Context) error { return s.client.Ping(ctx).Err() })
 }
 
+// StopAt implements [streams.Store].
+func (s *Store) StopAt(ctx context.Context, id string, at streams.Cursor) (streams.Cursor, error) {
+	var text string
+	err := s.doWrite(ctx, func(ctx context.Context) (err error) {
+		text, err = stopAtScript.Run(ctx, s.client, s.keys(id).all(), string(at.Append(nil))).Text()
+		return err
+	})
+	if err != nil {
+		return streams.Cursor{}, err
+	}
+	return streams.ParseCursor(text)
+}
+
 // Send implements [streams.Store].
 func (s *Store) Send(ctx context.Context, id string, command streams.Command) error {
 	k := s.keys(id)
