@@ -73,6 +73,9 @@ func (d *Description) checkTexts(c *checker) {
 		if len(t.Path) == 0 {
 			c.fail(setting, "path is missing: want the path of a text, such as data.answer")
 		}
+		if n := t.Path.lists(); n > maxLists {
+			c.fail(setting, "path %s: want at most %d lists", t.Path, maxLists)
+		}
 		if _, ok := kinds[t.Kind]; !ok {
 			c.fail(setting, "kind %q: want answer, reasoning or refusal", t.Kind)
 		}
@@ -151,22 +154,22 @@ func (d *Description) checkExamples(c *checker) {
 	if len(d.Examples) == 0 {
 		return
 	}
-	var events []gjson.Result
+	var events []*tree
 	for i, example := range d.Examples {
 		if !gjson.Valid(example) {
 			c.fail(at("examples", i), "%q is not JSON", example)
 		}
-		events = append(events, gjson.Parse(example))
+		events = append(events, treeOf(gjson.Parse(example)))
 	}
 	for _, p := range d.exampledPaths() {
-		exists := func(event gjson.Result) bool { return p.path.first(event).Exists() }
+		exists := func(event *tree) bool { return event.first(p.path).Exists() }
 		if len(p.path) > 0 && !slices.ContainsFunc(events, exists) {
 			c.fail(p.setting, "no example has %s; %s", p.path, p.path.farthest(events))
 		}
 	}
 	for i, t := range d.Texts {
-		isText := func(event gjson.Result) bool { return t.Path.first(event).Type == gjson.String }
-		if v := slices.IndexFunc(events, func(e gjson.Result) bool { return t.Path.first(e).Exists() }); v >= 0 && !slices.ContainsFunc(events, isText) {
+		isText := func(event *tree) bool { return event.first(t.Path).Type == gjson.String }
+		if v := slices.IndexFunc(events, func(e *tree) bool { return e.first(t.Path).Exists() }); v >= 0 && !slices.ContainsFunc(events, isText) {
 			c.fail(at("texts", i), "%s is no string in the examples", t.Path)
 		}
 	}
@@ -196,12 +199,12 @@ func (d *Description) exampledPaths() []exampledPath {
 }
 
 // farthest describes how far the path goes in any event.
-func (p Path) farthest(events []gjson.Result) string {
+func (p Path) farthest(events []*tree) string {
 	for n := len(p) - 1; n >= 0; n-- {
 		for _, event := range events {
-			at := event
+			at := event.root()
 			if n > 0 {
-				at = p[:n].first(event)
+				at = event.first(p[:n])
 			}
 			if !at.Exists() {
 				continue

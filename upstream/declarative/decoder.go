@@ -16,13 +16,16 @@ import (
 // decoder implements [upstream.Decoder].
 type decoder struct {
 	*Description
+	tree      tree // of the current event
 	cutter    split.Cutter
 	runs      split.Runs // of events without snapshots
 	snapshots snapshots
 	texts     []text // of the current event; none is empty
 	ambiguous bool   // clients may disagree about the texts of the current event
-	name      string // of the current event
 	chat      string
+	path      Path     // of the object or list that is cut
+	channel   []byte   // buffer
+	names     []string // of channels, shared by the events
 }
 
 // text is a text of an event.
@@ -39,7 +42,15 @@ type event struct {
 	name string // of the SSE event
 	kind string
 	data string
-	root gjson.Result
+	tree *tree // nil if the data is no JSON
+}
+
+// first returns the first value at a path.
+func (e event) first(p Path) gjson.Result {
+	if e.tree == nil {
+		return gjson.Result{}
+	}
+	return e.tree.first(p)
 }
 
 // Decode implements [upstream.Decoder].
@@ -50,13 +61,14 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 	e := event{name: name, kind: name, data: data}
 	if gjson.Valid(data) {
 		e.data = jsontext.SingleLine(data)
-		e.root = gjson.Parse(e.data)
+		d.tree.reset(gjson.Parse(e.data))
+		e.tree = &d.tree
 		if d.Type != nil {
-			e.kind = d.Type.first(e.root).String()
+			e.kind = e.first(d.Type).String()
 		}
 	}
 	meaning := d.meaning(e)
-	if meaning.Kind == upstream.KindFailed || meaning.Kind == upstream.KindDone || !e.root.Exists() {
+	if meaning.Kind == upstream.KindFailed || meaning.Kind == upstream.KindDone || e.tree == nil {
 		return upstream.Pass(name, e.data, meaning)
 	}
 	d.readTexts(e)
@@ -72,11 +84,11 @@ func (d *decoder) meaning(e event) *upstream.Meaning {
 	if len(d.Done) == 0 {
 		m.Phase = upstream.MayClose
 	}
-	if id := d.Chat.first(e.root).String(); id != "" && id != d.chat {
+	if id := e.first(d.Chat).String(); id != "" && id != d.chat {
 		d.chat = strings.Clone(id) // a copy does not keep the event in memory
 	}
 	m.Chat.ID, m.Message = d.chat, d.chat
-	m.Usage = d.Usage.read(e.root)
+	m.Usage = d.Usage.read(e)
 	for _, s := range d.Done {
 		switch {
 		case !s.matches(e):
@@ -87,7 +99,7 @@ func (d *decoder) meaning(e event) *upstream.Meaning {
 		}
 	}
 	if slices.ContainsFunc(d.Error.Signs, func(s Sign) bool { return s.matches(e) }) {
-		m.Kind, m.Phase, m.Failure = upstream.KindFailed, upstream.Ended, d.Error.read(e.root, "the answer failed")
+		m.Kind, m.Phase, m.Failure = upstream.KindFailed, upstream.Ended, d.Error.read(e.tree, "the answer failed")
 	}
 	return m
 }
@@ -102,7 +114,11 @@ func (s Sign) matches(e event) bool {
 	case s.Type != "":
 		return e.kind == s.Type
 	default:
-		all, _ := s.Path.find(e.root)
+		if e.tree == nil {
+			return false
+		}
+		var few [4]found
+		all, _ := e.tree.find(few[:0], s.Path)
 		return slices.ContainsFunc(all, func(f found) bool { return s.has(f.value) })
 	}
 }
@@ -125,8 +141,8 @@ func isZero(v gjson.Result) bool {
 }
 
 // read returns the token counts of an event, or nil.
-func (u Usage) read(root gjson.Result) *upstream.Usage {
-	input, output, total := u.Input.first(root), u.Output.first(root), u.Total.first(root)
+func (u Usage) read(e event) *upstream.Usage {
+	input, output, total := e.first(u.Input), e.first(u.Output), e.first(u.Total)
 	if input.Type != gjson.Number && output.Type != gjson.Number && total.Type != gjson.Number {
 		return nil
 	}
@@ -145,12 +161,16 @@ func (d *decoder) readTexts(e event) {
 		if len(t.Types) > 0 && !slices.Contains(t.Types, e.kind) || slices.ContainsFunc(t.Unless, func(s Sign) bool { return s.matches(e) }) {
 			continue
 		}
-		all, repeated := t.Path.find(e.root)
-		twins, repeatedTwin := t.Twin.find(e.root)
+		var few [4]found
+		all, repeated := e.tree.find(few[:0], t.Path)
+		if len(all) == 0 && !repeated {
+			continue
+		}
+		twins, repeatedTwin := e.tree.find(nil, t.Twin)
 		d.ambiguous = d.ambiguous || repeated || repeatedTwin
 		for _, f := range all {
 			if raw := split.RawString(f.value); raw != "" {
-				d.texts = append(d.texts, text{Text: t, channel: t.channel(e.root, f.indexes), raw: raw, span: spanOf(f.value), twins: d.twins(twins, raw)})
+				d.texts = append(d.texts, text{Text: t, channel: d.channelOf(t, e, f.indexes), raw: raw, span: spanOf(f.value), twins: d.twins(twins, raw)})
 			}
 		}
 	}
@@ -176,18 +196,26 @@ func spanOf(v gjson.Result) split.Span {
 	return split.Span{Begin: v.Index + 1, End: v.Index + len(v.Raw) - 1}
 }
 
-// channel returns the channel of a text: the path, the indexes of the elements of lists, and
+// channelOf returns the channel of a text: the path, the indexes of the elements of lists, and
 // the values that tell texts apart.
-func (t *Text) channel(root gjson.Result, indexes []int) string {
-	var b strings.Builder
-	b.WriteString(t.Path.String())
-	for _, i := range indexes {
-		b.WriteString(" " + strconv.Itoa(i))
+func (d *decoder) channelOf(t *Text, e event, at indexes) string {
+	d.channel = append(d.channel[:0], t.name...)
+	for _, i := range at.at[:at.n] {
+		d.channel = strconv.AppendInt(append(d.channel, ' '), int64(i), 10)
 	}
 	for _, p := range t.Channel {
-		b.WriteString(" " + p.first(root).String())
+		d.channel = append(append(d.channel, ' '), e.first(p).String()...)
 	}
-	return b.String()
+	for _, name := range d.names {
+		if name == string(d.channel) {
+			return name
+		}
+	}
+	if len(d.names) == maxChannels {
+		d.names = d.names[:0]
+	}
+	d.names = append(d.names, string(d.channel))
+	return d.names[len(d.names)-1]
 }
 
 // decodeTexts decodes an event with texts.
@@ -226,47 +254,50 @@ func (d *decoder) decodeText(e event, meaning *upstream.Meaning) upstream.Event 
 
 // cut returns the frame of an event with a text, and the payload of the whole event.
 func (d *decoder) cut(e event, t text, channel string) (*typewriter.Frame, typewriter.Payload) {
-	spans := append([]split.Span{t.span}, t.twins...)
+	var few [4]split.Span
+	spans := append(append(few[:0], t.span), t.twins...)
 	slices.SortFunc(spans, func(a, b split.Span) int { return a.Begin - b.Begin })
 	d.cutter.Reset(e.data, spans[:min(len(spans), 2)]...) // more copies are not cut
-	d.edit(nil, e.root)
+	d.path = d.path[:0]
+	d.edit(0)
 	return d.cutter.Frame(typewriter.Frame{Name: e.name, Channel: channel, Kind: kinds[t.Kind]})
 }
 
 // edit assigns the members of an object or a list that contains the text to pieces, and those
-// of the objects and lists within it.
-func (d *decoder) edit(path Path, v gjson.Result) {
-	members := split.AppendMembers(nil, v)
+// of the objects and lists within it. The path of the object or list is d.path.
+func (d *decoder) edit(member int) {
+	begin, end := d.tree.of(member)
+	members := d.tree.members[begin:end]
 	anchor := slices.IndexFunc(members, d.cutter.HasText)
 	if anchor < 0 {
 		return
 	}
-	place := len(path)
-	path = append(path, "")
+	isList, place := d.tree.members[member].Value.IsArray(), len(d.path)
+	d.path = append(d.path, anyElement)
 	d.cutter.Edit(members, func(m split.Member) split.Scope {
-		if v.IsArray() { // an element without the text keeps its place
+		if isList { // an element without the text keeps its place
 			if m.Begin < members[anchor].Begin {
 				return split.OnlyFirst
 			}
 			return split.OnlyLast
 		}
-		path[place] = m.Key
-		return d.scope(path, m)
+		d.path[place] = m.Key
+		return d.scope(m)
 	})
-	for _, m := range members {
+	for i, m := range members {
 		if d.cutter.HasText(m) {
-			path[place] = m.Key
-			if v.IsArray() {
-				path[place] = anyElement
+			if d.path = d.path[:place+1]; !isList {
+				d.path[place] = m.Key
 			}
-			d.edit(path, m.Value)
+			d.edit(begin + i)
 		}
 	}
+	d.path = d.path[:place]
 }
 
-// scope returns the pieces with a member of an object.
-func (d *decoder) scope(path Path, m split.Member) split.Scope {
-	isIt := func(f Field) bool { return slices.Equal(f.Path, path) }
+// scope returns the pieces with a member of an object, whose path is d.path.
+func (d *decoder) scope(m split.Member) split.Scope {
+	isIt := func(f Field) bool { return slices.Equal(f.Path, d.path) }
 	if split.IsEmpty(m.Value) {
 		return split.EveryPiece
 	}

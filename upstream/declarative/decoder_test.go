@@ -80,14 +80,19 @@ func TestPieces(t *testing.T) {
 			[]string{`{"t":"a","r":"x"}`, `{"t":"abc","r":"xyz"}`, `{"t":"abcd","r":"xyz"}`, `{"t":"abcde","r":"xyz"}`},
 		},
 		{
+			"a replaced snapshot beside a growing one", "paths: [/a]\nsnapshots: yes\ntexts: [{path: t}, {path: r}]",
+			unnamed(`{"t":"a","r":""}`, `{"t":"abc","r":"x"}`, `{"t":"abcde","r":"y"}`, `{"t":"abcdefg","r":"y"}`),
+			[]string{`{"t":"a","r":""}`, `{"t":"abc","r":"x"}`, `{"t":"abcde","r":"y"}`, `{"t":"abcdef","r":"y"}`, `{"t":"abcdefg","r":"y"}`},
+		},
+		{
 			"observed snapshots", "paths: [/a]\nsnapshots: auto\ntexts: [{path: t}]",
 			unnamed(`{"t":"abc"}`, `{"t":"abcdefgh"}`, `{"t":"abcdefghij"}`, `{"t":"abcdefghijk"}`),
 			[]string{`{"t":"abc"}`, `{"t":"abcdefgh"}`, `{"t":"abcdefghi"}`, `{"t":"abcdefghij"}`, `{"t":"abcdefghijk"}`},
 		},
 		{
 			"observed increments", "paths: [/a]\nsnapshots: auto\ntexts: [{path: t}]",
-			unnamed(`{"t":"-"}`, `{"t":"--"}`, `{"t":"ab"}`, `{"t":"cd"}`, `{"t":"cd"}`),
-			[]string{`{"t":"-"}`, `{"t":"--"}`, `{"t":"ab"}`, `{"t":"c"}`, `{"t":"d"}`, `{"t":"c"}`, `{"t":"d"}`},
+			unnamed(`{"t":"-"}`, `{"t":"--"}`, `{"t":"abc"}`, `{"t":"def"}`, `{"t":"gh"}`, `{"t":"gh"}`),
+			[]string{`{"t":"-"}`, `{"t":"--"}`, `{"t":"abc"}`, `{"t":"def"}`, `{"t":"g"}`, `{"t":"h"}`, `{"t":"g"}`, `{"t":"h"}`},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

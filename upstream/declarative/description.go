@@ -77,6 +77,8 @@ type Description struct {
 type Text struct {
 	Path Path `yaml:"path"`
 
+	name string // the path as a string
+
 	// Types are the types of events with the text; none: all.
 	Types []string `yaml:"types"`
 
@@ -205,6 +207,9 @@ func Parse(text []byte) (*Description, error) {
 	}
 	if err := d.check(); err != nil {
 		return nil, err
+	}
+	for i := range d.Texts {
+		d.Texts[i].name = d.Texts[i].Path.String()
 	}
 	return d, nil
 }

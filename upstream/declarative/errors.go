@@ -41,14 +41,18 @@ func (e Errors) events(err *upstream.Error, _ upstream.Sent) []typewriter.Event 
 	return []typewriter.Event{upstream.Pass(e.Event, string(data), nil).Event}
 }
 
-// read returns the error in an object. An error without a message has the default one.
-func (e Errors) read(root gjson.Result, defaultMsg string) *upstream.Error {
+// read returns the error in an event or a body, perhaps nil. An error without a message has the
+// default one.
+func (e Errors) read(t *tree, defaultMsg string) *upstream.Error {
 	text := func(paths, defaults []Path) string {
+		if t == nil {
+			return ""
+		}
 		if len(paths) == 0 {
 			paths = defaults
 		}
 		for _, p := range paths {
-			if v := p.first(root); v.Type != gjson.JSON && v.String() != "" {
+			if v := t.first(p); v.Type != gjson.JSON && v.String() != "" {
 				return v.String()
 			}
 		}
@@ -67,9 +71,9 @@ func (e Errors) read(root gjson.Result, defaultMsg string) *upstream.Error {
 
 // readBody implements [upstream.Format.ReadError].
 func (e Errors) readBody(status int, body []byte) *upstream.Error {
-	root := gjson.Result{}
+	var t *tree
 	if gjson.ValidBytes(body) {
-		root = gjson.ParseBytes(body)
+		t = treeOf(gjson.ParseBytes(body))
 	}
-	return e.read(root, fmt.Sprintf("it answered with status %d", status))
+	return e.read(t, fmt.Sprintf("it answered with status %d", status))
 }

@@ -64,7 +64,7 @@ func (d *Description) newDecoder(body []byte) upstream.Decoder {
 		decoder.snapshots.mode = repeating
 	}
 	if gjson.ValidBytes(body) {
-		switch d.Incremental.first(gjson.ParseBytes(body)).Type {
+		switch treeOf(gjson.ParseBytes(body)).first(d.Incremental).Type {
 		case gjson.True:
 			decoder.snapshots.mode = increments
 		case gjson.False:

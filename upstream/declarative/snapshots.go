@@ -14,8 +14,10 @@ type snapshots struct {
 	mode     mode
 	channels []channel
 
-	// The numbers of texts in a row that repeat the text before, and that do not.
+	// The numbers of texts in a row that repeat the text before, and that do not, and whether
+	// one of the latter was shorter than the text before.
 	grown, broken int
+	shrunk        bool
 }
 
 // mode is whether the events of a stream repeat the text before.
@@ -71,12 +73,12 @@ func (s *snapshots) learn(c *channel, text string) {
 	case s.mode != unknown || c.text == "" || text == c.text:
 		return
 	case !strings.HasPrefix(text, c.text):
-		s.grown, s.broken = 0, s.broken+1
+		s.grown, s.broken, s.shrunk = 0, s.broken+1, s.shrunk || len(text) < len(c.text)
 	default:
-		s.grown, s.broken = s.grown+1, 0
+		s.grown, s.broken, s.shrunk = s.grown+1, 0, false
 	}
 	switch {
-	case s.broken >= evidence:
+	case s.broken >= evidence && s.shrunk: // a replaced text is hardly shorter
 		s.mode = increments
 	case s.grown >= evidence && len(c.text) >= minRepeated:
 		s.mode = repeating
