@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,8 +31,11 @@ func fail(c *app.RequestContext, e *apierror.Error) {
 	if format.RetryHeader != "" && !e.IsTransient() {
 		c.Response.Header.Set(format.RetryHeader, "false")
 	}
-	c.Data(e.Status, "application/json", format.ErrorBody(e, logID))
+	c.Data(e.Status, errorType(format), format.ErrorBody(e, logID))
 }
+
+// errorType returns the media type of errors in a format.
+func errorType(format *upstream.Format) string { return cmp.Or(format.ErrorType, "application/json") }
 
 // failBadRequest answers an invalid request; err describes the fault.
 func failBadRequest(c *app.RequestContext, err error) {
@@ -54,8 +58,8 @@ func ErrorReply(format *upstream.Format) func(status int) []byte {
 		if format.RetryHeader != "" && !e.IsTransient() {
 			retry = format.RetryHeader + ": false\r\n"
 		}
-		return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s: %s\r\n%sConnection: close\r\n\r\n%s",
-			e.Status, http.StatusText(e.Status), len(body), format.RequestIDHeader, logID, retry, body)
+		return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s: %s\r\n%sConnection: close\r\n\r\n%s",
+			e.Status, http.StatusText(e.Status), errorType(format), len(body), format.RequestIDHeader, logID, retry, body)
 	}
 }
 

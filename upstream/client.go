@@ -110,8 +110,8 @@ type Request struct {
 	// Format is the format of the events of the reply; nil if the stream is not decoded.
 	Format *Format
 
-	// Path begins with a slash; Query has no question mark. Both are sent unchanged, but
-	// for percent-encoding of invalid characters.
+	// Path begins with a slash, or is empty for the base URL itself; Query has no question
+	// mark. Both are sent unchanged, but for percent-encoding of invalid characters.
 	Path, Query string
 
 	// Header is modified by Do.

@@ -67,9 +67,12 @@ type Format struct {
 	// stream before the failure. Required.
 	ErrorEvents func(*Error, Sent) []typewriter.Event
 
-	// ErrorBody returns the JSON body of an error before the stream. Clients quote
+	// ErrorBody returns the body of an error before the stream. Clients quote
 	// requestID to support. Required.
 	ErrorBody func(err *Error, requestID string) []byte
+
+	// ErrorType is the media type of the ErrorBody; empty: JSON.
+	ErrorType string
 
 	// ReadError decodes the body of a reply without a stream. Required.
 	ReadError func(status int, body []byte) *Error

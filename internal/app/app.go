@@ -22,6 +22,7 @@ import (
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/mock"
 	anthropicmock "sse-typewriter/mock/anthropic"
+	appsmock "sse-typewriter/mock/apps"
 	cozemock "sse-typewriter/mock/coze"
 	declarativemock "sse-typewriter/mock/declarative"
 	geminimock "sse-typewriter/mock/gemini"
@@ -162,7 +163,8 @@ func registerStandIn(r *route.Engine, seed uint64) {
 		&responsesmock.Dialect{},
 		anthropicmock.Dialect{},
 		geminimock.Dialect{},
-		ollamamock.Dialect{},
+		appsmock.UIMessages{Others: ollamamock.Dialect{}},
+		appsmock.AGUI{},
 		declarativemock.Dialect{},
 	)
 	standIn.Watch = hertzio.CancelOnDisconnect

@@ -24,6 +24,8 @@ import (
 	"sse-typewriter/internal/streams/redisstore"
 	"sse-typewriter/internal/summary"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/agui"
+	"sse-typewriter/upstream/aisdk"
 	"sse-typewriter/upstream/anthropic"
 	"sse-typewriter/upstream/coze"
 	"sse-typewriter/upstream/declarative"
@@ -145,6 +147,8 @@ func newFormats(conf *config.Config, u config.Upstream, described ownFormats) (u
 		responses.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		gemini.New(gemini.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		aisdk.New(aisdk.Options{SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		agui.New(agui.Options{SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
 	options := declarative.Options{Model: model, SystemPrompt: u.SystemPrompt, BotID: botID, UserID: conf.UserID}

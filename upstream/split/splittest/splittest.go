@@ -191,7 +191,7 @@ func Recordings(t *testing.T, service string) map[string][]Event {
 		}
 		all[file.Name()] = ParseStream(string(content))
 	}
-	if len(all) < 2 {
+	if len(all) == 0 {
 		t.Fatalf("got %d recordings in %s", len(all), dir)
 	}
 	return all

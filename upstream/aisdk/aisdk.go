@@ -1,0 +1,58 @@
+// Package aisdk is the wire format of apps with Vercel's AI SDK: the UI message stream, which
+// useChat reads. The path of a chat is the app's; the reply tells the format.
+package aisdk
+
+import (
+	"net/http"
+
+	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+)
+
+// Options are the settings of the format.
+type Options struct {
+	// SystemPrompt, if not empty, is the first message of each question.
+	SystemPrompt string
+
+	// BaseURL is the base URL of the service. Questions go to its path or, if it has none,
+	// to [DefaultPath].
+	BaseURL string
+}
+
+// DefaultPath is the path of chats by the convention of the AI SDK.
+const DefaultPath = "/api/chat"
+
+// The header of streams in the format, and its value.
+const (
+	header  = "X-Vercel-Ai-Ui-Message-Stream"
+	version = "v1"
+)
+
+// doneData is the data of the event that ends a stream.
+const doneData = "[DONE]"
+
+// New returns the format.
+func New(o Options) *upstream.Format {
+	return &upstream.Format{
+		Name:            "ai-sdk",
+		MatchHeader:     func(h http.Header) bool { return h.Get(header) == version },
+		Framing:         upstream.SSE,
+		NewDecoder:      func() upstream.Decoder { return &decoder{} },
+		Done:            upstream.Pass("", doneData, done).Event,
+		ErrorEvents:     errorEvents,
+		ErrorBody:       errorBody,
+		ErrorType:       "text/plain; charset=utf-8", // useChat shows the body as the message
+		ReadError:       readError,
+		RequestIDHeader: "X-Request-Id",
+		ReplyHeaders:    []string{""}, // the app's own, such as cookies
+		Heartbeat:       "\n\n",
+		BrowserHeaders:  []string{"user-agent"},
+		Ask:             o.ask,
+	}
+}
+
+// errorEvents implements [upstream.Format.ErrorEvents]. The AI SDK rejects an error with
+// other fields than these.
+func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
+	return []typewriter.Event{upstream.Pass("", encodeError(err), nil).Event, upstream.Pass("", doneData, nil).Event}
+}
