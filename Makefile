@@ -2,7 +2,7 @@
 
 GOLANGCI := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 TOOL := go tool -modfile=tools.mod
-.PHONY: build dist run test test-short check fmt sim screenshots recording bench bench-go fuzz chaos prose
+.PHONY: build dist run test test-short check fmt sim screenshots recording bench bench-go fuzz chaos soak prose
 
 build: ## build the binary
 	go build -trimpath -o sse-typewriter .
@@ -40,6 +40,9 @@ bench-go: ## run the Go benchmarks: decode, splice, split, pace, encode
 chaos: ## read 3,000 answers while replicas and Redis fail, 3 minutes; ARGS=-seed=N repeats a run
 	@scripts/install-test-deps
 	go test ./test/chaos -count=1 -run TestChaos -v -timeout 30m -args -answers=3000 $(ARGS)
+soak: ## read answers in every format for an hour, while replicas are killed; ARGS=-duration=5m is shorter
+	@scripts/install-test-deps
+	go test ./test/soak -count=1 -v -timeout 3h -args -duration=1h $(ARGS)
 fuzz: ## run each fuzz target for 30 s
 	scripts/fuzz 30s
 prose: ## measure the English of doc comments and documents; ARGS=-list prints clauses
