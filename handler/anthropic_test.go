@@ -152,8 +152,9 @@ func TestMessagesStop(t *testing.T) {
 		a := server.serve(t.Context(), t, request{method: "GET", url: "/typewriter/streams/" + id})
 		_, text, _ := strings.Cut(a.text(), "\n\n")
 		events := namedEvents(t, text)
-		if last := events[len(events)-1]; last.data != `{"type":"message_stop"}` || !a.complete || len(events) < 5 {
-			t.Errorf("got %d events, the last one %v", len(events), last)
+		last := events[len(events)-2:]
+		if last[0].name != "content_block_stop" || last[1].data != `{"type":"message_stop"}` || !a.complete || len(events) < 6 {
+			t.Errorf("got %d events, the last ones %v", len(events), last)
 		}
 	})
 }

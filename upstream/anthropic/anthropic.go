@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
 
@@ -66,7 +65,7 @@ func New(o Options) *upstream.Format {
 			eventMessageStart, eventBlockStart, eventBlockDelta, eventBlockStop,
 			eventMessageDelta, eventMessageStop, eventPing, eventError,
 		},
-		Done:            upstream.Pass(eventMessageStop, string(jsonx.Marshal(typed{eventMessageStop})), done).Event,
+		Stopped:         stopped,
 		ErrorEvents:     errorEvents,
 		ErrorBody:       errorBody,
 		ReadError:       readError,
@@ -84,11 +83,6 @@ func New(o Options) *upstream.Format {
 		},
 		Ask: o.ask,
 	}
-}
-
-// typed is the data of an event without other fields.
-type typed struct {
-	Type string `json:"type"`
 }
 
 // route implements [upstream.Format.Route]. Other services have paths with the same end, so

@@ -65,19 +65,14 @@ func (p *padding) matches(tail string) bool {
 // frame returns the frame of an event with another padding, given the frame of the last
 // event.
 func (p *padding) frame(last *typewriter.Frame, tail string) *typewriter.Frame {
-	p.keep(last)
-	if n := len(tail) - len(p.head) - len(p.tail); n < len(p.frames) && p.frames[n] != nil {
+	spaces := func(tail string) int { return len(tail) - len(p.head) - len(p.tail) }
+	if n := spaces(last.Tail); n < len(p.frames) {
+		p.frames[n] = last
+	}
+	if n := spaces(tail); n < len(p.frames) && p.frames[n] != nil {
 		return p.frames[n]
 	}
 	padded := *last
 	padded.Tail = tail
-	p.keep(&padded)
 	return &padded
-}
-
-// keep remembers a frame with a padding of spaces.
-func (p *padding) keep(f *typewriter.Frame) {
-	if n := len(f.Tail) - len(p.head) - len(p.tail); n < len(p.frames) {
-		p.frames[n] = f
-	}
 }
