@@ -102,8 +102,16 @@ func (s *script) add(name string, data any) {
 // open begins the message.
 func (s *script) open() {
 	s.pause(s.tempo.First / 2)
-	s.add("message_start", map[string]any{"type": "message_start", "message": s.message})
+	s.add("message_start", messageEvent{Type: "message_start", Message: &s.message})
 	s.pause(s.tempo.First / 2)
+}
+
+// messageEvent is an event of the message.
+type messageEvent struct {
+	Type    string   `json:"type"`
+	Message *message `json:"message,omitempty"`
+	Delta   any      `json:"delta,omitempty"`
+	Usage   any      `json:"usage,omitempty"`
 }
 
 // blockEvent is an event of a content block.
@@ -214,12 +222,12 @@ func (s *script) callTool(name string) {
 func (s *script) end(reason string) {
 	s.message.StopReason, s.message.Usage.Output = &reason, 1+s.written*2/3
 	s.pause(5 * time.Millisecond)
-	s.add("message_delta", map[string]any{
-		"type":  "message_delta",
-		"delta": map[string]any{"stop_reason": reason, "stop_sequence": nil},
-		"usage": map[string]any{"output_tokens": s.message.Usage.Output},
+	s.add("message_delta", messageEvent{
+		Type:  "message_delta",
+		Delta: map[string]any{"stop_reason": reason, "stop_sequence": nil},
+		Usage: map[string]any{"output_tokens": s.message.Usage.Output},
 	})
-	s.add("message_stop", map[string]any{"type": "message_stop"})
+	s.add("message_stop", messageEvent{Type: "message_stop"})
 }
 
 // whole returns the reply of a request without stream.
