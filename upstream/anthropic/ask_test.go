@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"net/http"
 	"testing"
 
 	"sse-typewriter/upstream"
@@ -31,7 +32,7 @@ func TestAsk(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.options.Model = "m"
 			req, err := New(test.options).Ask(upstream.Question{Messages: test.messages})
-			if err != nil || req.Path != test.path || string(req.Body) != test.want || req.Method != "POST" {
+			if err != nil || req.Path != test.path || string(req.Body) != test.want || req.Method != http.MethodPost {
 				t.Errorf("got %s %s %s, %v", req.Method, req.Path, req.Body, err)
 			}
 			if req.Header.Get("anthropic-version") != "2023-06-01" || req.Header.Get("Content-Type") != "application/json" {
