@@ -53,7 +53,7 @@ func (c comparison) compare(t *testing.T) {
 	var jobs []job
 	for server, base := range servers {
 		for _, name := range names {
-			jobs = append(jobs, job{Case: server + " " + name, Base: base + c.path, Model: name, Key: "k"})
+			jobs = append(jobs, job{Case: server + " " + name, Base: base + c.path, Model: name, Key: "k", Legacy: c.streams[name].legacy})
 		}
 	}
 	for _, r := range c.runners {

@@ -15,7 +15,7 @@ import (
 type replayed struct {
 	body   string
 	broken bool // the connection breaks at the end
-	legacy bool // it answers a legacy completion
+	legacy bool // it answers a legacy completion, or another kind of request
 	fails  bool // it contains an error of the service that each SDK reports
 }
 
