@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -198,6 +199,10 @@ func TestDescribedFormatsAreAsked(t *testing.T) {
 					service := declarative.Builtin(declarative.Options{Model: "thinking", BotID: "b"}).Find(name)
 					o.Upstreams[0].Formats = upstream.Formats{service, house.New(service)}
 				})
+				silent := server.serve(context.Background(), t, request{method: "GET", url: "/v3/chat?message=/hang+hi"})
+				if beats := len(slices.DeleteFunc(silent.chunks, func(c chunk) bool { return c.data != "\n" })); beats != 7 { // in two minutes
+					t.Errorf("got %d heartbeats, want 7", beats)
+				}
 				a := server.serve(context.Background(), t, request{method: "GET", url: "/v3/chat?message=hi"})
 				answer := ""
 				for _, data := range eventData(a.text()) {
@@ -212,5 +217,64 @@ func TestDescribedFormatsAreAsked(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A stopped stream ends with what has come, without an error and without an end of the service.
+func TestDescribedFormatsStop(t *testing.T) {
+	for _, name := range []string{"DashScope, snapshots", "LKE", "AppBuilder", "Wenxin"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, server := newTestHandler(t, mock.New(1, declarativemock.Dialect{}), withDescribed)
+				r := described[name].request
+				r.header = map[string]string{"X-DashScope-SSE": "enable", mock.ScenarioHeader: "slow", "Typewriter-Event-Ids": "on"}
+				stopped := false
+				r.received = func(a answer) {
+					if !stopped && len(a.chunks) > 5 {
+						stopped = true
+						server.serve(context.Background(), t, request{method: "DELETE", url: "/typewriter/streams/" + a.header("Typewriter-Stream")})
+					}
+				}
+				began := time.Now()
+				a := server.serve(t.Context(), t, r)
+				data := eventData(a.text())
+				if last := data[len(data)-1]; !a.complete || !strings.Contains(last, `"content":"`) && !strings.Contains(last, `"result":"`) && !strings.Contains(last, `"answer":"`) || strings.Contains(last, "upstream") {
+					t.Errorf("got complete %t, last %q", a.complete, last)
+				}
+				if lasted := time.Since(began); lasted > 20*time.Second {
+					t.Errorf("the stream lasted %v", lasted)
+				}
+			})
+		})
+	}
+}
+
+// Silence is filled with empty lines between whole events.
+func TestDescribedFormatsHeartbeat(t *testing.T) {
+	for _, name := range []string{"DashScope, snapshots", "LKE", "AppBuilder", "Wenxin"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, server := newTestHandler(t, mock.New(1, declarativemock.Dialect{}), withDescribed)
+				r := described[name].request
+				r.header = map[string]string{"X-DashScope-SSE": "enable", mock.ScenarioHeader: "hang"}
+				checkBeats(t, server.serve(context.Background(), t, r))
+			})
+		})
+	}
+}
+
+// checkBeats checks that a stream with two minutes of silence has heartbeats between its events.
+func checkBeats(t *testing.T, a answer) {
+	t.Helper()
+	beats := 0
+	for _, c := range a.chunks {
+		if c.data == "\n\n" {
+			beats++
+		} else if !strings.HasSuffix(c.data, "\n\n") || strings.Contains(c.data, "\n\n\n") {
+			t.Errorf("got %q", c.data)
+		}
+	}
+	if beats != 7 { // in two minutes, every 15 seconds; the last one is due at the timeout
+		t.Errorf("got %d heartbeats, want 7", beats)
 	}
 }

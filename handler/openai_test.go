@@ -237,3 +237,31 @@ func TestErrorReplyStopsRetries(t *testing.T) {
 		}
 	}
 }
+
+// A stopped completion ends as one of the service does.
+func TestChatCompletionStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+		r := completion("slow")
+		r.header = map[string]string{"Typewriter-Event-Ids": "on"}
+		stopped := false
+		r.received = func(a answer) {
+			if !stopped && len(a.chunks) > 5 {
+				stopped = true
+				server.serve(context.Background(), t, request{method: "DELETE", url: "/typewriter/streams/" + a.header("Typewriter-Stream")})
+			}
+		}
+		began := time.Now()
+		if a := server.serve(t.Context(), t, r); !a.complete || !strings.HasSuffix(a.text(), "\ndata: [DONE]\n\n") || time.Since(began) > 20*time.Second {
+			t.Errorf("got complete %t after %v: %s", a.complete, time.Since(began), a.text())
+		}
+	})
+}
+
+// Silence is filled with empty lines between whole events.
+func TestChatCompletionHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := newTestHandler(t, mock.New(1, openaimock.Dialect{}), withOpenAI)
+		checkBeats(t, server.serve(context.Background(), t, completion("hang")))
+	})
+}

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"sse-typewriter/internal/config"
@@ -28,5 +30,23 @@ func TestFormats(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Each format has a row in the table of docs/formats.md that names its tests.
+func TestFormatsAreInMatrix(t *testing.T) {
+	text, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, matrix, ok := strings.Cut(string(text), "\n## What is tested\n")
+	formats, err := newFormats(&config.Config{}, config.Upstream{Format: config.Formats[0]}, nil)
+	if err != nil || !ok {
+		t.Fatalf("got %v, found %t", err, ok)
+	}
+	for _, f := range formats {
+		if !strings.Contains(matrix, "\n| `"+f.Name+"` |") {
+			t.Errorf("docs/formats.md has no row for %s", f.Name)
+		}
 	}
 }

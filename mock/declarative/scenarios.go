@@ -13,8 +13,8 @@ import (
 
 // Scenario is a way to stream an answer, or to fail.
 type Scenario struct {
-	// Name selects the scenario: in the field model, in the header mock.ScenarioHeader, or
-	// after a slash at the start of the question.
+	// Name selects the scenario: in the header mock.ScenarioHeader, after a slash at the start
+	// of the question, or in the field model.
 	Name string
 
 	// About describes the stream in one line.
@@ -35,6 +35,7 @@ func Scenarios() []Scenario {
 		{Name: "normal", About: "a complete answer"},
 		{Name: "thinking", About: "a reasoning before the answer, for DashScope and LKE", thinks: true},
 		{Name: "fast", About: "600 characters a second", tempo: mock.Tempo{First: normal.First, Speed: 600, Size: normal.Size, Most: normal.Most}},
+		{Name: "slow", About: "3 characters a second", tempo: mock.Tempo{First: normal.First, Speed: 3, Size: 3, Most: 6}},
 		{Name: "replaced", About: "the text is replaced in the middle, where events have all text so far", swaps: true},
 		{Name: "cut", About: "the connection breaks in the middle of an event", send: mock.CutMiddle},
 		{Name: "no-done", About: "the response ends properly in the middle of the answer", half: true},
@@ -51,18 +52,28 @@ var normal = mock.Tempo{First: 300 * time.Millisecond, Speed: 60, Size: 6, Most:
 
 // pickScenario returns the scenario of a request, and the text to answer.
 func pickScenario(c *mock.Call, question string) (Scenario, string) {
+	if s, ok := findScenario(c.Header.Get(mock.ScenarioHeader)); ok {
+		return s, question
+	}
 	command, rest, _ := strings.Cut(question, " ")
-	for _, s := range Scenarios() {
-		switch s.Name {
-		case c.Header.Get(mock.ScenarioHeader), c.Field("model").String():
-			return s, question
-		case strings.TrimPrefix(command, "/"):
-			if strings.HasPrefix(command, "/") {
-				return s, strings.TrimSpace(rest) + " "
-			}
+	if name, ok := strings.CutPrefix(command, "/"); ok {
+		if s, ok := findScenario(name); ok {
+			return s, strings.TrimSpace(rest) + " "
 		}
 	}
+	if s, ok := findScenario(c.Field("model").String()); ok {
+		return s, question
+	}
 	return Scenarios()[0], question
+}
+
+func findScenario(name string) (Scenario, bool) {
+	for _, s := range Scenarios() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Scenario{}, false
 }
 
 // play returns the reply to a question.
