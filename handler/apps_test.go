@@ -100,19 +100,17 @@ func TestChatsAtOnePath(t *testing.T) {
 	})
 }
 
-// A failed stream ends with an error of its format. That of AG-UI is left incomplete, because
-// a client which waits for the end of a run alone does not see the error.
+// A failed stream ends with an error of its format, and properly: both clients report the error.
 func TestAppsFail(t *testing.T) {
 	for _, test := range []struct {
 		scenario, msg string
-		breaksOff     bool
 	}{
-		{"/cut hi", "upstream ended mid-stream", true},
-		{"/cut-early hi", "upstream ended mid-stream", true},
-		{"/no-end hi", "upstream ended mid-stream", true},
-		{"/hang hi", "upstream stalled mid-stream", true},
-		{"/error-event hi", "the model is overloaded", false},
-		{"hi", "", false},
+		{"/cut hi", "upstream ended mid-stream"},
+		{"/cut-early hi", "upstream ended mid-stream"},
+		{"/no-end hi", "upstream ended mid-stream"},
+		{"/hang hi", "upstream stalled mid-stream"},
+		{"/error-event hi", "the model is overloaded"},
+		{"hi", ""},
 	} {
 		t.Run(test.scenario, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -128,7 +126,7 @@ func TestAppsFail(t *testing.T) {
 				run := server.serve(t.Context(), t, agentRun(test.scenario))
 				events = dataOf(t, run.text())
 				last := events[len(events)-1]
-				if gjson.Get(last, "message").Str != test.msg || (gjson.Get(last, "type").Str == "RUN_ERROR") != (test.msg != "") || run.complete == test.breaksOff {
+				if gjson.Get(last, "message").Str != test.msg || (gjson.Get(last, "type").Str == "RUN_ERROR") != (test.msg != "") || !run.complete {
 					t.Errorf("AG-UI: got %s, complete %t", last, run.complete)
 				}
 			})

@@ -32,7 +32,6 @@ func New(o Options) *upstream.Format {
 		ErrorBody:       errorBody,
 		ErrorType:       "text/plain; charset=utf-8", // the client shows the body as the message
 		ReadError:       readError,
-		BreaksOff:       true, // the client reports an error event and resolves nevertheless
 		RequestIDHeader: "X-Request-Id",
 		ReplyHeaders:    []string{""}, // the agent's own, such as cookies
 		Heartbeat:       "\n\n",
@@ -45,7 +44,8 @@ func isRunStarted(data string) bool {
 	return gjson.Valid(data) && gjson.Get(data, "type").Str == eventRunStarted && gjson.Get(data, "threadId").Exists()
 }
 
-// errorEvents implements [upstream.Format.ErrorEvents].
+// errorEvents implements [upstream.Format.ErrorEvents]. The event ends the run. A connection
+// that breaks after it throws an error in the client for Node which nobody can catch.
 func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
 	return []typewriter.Event{upstream.Pass("", encodeError(err), nil).Event}
 }

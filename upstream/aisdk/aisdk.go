@@ -46,7 +46,6 @@ func New(o Options) *upstream.Format {
 		RequestIDHeader: "X-Request-Id",
 		ReplyHeaders:    []string{""}, // the app's own, such as cookies
 		Heartbeat:       "\n\n",
-		BrowserHeaders:  []string{"user-agent"},
 		Ask:             o.ask,
 	}
 }
