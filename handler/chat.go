@@ -171,8 +171,8 @@ func (h *Handler) play(ctx context.Context, c *app.RequestContext, s *streams.St
 	}
 	w := newEventWriter(c, s, v, observer)
 	player := typewriter.Player{Log: s.View(), Pace: v.pace, From: v.from, Heartbeat: h.options.Heartbeat, Skip: &s.Skipping, TrimPlayed: !s.Resumable()}
-	// Official SDKs fail at an event without data; they never GET.
-	if err = w.play(ctx, player, v.withIDs && c.IsGet()); err != nil {
+	// Official SDKs fail at an event without data; they never GET from paths of EventSource.
+	if err = w.play(ctx, player, v.withIDs && c.IsGet() && isEventSourcePath(targetOf(c).path)); err != nil {
 		w.out.Abort(err)
 	} else if v.format.BreaksOff && w.hasFailed(v.format) {
 		w.out.Abort(errFailed)
