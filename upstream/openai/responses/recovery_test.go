@@ -139,6 +139,20 @@ func TestRecoveryOfStreamAgain(t *testing.T) {
 	})
 }
 
+// A stream behind an event that is cut before its first event is continued there.
+func TestRecoveryBeforeFirstEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &service{}
+		client := upstream.NewClient("http://upstream.invalid", s)
+		events, _ := client.Continue(t.Context(), format, upstream.Opening{Note: "/v1/responses/r?starting_after=6"}, func(func(typewriter.Event) bool) {})
+		for range events {
+		}
+		if want := "/v1/responses/r?starting_after=6&stream=true "; len(s.asked) == 0 || !strings.HasPrefix(s.asked[0], want) {
+			t.Errorf("got requests %q, want %q", s.asked, want)
+		}
+	})
+}
+
 // service is a service whose stream is cut after the first event, and which answers requests
 // for the rest in turn.
 type service struct {

@@ -10,7 +10,7 @@ import (
 func FuzzRun(f *testing.F) {
 	for _, first := range []string{delta("ab"), `{"delta":"a","type":"response.output_text.delta","sequence_number":9}`} {
 		for _, second := range []string{
-			first, delta("x"), delta(""), delta(`a\"`), delta(`a"`), delta(`a\`), delta(`\ud83d`), delta(`a","delta":"b`),
+			first, delta("x"), delta(""), delta(`a\"`), delta(`a"`), delta(`a\`), delta(`\ud83d`), delta(`a","delta":"b`), delta(`\q`), delta("a\tb"),
 			strings.Replace(delta("x"), ":4,", ":5,", 1), strings.Replace(delta("x"), ":4,", ":04,", 1), strings.Replace(delta("x"), ":4,", ":,", 1), strings.Replace(delta("x"), ":4,", ":-4,", 1),
 			strings.Replace(delta("x"), "aB3", "", 1), strings.Replace(delta("x"), "aB3", "a-3", 1), strings.Replace(delta("x"), "msg_1", "msg_2", 1),
 			strings.Replace(delta("x"), "[]", `[{"token":"x"}]`, 1), delta("\u2028"), delta("x") + " ", delta("x")[:40], "[DONE]",
@@ -28,6 +28,16 @@ func FuzzRun(f *testing.F) {
 			t.Errorf("after %s:\ngot  %+v %q\nwant %+v %q", first, got.Frame, got.Text, want.Frame, want.Text)
 		}
 	})
+}
+
+// An event with another name does not continue a run.
+func TestRunEndsWithName(t *testing.T) {
+	d := newDecoder()
+	for _, name := range []string{"a", "b", ""} {
+		if e := d.Decode(name, delta("x")); e.Frame.Name != name || e.Text != "x" {
+			t.Errorf("got name %q and text %q of an event named %q", e.Frame.Name, e.Text, name)
+		}
+	}
 }
 
 // A run costs one allocation for each delta, and none for a cluster.
