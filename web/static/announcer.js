@@ -3,11 +3,11 @@
 // finished matches a text up to the end of its last complete sentence.
 const finished = /^[^]*(?:[。！？…\n]|[.!?](?=\s))["'”’」』）)]*/;
 
-// marks matches Markdown syntax, which is not announced.
-const marks = /[#*`>|~_]+/g;
+// marks matches Markdown syntax, which is not announced: the address of a link, too.
+const marks = /[#*`>|~_]+|!?\[(?=[^\]]*\]\()|\]\([^)]*\)/g;
 
-// maxSentences bounds the region; older sentences have been announced.
-const maxSentences = 20;
+// kept is the time in ms after which a sentence has been announced and leaves the region.
+const kept = 10_000;
 
 // Announcer adds complete sentences to a live region.
 export class Announcer {
@@ -38,6 +38,6 @@ export class Announcer {
     const p = document.createElement("p");
     p.textContent = sentence;
     this.#region.append(p);
-    while (this.#region.childElementCount > maxSentences) this.#region.firstElementChild.remove();
+    setTimeout(() => p.remove(), kept);
   }
 }

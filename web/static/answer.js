@@ -8,14 +8,15 @@ import { Announcer } from "./announcer.js";
 import { Typist } from "./typist.js";
 
 export class AnswerView {
-  #follower; #announcer;
+  #follower; #announcer; #again;
   #message = null; // the message being typed
   #messages = [];
   #thoughts = null;
   #drawn = null; // resolves once the last message is drawn
 
-  constructor(follower, region) {
-    this.#follower = follower;
+  // again is called when the reader wants the answer again.
+  constructor(follower, region, again) {
+    [this.#follower, this.#again] = [follower, again];
     this.#announcer = new Announcer(region);
     this.body = make("div", { className: "messages" });
     this.tools = make("div", { className: "tools", hidden: true });
@@ -33,10 +34,12 @@ export class AnswerView {
     this.#thoughts.typist.write(text);
   }
 
-  write(text) {
+  // write appends text. Text that was announced before is silent.
+  write(text, isSilent) {
     this.#endThoughts();
     this.#message ??= this.#addMessage();
     this.#message.write(text);
+    if (!isSilent) this.#announcer.add(text);
   }
 
   // complete ends a message.
@@ -44,25 +47,23 @@ export class AnswerView {
     this.#endThoughts();
     const message = this.#message;
     this.#message = null;
-    if (message) this.#drawn = message.end().then(() => this.#announcer.end());
+    this.#announcer.end();
+    if (message) this.#drawn = message.end();
   }
 
   // end finishes the answer once all is drawn, with an optional error message below.
   async end(problem) {
     this.complete();
     await this.#drawn;
-    if (problem) this.body.append(make("p", { className: "problem", textContent: problem }));
-    if (this.text) this.#addTools();
+    if (problem) this.body.append(this.#problemBox(problem));
+    this.#addTools(problem);
     this.#follower.follow();
   }
 
   #addMessage() {
     const place = make("div", { className: "text formatted" });
     this.body.append(place);
-    const message = new LiveMarkdown(place, added => {
-      this.#announcer.add(added);
-      this.#follower.follow();
-    });
+    const message = new LiveMarkdown(place, () => this.#follower.follow());
     this.#messages.push(message);
     return message;
   }
@@ -83,11 +84,22 @@ export class AnswerView {
     this.#thoughts = null;
   }
 
-  #addTools() {
-    const button = make("button", { type: "button", className: "quiet" }, icon("copy"), make("span", { textContent: say("copy") }));
-    button.addEventListener("click", () => copy(button, this.text, this.body));
-    this.tools.append(button);
+  #problemBox(problem) {
+    const box = make("div", { className: "problem" }, make("p", { textContent: problem }), this.#button("again", "tryAgain", () => this.#again()));
+    box.setAttribute("role", "alert");
+    return box;
+  }
+
+  #addTools(problem) {
+    if (this.text) this.tools.append(this.#button("copy", "copy", button => copy(button, this.text, this.body)));
+    if (!problem) this.tools.append(this.#button("again", "regenerate", () => this.#again()));
     this.tools.hidden = false;
+  }
+
+  #button(image, name, click) {
+    const button = make("button", { type: "button", className: `quiet ${image}` }, icon(image), make("span", { textContent: say(name) }));
+    button.addEventListener("click", () => click(button));
+    return button;
   }
 
   // suggest shows a follow-up question. A click calls ask(question).

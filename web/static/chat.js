@@ -1,107 +1,147 @@
 // The chat page: controls and conversation.
 
-import { AnswerView } from "./answer.js";
-import { chat } from "./client/index.js";
+import { Chats } from "./chats.js";
+import { Composer } from "./composer.js";
 import { byId, hide, make } from "./dom.js";
+import { HistoryPanel } from "./history.js";
 import { say, translate } from "./i18n.js";
 import { apiKey, askForKey } from "./key.js";
-import { explain } from "./problem.js";
 import { Follower } from "./scroll.js";
 import { Tempo } from "./tempo.js";
+import { Turn } from "./turn.js";
 
 translate();
 
 const [question, send, skip, state] = ["question", "send", "skip", "state"].map(byId);
-const [log, announcements, scroller, welcome] = ["log", "announcements", "scroller", "welcome"].map(byId);
-const over = new Set(["done", "stopped", "failed"]); // the end of an answer is shown with its text
+const [log, announcements, scroller, welcome, undo] = ["log", "announcements", "scroller", "welcome", "undo"].map(byId);
 const follower = new Follower(scroller, byId("latest"));
-const tempo = new Tempo(value => turn?.answer.tempo(value));
+const tempo = new Tempo(value => current()?.answer?.tempo(value));
+const chats = new Chats(changedElsewhere);
+const panel = new HistoryPanel(chats, { open: go, deleted });
+const composer = new Composer({ send: submit, cancel, asked: () => turns.map(t => t.question) });
 
-let conversation = ""; // id, once known
-let turns = []; // of the conversation: each a question and its answer
-let turn = null; // the last of them
+const saveInterval = 1000; // ms between two copies of a running answer
+
+let chat = newChat(); // id, title, and the service's conversation
+let turns = [];
+let editing = null; // the turn whose question is edited
 let skipped = null; // the answer that was skipped last
+let saving = 0; // timer
 
-// ask sends a question, unless an answer is still being typed.
-function ask(text) {
-  if (isBusy()) return;
-  turn?.view.hideSuggestions(scroller);
-  hide(welcome, scroller);
-  announcements.replaceChildren();
-  const asked = make("article", { className: "question" }, make("div", { className: "text plain", textContent: text }));
-  asked.setAttribute("aria-label", say("you"));
-  const view = new AnswerView(follower, announcements);
-  const entry = make("section", { className: "turn" }, asked, view.element);
-  log.append(entry);
-  follower.toEnd();
-  const answer = chat({ message: text, history: history(), conversation, key: apiKey(), tempo: { ...tempo.value, markdown: "on" } });
-  turn = { question: text, answer, view, entry };
-  turns.push(turn);
-  follow(turn);
+function newChat() {
+  return { id: Math.random().toString(36).slice(2, 10), title: "", conversation: "" };
 }
 
-// follow shows an answer while it arrives.
-async function follow(shown) {
-  const { answer, view } = shown;
-  show(answer.status);
-  try {
-    for await (const event of answer.events()) {
-      if (turn !== shown) return;
-      display(shown, event);
-    }
-    if (turn !== shown) return;
-    await view.end();
-    if (turn === shown) show(answer.status);
-  } catch (problem) {
-    if (turn !== shown) return;
-    await view.end(explain(problem));
-    if (turn !== shown) return;
-    show(answer.status);
-    if (problem.code === "key" || problem.code === "refused") askForKey(() => askAgain(shown), question, problem.code === "refused");
-  }
-}
-
-function display({ view }, { type, text, status, conversation: id }) {
-  switch (type) {
-    case "text":
-      view.write(text);
-      break;
-    case "reasoning":
-      view.think(text);
-      break;
-    case "message":
-      view.complete();
-      break;
-    case "suggestion":
-      view.suggest(text, ask);
-      break;
-    case "conversation":
-      conversation = id;
-      break;
-    case "status":
-      if (!over.has(status)) show(status);
-  }
-}
-
-// askAgain replaces the last turn by a new one with the same question.
-function askAgain({ question: text, entry }) {
-  turns.pop();
-  entry.remove();
-  ask(text);
+function current() {
+  return turns.at(-1);
 }
 
 function isBusy() {
-  return Boolean(turn && !turn.answer.isOver);
+  return Boolean(current()?.isBusy);
 }
 
-// history returns the messages of the conversation so far, without unanswered questions,
-// for a service that keeps no conversations.
-function history() {
-  if (!turn?.answer.stateless) return [];
-  return turns.filter(t => t.answer.text).flatMap(t => [
-    { role: "user", content: t.question },
-    { role: "assistant", content: t.answer.text },
-  ]);
+// ask sends a question, unless an answer is still being typed. A question that was edited
+// replaces the old one and all that follows.
+function ask(text) {
+  if (isBusy()) return;
+  current()?.hideSuggestions(scroller);
+  if (editing) cut(editing);
+  if (!chat.title) {
+    chat.title = text.slice(0, 80);
+    history.replaceState(null, "", `#${chat.id}`);
+  }
+  const options = { ...settings(), history: messages(), conversation: chat.conversation };
+  const turn = addTurn({ question: text });
+  follower.toEnd();
+  turn.begin(options);
+}
+
+// settings returns the options of the client that hold for every answer.
+function settings() {
+  return { key: apiKey(), tempo: { ...tempo.value, markdown: "on" } };
+}
+
+// messages returns the conversation so far, without unanswered questions, for a service
+// that keeps no conversations.
+function messages() {
+  if (!current()?.isStateless) return [];
+  return turns.filter(t => t.text).flatMap(t => [{ role: "user", content: t.question }, { role: "assistant", content: t.text }]);
+}
+
+function addTurn(record) {
+  hide(welcome, scroller);
+  heading(chat.title);
+  announcements.replaceChildren();
+  const turn = new Turn(record, { follower, region: announcements }, {
+    state: name => { if (turn === current()) show(name); },
+    changed: isNews => { if (turn === current()) changed(turn, isNews); },
+    ask,
+    edit: () => edit(turn),
+    again: () => again(turn),
+    keyWanted: isRefused => askForKey(() => again(turn), question, isRefused),
+  });
+  turns.push(turn);
+  log.append(turn.element);
+  return turn;
+}
+
+// cut removes a turn and all that follow. Without a turn left, the service begins anew.
+function cut(turn) {
+  for (const removed of turns.splice(turns.indexOf(turn))) {
+    removed.leave();
+    removed.element.remove();
+  }
+  if (!turns.length) chat.conversation = "";
+  editing = null;
+  byId("editing").hidden = true;
+}
+
+// again repeats the last question.
+function again(turn) {
+  if (isBusy() || turn !== current()) return;
+  announcements.replaceChildren();
+  turns.pop();
+  const options = { ...settings(), history: messages(), conversation: chat.conversation };
+  turns.push(turn);
+  turn.again(options);
+  composer.focus();
+}
+
+function edit(turn) {
+  if (isBusy()) return;
+  editing = turn;
+  composer.set(turn.question);
+  byId("editing").hidden = false;
+  composer.focus();
+}
+
+function submit() {
+  if (isBusy()) return;
+  const text = composer.take();
+  if (text) ask(text);
+}
+
+function cancel() {
+  if (editing) {
+    editing = null;
+    hide(byId("editing"), question);
+    composer.set("");
+  } else if (isBusy()) {
+    current().answer.stop();
+  }
+}
+
+// changed stores the chat: at once if the news is a turn's begin or end.
+function changed(turn, isNews) {
+  chat.conversation = turn.answer.conversation || chat.conversation;
+  if (isNews) save(true);
+  else saving ||= setTimeout(() => save(false), saveInterval);
+}
+
+function save(isNews) {
+  clearTimeout(saving);
+  saving = 0;
+  if (turns.length) chats.put({ ...chat, at: Date.now(), turns: turns.map(t => t.record()) }, isNews);
 }
 
 // show displays the state and the matching controls.
@@ -113,51 +153,92 @@ function show(name) {
   send.title = send.getAttribute("aria-label");
   send.firstElementChild.className = busy ? "icon stop" : "icon send";
   if (!busy) hide(skip, question);
-  else if (name === "typing" || name === "thinking") skip.hidden = skipped === turn;
+  else if (name === "typing" || name === "thinking") skip.hidden = skipped === current().answer;
 }
 
-function newChat() {
-  const old = turn;
-  [turn, conversation, turns] = [null, "", []];
-  old?.answer.stop();
+// clear leaves the chat. A running answer stays at the server for a while.
+function clear() {
+  if (saving) save(false);
+  current()?.leave();
+  turns = [];
+  cancel();
   log.replaceChildren();
   announcements.replaceChildren();
-  welcome.hidden = false;
-  follower.toEnd();
-  show("ready");
-  question.focus();
 }
 
-function submit() {
-  const text = question.value.trim();
-  if (!text || isBusy()) return;
-  question.value = "";
-  ask(text);
+// heading shows the title of the chat to screen readers. A new chat has the welcome.
+function heading(title) {
+  byId("title").textContent = title;
+  byId("title").hidden = !title;
+}
+
+// go shows a chat as a new place of the browser's history, and "" is a new chat.
+function go(id) {
+  composer.focus();
+  if (id === (turns.length ? chat.id : "")) return;
+  const left = turns.length ? chat : null;
+  history.pushState(null, "", id ? `#${id}` : location.pathname);
+  open();
+  undo.hidden = Boolean(id) || !left;
+}
+
+// open shows the chat of the address.
+async function open() {
+  const id = location.hash.slice(1);
+  clear();
+  const stored = id ? await chats.get(id) : null;
+  if (id !== location.hash.slice(1)) return; // the reader went on
+  chat = stored ? { id, title: stored.title, conversation: stored.conversation } : newChat();
+  undo.hidden = true;
+  welcome.hidden = Boolean(stored);
+  heading(chat.title);
+  if (!stored) show("ready");
+  for (const record of stored?.turns ?? []) {
+    const options = { ...settings(), history: messages(), conversation: chat.conversation };
+    const turn = addTurn(record);
+    show(record.status || "connecting");
+    turn.restore(options);
+  }
+  follower.toEnd();
+  composer.focus();
+}
+
+// changedElsewhere shows what another tab has added to this chat.
+async function changedElsewhere(id) {
+  if (byId("history").open) panel.refresh();
+  if (id !== chat.id || isBusy()) return;
+  const stored = await chats.get(id);
+  if (stored && stored.turns.length !== turns.length) open();
+}
+
+function deleted(id) {
+  if (!turns.length || id && id !== chat.id) return;
+  current().answer?.stop();
+  clearTimeout(saving);
+  [saving, turns] = [0, []];
+  history.replaceState(null, "", location.pathname);
+  open();
 }
 
 byId("ask").addEventListener("submit", e => {
   e.preventDefault();
-  if (isBusy()) turn.answer.stop();
+  if (isBusy()) current().answer.stop();
   else submit();
 });
 
-question.addEventListener("keydown", e => {
-  if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
-  e.preventDefault();
-  submit();
-});
-
-document.addEventListener("keydown", e => {
-  if (e.key === "Escape" && !e.isComposing) turn?.answer.stop();
-});
-
 skip.addEventListener("click", () => {
-  skipped = turn;
-  turn.answer.skip();
+  skipped = current().answer;
+  skipped.skip();
   hide(skip, question);
 });
 
-byId("new").addEventListener("click", newChat);
+byId("new").addEventListener("click", () => go(""));
+byId("cancel-edit").addEventListener("click", cancel);
+undo.addEventListener("click", () => history.back());
+addEventListener("popstate", open);
+addEventListener("pagehide", () => save(false));
+
+tempo.measure(() => current()?.text.length ?? 0);
 
 for (const name of ["example1", "example2", "example3"]) {
   const button = make("button", { type: "button", textContent: say(name) });
@@ -165,5 +246,4 @@ for (const name of ["example1", "example2", "example3"]) {
   byId("examples").append(button);
 }
 
-show("ready");
-question.focus();
+open();

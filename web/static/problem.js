@@ -8,6 +8,7 @@ const own = { unreachable: "unreachable", gone: "gone", unexpected: "unexpected"
 // explain returns the text of a ChatError.
 export function explain({ code, message, status, serviceCode }) {
   if (own[code]) return say(own[code]);
+  if (code === "rejected" && message.startsWith("bot_id is missing")) return say("noBot");
   if (code === "busy" && !serviceCode) return say("busy");
   if (!serviceCode && status) return say("rejected", { status });
   return serviceCode ? `${message} (${serviceCode})` : message;

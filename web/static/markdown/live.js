@@ -18,8 +18,7 @@ const undecided = /(?:^|\n)[ \t>]*(?:[-=*+_#~`|:$]{1,5}|\d{1,9}[.)]?|\\[[(]?)[ \
 // After a slow drawing, the next one waits for twice its time, at most for so many ms.
 const longestRest = 100;
 
-// LiveMarkdown appends formatted text to an element, and calls drawn(added) after each
-// drawing.
+// LiveMarkdown appends formatted text to an element, and calls drawn() after each drawing.
 export class LiveMarkdown {
   text = "";
   #place; #drawn;
@@ -58,7 +57,7 @@ export class LiveMarkdown {
     this.#open += added;
     const isLast = this.#isEnded && this.#pending === "";
     this.#render(isLast);
-    this.#drawn(added);
+    this.#drawn();
     if (isLast) this.#finish();
     const again = () => {
       this.#timer = 0;
