@@ -15,4 +15,6 @@
 //     with both, and with fields that only one piece of a text may have.
 //  3. Set the functions for other features of the service: Ask, Note, Cancel, NewRecovery.
 //  4. Add the format to the list in internal/app.
+//
+// docs/adding-a-format.md has an example.
 package upstream
