@@ -260,3 +260,28 @@ func TestResponseStops(t *testing.T) {
 		})
 	}
 }
+
+// A response that a client cancels at the service, through the server, ends in order although
+// its stream is cut.
+func TestResponseIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := newTestHandler(t, mock.New(1, &responsesmock.Dialect{}), withResponses)
+		var stream answer
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			server.serveTo(t.Context(), t, responseOf("cut", `,"background":true`), &stream)
+		}()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		id := gjson.Get(responseEvents(stream.text())[0].data, "response.id").Str
+		if a := server.serve(t.Context(), t, request{method: "POST", url: "/v1/responses/" + id + "/cancel"}); a.status != 200 || gjson.Get(a.text(), "status").Str != "cancelled" {
+			t.Fatalf("got %d %s", a.status, a.text())
+		}
+		<-ended
+		events := responseEvents(stream.text())
+		if last := events[len(events)-1]; !stream.complete || last.name != "response.incomplete" || gjson.Get(last.data, "response.status").Str != "cancelled" {
+			t.Errorf("the stream ends with %s, complete %t", last.data, stream.complete)
+		}
+	})
+}

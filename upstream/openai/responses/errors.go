@@ -2,6 +2,7 @@ package responses
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/tidwall/gjson"
 
@@ -64,13 +65,13 @@ func (t *trailer) add(eventType, field string, value any) {
 	if last := t.sent.Last.Frame; last != nil && last.Name == "" {
 		name = ""
 	}
-	data := jsonx.Marshal(eventType)
-	data = append(append([]byte(`{"type":`), data...), `,"sequence_number":`...)
-	data = append(data, jsonx.Marshal(t.number)...)
-	data = append(data, `,"`+field+`":`...)
-	data = append(append(data, jsonx.Marshal(value)...), '}')
+	t.events = append(t.events, upstream.Pass(name, newEvent(eventType, t.number, field, value), nil).Event)
 	t.number++
-	t.events = append(t.events, upstream.Pass(name, string(data), nil).Event)
+}
+
+// newEvent returns the data of an event with a number and a field.
+func newEvent(eventType string, number int64, field string, value any) string {
+	return fmt.Sprintf(`{"type":%q,"sequence_number":%d,%q:%s}`, eventType, number, field, jsonx.Marshal(value))
 }
 
 // addResponse adds the response of the stream's first event with a final status, for a reason

@@ -2,8 +2,10 @@ package responses
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"net/http"
 	"net/url"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/openai"
@@ -33,6 +36,7 @@ type recovery struct {
 	stored     stored
 	isStored   bool
 	id         string
+	isNamed    bool  // the events have names
 	last       int64 // sequence number of the last event; -1 before the first one
 	isFinished bool
 }
@@ -53,6 +57,7 @@ func (r *recovery) Add(e upstream.Event) {
 		r.id = e.Meaning.Chat.ID
 	}
 	if r.isStored && e.Frame != nil {
+		r.isNamed = e.Frame.Name != ""
 		if number, ok := numberOf(e.Event); ok {
 			r.last = number
 		}
@@ -83,6 +88,9 @@ func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
 			}
 			if r.last > before {
 				failures, pause = 0, firstPause
+			} else if e, ok := r.ending(ctx, err); ok {
+				yield(e, nil)
+				return
 			}
 			if failures++; failures == maxFailures || !isRetryable(err) {
 				yield(upstream.Event{}, err)
@@ -152,4 +160,42 @@ func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool)
 		return failed
 	}
 	return nil
+}
+
+// ending returns the event that ends the stream if the service has no more events because the
+// response was cancelled or has failed. It reports false for any other cause of an attempt
+// without an event.
+func (r *recovery) ending(ctx context.Context, cause error) (e upstream.Event, ok bool) {
+	var cut *upstream.Error
+	if isRetryable(cause) && !(errors.As(cause, &cut) && cut.Reason == apierror.Cut.Reason) {
+		return e, false
+	}
+	reply, err := r.stored.client.Do(ctx, r.stored.request(http.MethodGet, r.id, "", url.Values{}))
+	if err != nil {
+		return e, false
+	}
+	defer reply.Close()
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxStateBytes))
+	if err != nil || reply.Status != http.StatusOK || !gjson.ValidBytes(body) {
+		return e, false
+	}
+	eventType, ok := endings[gjson.GetBytes(body, "status").Str]
+	name := ""
+	if r.isNamed {
+		name = eventType
+	}
+	data := newEvent(eventType, r.last+1, "response", json.RawMessage(body))
+	return newDecoder().Decode(name, data), ok
+}
+
+// maxStateBytes bounds the state of a response, which has the request's instructions and the
+// output.
+const maxStateBytes = 16 << 20
+
+// endings are the types of the events that end a stream, by the status of a response without
+// more events. SDKs know no type for a cancelled response.
+var endings = map[string]string{
+	statusFailed:     "response.failed",
+	statusIncomplete: "response.incomplete",
+	statusCancelled:  "response.incomplete",
 }

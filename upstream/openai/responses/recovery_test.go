@@ -187,6 +187,13 @@ func status(code int) func(*http.Request) *http.Response {
 	}
 }
 
+// state is the state of a response.
+func state(status string) func(*http.Request) *http.Response {
+	return func(r *http.Request) *http.Response {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"id":"r","status":"` + status + `"}`)), Request: r}
+	}
+}
+
 // hang is a stream without an event.
 func hang(r *http.Request) *http.Response {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: silence{r.Context()}, Request: r}
@@ -225,8 +232,14 @@ func TestAttempts(t *testing.T) {
 			"a service that restarts", []func(*http.Request) *http.Response{status(502), status(503), status(429), stream(one + last)}, 3,
 			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s")}, false,
 		},
-		{"an unknown response", []func(*http.Request) *http.Response{status(404)}, 2, []string{at("0", "0s")}, true},
-		{"no stream", []func(*http.Request) *http.Response{status(200)}, 2, []string{at("0", "0s")}, true},
+		{"an unknown response", []func(*http.Request) *http.Response{status(404), status(404)}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, true},
+		{"no stream", []func(*http.Request) *http.Response{status(200), status(200)}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, true},
+		{"a cancelled response", []func(*http.Request) *http.Response{stream(""), state("cancelled")}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, false},
+		{"a failed response", []func(*http.Request) *http.Response{status(400), state("failed")}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, false},
+		{
+			"a running response", []func(*http.Request) *http.Response{stream(""), state("in_progress"), stream(one + last)}, 3,
+			[]string{at("0", "0s"), "/v1/responses/r 0s", at("0", "500ms")}, false,
+		},
 		{
 			"no service", nil, 2,
 			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s"), at("0", "4.0625s")}, true,
@@ -247,6 +260,9 @@ func TestAttempts(t *testing.T) {
 				}
 				if len(events) != test.events || (failed != nil) != test.fails || failed != nil && failed.Reason != apierror.Cut.Reason {
 					t.Errorf("got %q, %v; want %d events", payloads(events), failed, test.events)
+				}
+				if last := events[len(events)-1]; !test.fails && last.Meaning.Phase != upstream.Ended {
+					t.Errorf("the last event is %s", last.Payload())
 				}
 				if !slices.Equal(s.asked, test.asked) {
 					t.Errorf("got requests %q\nwant %q", s.asked, test.asked)
