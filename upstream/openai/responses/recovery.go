@@ -166,8 +166,9 @@ func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool)
 // response was cancelled or has failed. It reports false for any other cause of an attempt
 // without an event.
 func (r *recovery) ending(ctx context.Context, cause error) (e upstream.Event, ok bool) {
-	var cut *upstream.Error
-	if isRetryable(cause) && !(errors.As(cause, &cut) && cut.Reason == apierror.Cut.Reason) {
+	var failed *upstream.Error
+	isCut := errors.As(cause, &failed) && failed.Reason == apierror.Cut.Reason
+	if isRetryable(cause) && !isCut {
 		return e, false
 	}
 	reply, err := r.stored.client.Do(ctx, r.stored.request(http.MethodGet, r.id, "", url.Values{}))

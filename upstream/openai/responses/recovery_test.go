@@ -1,7 +1,6 @@
 package responses
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -153,50 +152,51 @@ func TestRecoveryBeforeFirstEvent(t *testing.T) {
 	})
 }
 
-// service is a service whose stream is cut after the first event, and which answers requests
-// for the rest in turn.
+// service is a service whose stream is cut after the first event, and which answers further
+// requests in turn.
 type service struct {
-	rests []func(*http.Request) *http.Response
-	asked []string // query and time of each request for the rest
-	begun time.Time
+	replies []reply
+	asked   []string // target and time of each further request
+	begun   time.Time
 }
 
+// reply is a reply of a service: a stream, unless there is another status.
+type reply struct {
+	status int
+	body   string
+	hangs  bool // the body does not end
+}
+
+// RoundTrip implements [http.RoundTripper].
 func (s *service) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Method == http.MethodPost {
 		s.begun = time.Now()
-		return stream("data: " + created + "\n\n")(r), nil
+		return reply{body: "data: " + created + "\n\n"}.to(r), nil
 	}
 	s.asked = append(s.asked, fmt.Sprint(r.URL.RequestURI(), " ", time.Since(s.begun)))
-	if len(s.rests) == 0 {
+	if len(s.replies) == 0 {
 		return nil, io.ErrUnexpectedEOF
 	}
-	next := s.rests[0]
-	s.rests = s.rests[1:]
-	return next(r), nil
+	next := s.replies[0]
+	s.replies = s.replies[1:]
+	return next.to(r), nil
 }
 
-func stream(body string) func(*http.Request) *http.Response {
-	return func(r *http.Request) *http.Response {
-		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(strings.NewReader(body)), Request: r}
+// to returns the response to a request.
+func (r reply) to(req *http.Request) *http.Response {
+	res := &http.Response{StatusCode: r.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(r.body)), Request: req}
+	if r.status == 0 {
+		res.StatusCode, res.Header = http.StatusOK, http.Header{"Content-Type": {"text/event-stream"}}
 	}
-}
-
-func status(code int) func(*http.Request) *http.Response {
-	return func(r *http.Request) *http.Response {
-		return &http.Response{StatusCode: code, Body: io.NopCloser(bytes.NewReader(nil)), Request: r}
+	if r.hangs {
+		res.Body = silence{req.Context()}
 	}
+	return res
 }
 
 // state is the state of a response.
-func state(status string) func(*http.Request) *http.Response {
-	return func(r *http.Request) *http.Response {
-		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"id":"r","status":"` + status + `"}`)), Request: r}
-	}
-}
-
-// hang is a stream without an event.
-func hang(r *http.Request) *http.Response {
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: silence{r.Context()}, Request: r}
+func state(status string) reply {
+	return reply{status: http.StatusOK, body: `{"id":"r","status":"` + status + `"}`}
 }
 
 // silence is a body without a byte, until its request ends.
@@ -219,36 +219,43 @@ func TestAttempts(t *testing.T) {
 		return "/v1/responses/r?starting_after=" + after + "&stream=true " + when
 	}
 	for _, test := range []struct {
-		name   string
-		rests  []func(*http.Request) *http.Response
-		events int
-		asked  []string
-		fails  bool
+		name    string
+		replies []reply
+		events  int
+		asked   []string
+		fails   bool
 	}{
-		{"at once", []func(*http.Request) *http.Response{stream(one + last)}, 3, []string{at("0", "0s")}, false},
-		{"events again", []func(*http.Request) *http.Response{stream("data: " + created + "\n\n" + one + last)}, 3, []string{at("0", "0s")}, false},
-		{"in pieces", []func(*http.Request) *http.Response{stream(one), stream(last)}, 3, []string{at("0", "0s"), at("1", "500ms")}, false},
+		{"at once", []reply{{body: one + last}}, 3, []string{at("0", "0s")}, false},
+		{"events again", []reply{{body: "data: " + created + "\n\n" + one + last}}, 3, []string{at("0", "0s")}, false},
+		{"in pieces", []reply{{body: one}, {body: last}}, 3, []string{at("0", "0s"), at("1", "500ms")}, false},
 		{
-			"a service that restarts", []func(*http.Request) *http.Response{status(502), status(503), status(429), stream(one + last)}, 3,
-			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s")}, false,
+			"a service that restarts",
+			[]reply{{status: 502}, {status: 503}, {status: 429}, {body: one + last}},
+			3,
+			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s")},
+			false,
 		},
-		{"an unknown response", []func(*http.Request) *http.Response{status(404), status(404)}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, true},
-		{"no stream", []func(*http.Request) *http.Response{status(200), status(200)}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, true},
-		{"a cancelled response", []func(*http.Request) *http.Response{stream(""), state("cancelled")}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, false},
-		{"a failed response", []func(*http.Request) *http.Response{status(400), state("failed")}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, false},
+		{"an unknown response", []reply{{status: 404}, {status: 404}}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, true},
+		{"no stream", []reply{{status: 200}, {status: 200}}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, true},
+		{"a cancelled response", []reply{{body: ""}, state("cancelled")}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, false},
+		{"a failed response", []reply{{status: 400}, state("failed")}, 2, []string{at("0", "0s"), "/v1/responses/r 0s"}, false},
 		{
-			"a running response", []func(*http.Request) *http.Response{stream(""), state("in_progress"), stream(one + last)}, 3,
-			[]string{at("0", "0s"), "/v1/responses/r 0s", at("0", "500ms")}, false,
+			"a running response",
+			[]reply{{body: ""}, state("in_progress"), {body: one + last}},
+			3,
+			[]string{at("0", "0s"), "/v1/responses/r 0s", at("0", "500ms")},
+			false,
 		},
 		{
 			"no service", nil, 2,
-			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s"), at("0", "4.0625s")}, true,
+			[]string{at("0", "0s"), at("0", "500ms"), at("0", "1.25s"), at("0", "2.375s"), at("0", "4.0625s")},
+			true,
 		},
-		{"silence", []func(*http.Request) *http.Response{hang}, 2, []string{at("0", "0s")}, true},
+		{"silence", []reply{{hangs: true}}, 2, []string{at("0", "0s")}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &service{rests: test.rests}
+				s := &service{replies: test.replies}
 				client := upstream.NewClient("http://upstream.invalid", s)
 				client.RecoveryTimeout = 10 * time.Second
 				begun := time.Now()

@@ -65,7 +65,8 @@ func TestNote(t *testing.T) {
 		{"another response", upstream.Request{Method: http.MethodPost, Path: "/v1/responses", Body: []byte(`{"background":false}`)}, ""},
 		{"no JSON", upstream.Request{Method: http.MethodPost, Path: "/v1/responses", Body: []byte(`{`)}, ""},
 		{
-			"Azure", upstream.Request{Method: http.MethodPost, Path: "/openai/responses", Query: "key=secret&api-version=2025-04-01", Body: []byte(`{"background":true}`)},
+			"Azure",
+			upstream.Request{Method: http.MethodPost, Path: "/openai/responses", Query: "key=secret&api-version=2025-04-01", Body: []byte(`{"background":true}`)},
 			"/openai/responses?api-version=2025-04-01",
 		},
 		{"a stream again", upstream.Request{Method: http.MethodGet, Path: "/v1/responses/r", Query: "stream=true&starting_after=7"}, "/v1/responses/r?starting_after=7"},
