@@ -33,7 +33,19 @@ type Sent struct {
 // Message is what an SDK makes of a stream. [reflect.DeepEqual] compares messages.
 type Message interface{ Add(Event) }
 
-// Encode returns the stream of some events.
+// encode returns the stream of some events of a format.
+func encode(format *upstream.Format, events []Event) string {
+	if format.Framing != upstream.NDJSON {
+		return Encode(events)
+	}
+	var b strings.Builder
+	for _, e := range events {
+		b.WriteString(e.Data + "\n")
+	}
+	return b.String()
+}
+
+// Encode returns the stream of some events in SSE.
 func Encode(events []Event) string {
 	var b strings.Builder
 	for _, e := range events {
@@ -48,7 +60,7 @@ func Encode(events []Event) string {
 // Decode reads a stream of a format to its end.
 func Decode(t testing.TB, format *upstream.Format, stream string) ([]upstream.Event, *upstream.Error) {
 	t.Helper()
-	client := upstream.NewClient("http://upstream.invalid", service(stream))
+	client := upstream.NewClient("http://upstream.invalid", service{stream, format.Framing.ContentType()})
 	reply, err := client.Do(context.Background(), upstream.Request{Method: http.MethodPost, Format: format, Path: "/"})
 	if err != nil {
 		t.Fatal(err)
@@ -63,12 +75,12 @@ func Decode(t testing.TB, format *upstream.Format, stream string) ([]upstream.Ev
 }
 
 // service replies to each request with a stream.
-type service string
+type service struct{ stream, contentType string }
 
 // RoundTrip implements [http.RoundTripper].
 func (s service) RoundTrip(r *http.Request) (*http.Response, error) {
-	header := http.Header{"Content-Type": {"text/event-stream; charset=utf-8"}}
-	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(string(s))), Request: r}, nil
+	header := http.Header{"Content-Type": {s.contentType + "; charset=utf-8"}}
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(s.stream)), Request: r}, nil
 }
 
 // client records the events that it gets. It implements [typewriter.Writer].
@@ -121,7 +133,7 @@ func Pieces(t *testing.T, e upstream.Event) []string {
 // what it makes of the stream itself: at the end, and before each event without text.
 func Check(t *testing.T, r *rand.Rand, format *upstream.Format, stream []Event, newMessage func() Message) {
 	t.Helper()
-	events, _ := Decode(t, format, Encode(stream))
+	events, _ := Decode(t, format, encode(format, stream))
 	events = events[:min(len(events), len(stream))] // without the error of a truncated stream
 	pace := typewriter.DefaultPace([]typewriter.Mode{typewriter.Typewriter, typewriter.Smooth, typewriter.Raw}[r.IntN(3)])
 	pace.MaxLag = []time.Duration{50, 400, 3000}[r.IntN(3)] * time.Millisecond
