@@ -43,6 +43,9 @@ type viewObserver struct {
 	firstSent time.Time // zero: nothing was sent
 	clusters  int       // sent so far
 
+	// endView ends the view of the stream.
+	endView func() []slog.Attr
+
 	// known is the number of entries from before the request. Their latency means nothing.
 	known int
 
@@ -56,6 +59,7 @@ func (o observer) view(c *app.RequestContext, s *streams.Stream, v view) *viewOb
 		logger:  o.logger,
 		log:     s.View(),
 		arrived: c.GetTime(arrivedKey),
+		endView: s.BeginView(),
 		known:   v.known,
 		next:    v.from,
 		attrs: []slog.Attr{
@@ -120,6 +124,7 @@ func (v *viewObserver) end(ctx context.Context, s *streams.Stream, err error) {
 		slog.Duration("duration", time.Since(v.arrived)),
 		slog.String("outcome", outcome),
 	)
+	v.attrs = append(v.attrs, v.endView()...)
 	if cause != nil && !errors.Is(cause, context.Canceled) {
 		v.attrs = append(v.attrs, slog.Any("error", cause))
 	}

@@ -99,7 +99,7 @@ func (h *Handler) open(ctx context.Context, cancel context.CancelFunc, chat chat
 		return o
 	}
 	o.header = h.replyHeader(o.reply, format)
-	o.stream = h.recorder.recordChat(openedChat{chat.ticket, o.reply, origin{chat.upstream, format, opening}, asked, cancel})
+	o.stream = h.recorder.recordChat(openedChat{chat.ticket, o.reply, origin{upstream: chat.upstream, format: format, opening: opening}, asked, cancel})
 	o.reply = nil
 	return o
 }

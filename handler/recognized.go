@@ -121,7 +121,7 @@ func (f forwarder) playRecognized(ctx context.Context, c *app.RequestContext, e 
 	defer release()
 	e.detach()
 	opened{header: f.replyHeader(e.reply, format)}.describe(c)
-	s := f.recorder.recordChat(openedChat{t, e.reply, origin{to.upstream, format, upstream.Opening{Header: e.header}}, e.asked, e.cancel})
+	s := f.recorder.recordChat(openedChat{t, e.reply, origin{upstream: to.upstream, format: format, opening: upstream.Opening{Header: e.header}}, e.asked, e.cancel})
 	if prefersAsync(c) {
 		sendStreamURL(c, s)
 		return true

@@ -46,11 +46,13 @@ func (r *recorder) record(rec recording) *streams.Stream {
 	return s
 }
 
-// origin is the origin of a chat: its upstream, its format, and its opening.
+// origin is the origin of a chat: its upstream, its format, its opening, and the counter of
+// its tokens, which is set when the chat is recorded.
 type origin struct {
 	upstream *Upstream
 	format   *upstream.Format
 	opening  upstream.Opening
+	tokens   *tokenCounter
 }
 
 // stored returns the origin as it is stored with a stream. The prefix precedes the name of the
@@ -71,14 +73,15 @@ type openedChat struct {
 // recordChat starts to record the answer of a chat.
 func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 	format := chat.origin.format
+	chat.origin.tokens = r.observer.newTokenCounter(chat.id, chat.origin.stored(""), chat.key)
 	events, failure := chat.reply.Events()
 	source, canceled := r.source(chat.origin, chat.reply.Chat(), failure, chat.cancel)
 	source.LogID = chat.reply.Header.Get(format.RequestIDHeader)
 	source.Origin = chat.origin.stored("")
+	events = chat.origin.tokens.collect(r.observer.timeFirstText(events, chat.origin.upstream, chat.asked))
 	return r.record(recording{
 		ticket: chat.ticket,
-		events: ending{canceled: canceled, last: stoppedEvents(format)}.of(
-			upstream.Typed(r.observer.timeFirstText(events, chat.origin.upstream, chat.asked))),
+		events: ending{canceled: canceled, last: stoppedEvents(format)}.of(upstream.Typed(events)),
 		source: source,
 		close: func(err error) {
 			defer chat.cancel()
@@ -158,14 +161,17 @@ func (r *recorder) source(
 			}
 			return "", nil
 		},
+		View: o.tokens.view,
 	}, canceled
 }
 
-// cancelChat returns a function that cancels a chat at its service, if the service can.
+// cancelChat returns a function that cancels a chat at its service, if the service can, and
+// counts the tokens that the service reports then.
 func (r *recorder) cancelChat(o origin) func(context.Context, upstream.Chat) {
 	return func(ctx context.Context, chat upstream.Chat) {
 		if o.format.Cancel != nil {
-			_ = o.format.Cancel(ctx, o.upstream.Client, o.opening, chat) // the chat may have ended
+			usage, _ := o.format.Cancel(ctx, o.upstream.Client, o.opening, chat) // the chat may have ended
+			o.tokens.count(usage)
 		}
 	}
 }
@@ -183,7 +189,7 @@ func (r *recorder) proceed(
 ) (iter.Seq[typewriter.Event], streams.Source) {
 	upstreams := r.live.Load().upstreams
 	u, format := upstreams.find(from), upstreams.format(from)
-	o := origin{u, format, upstream.Opening{Header: header(u, format), Note: from.Note}}
+	o := origin{u, format, upstream.Opening{Header: header(u, format), Note: from.Note}, r.observer.newTokenCounter("", from, "")}
 	if strings.HasPrefix(from.Format, summaryPrefix) {
 		if events, source, ok := r.proceedSummary(ctx, o, recorded); ok {
 			source.Origin = from
@@ -196,5 +202,5 @@ func (r *recorder) proceed(
 	sent := upstream.SentIn(recorded)
 	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
 	source.Origin = from
-	return r.observer.countFailure(ending{canceled, sent, stoppedEvents(o.format)}.of(upstream.Typed(events)), source), source
+	return r.observer.countFailure(ending{canceled, sent, stoppedEvents(o.format)}.of(upstream.Typed(o.tokens.collect(events))), source), source
 }

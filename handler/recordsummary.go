@@ -22,7 +22,8 @@ type chatJob struct {
 // recordSummary starts a summary and records the progress.
 func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 	ctx, cancel := context.WithCancel(r.lifecycle.shutdownCtx)
-	o := origin{j.upstream, j.request.Format, j.request.Opening()}
+	o := origin{upstream: j.upstream, format: j.request.Format, opening: j.request.Opening()}
+	o.tokens = r.observer.newTokenCounter(t.id, o.stored(summaryPrefix), t.key)
 	var current atomic.Pointer[upstream.Reply] // nil: no reply yet
 	j.job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
 		asked := time.Now()
@@ -36,7 +37,7 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 		}
 		current.Store(reply)
 		events, _ := reply.Events() // the last event reports a failure
-		return r.observer.timeFirstText(events, j.upstream, asked), reply.Drain, nil
+		return o.tokens.collect(r.observer.timeFirstText(events, j.upstream, asked)), reply.Drain, nil
 	}
 	chat := func() upstream.Chat {
 		if reply := current.Load(); reply != nil {
@@ -74,7 +75,7 @@ func (r *recorder) proceedSummary(ctx context.Context, o origin, recorded iter.S
 	ctx, cancel := context.WithCancel(ctx)
 	job.Open = func(ctx context.Context) (iter.Seq[upstream.Event], func(), error) {
 		events, _ := o.upstream.Client.ContinueChat(ctx, o.format, o.opening, known)
-		return events, func() {}, nil
+		return o.tokens.collect(events), func() {}, nil
 	}
 	source, canceled := r.source(o, func() upstream.Chat { return known }, job.Failure, cancel)
 	events := ending{canceled: canceled, last: stoppedSummary(job)}.of(job.Events(ctx))

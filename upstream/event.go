@@ -100,6 +100,9 @@ type Usage struct {
 	Model string
 }
 
+// IsKnown reports whether any tokens are counted.
+func (u Usage) IsKnown() bool { return u.Input != 0 || u.Output != 0 || u.Total != 0 }
+
 // Merge returns u with the known values of a later usage of the same stream.
 func (u Usage) Merge(later Usage) Usage {
 	return Usage{

@@ -121,8 +121,9 @@ type Format struct {
 	// the path, without credentials. The note is short, and stored with the stream.
 	Note func(Request) string
 
-	// Cancel stops a chat at the service.
-	Cancel func(ctx context.Context, c *Client, opening Opening, chat Chat) error
+	// Cancel stops a chat at the service, and returns the tokens that the service reports in
+	// its reply.
+	Cancel func(ctx context.Context, c *Client, opening Opening, chat Chat) (Usage, error)
 
 	// NewRecovery returns the recovery of a stream.
 	NewRecovery func(c *Client, opening Opening) Recovery

@@ -65,6 +65,7 @@ type Metrics struct {
 	cancels        prometheus.Histogram
 	rejected       *prometheus.CounterVec
 	draining       prometheus.Gauge
+	tokens         *tokens
 
 	mu    sync.Mutex
 	views map[*View]struct{} // those that have not ended
@@ -87,6 +88,7 @@ func New(o Options) *Metrics {
 		cancels:        histogram("upstream_cancel_seconds", "Time from the cancellation of a stream to the release of its upstream connection.", cancelBuckets),
 		rejected:       counters("rejected_total", "Requests rejected by policy, by reason.", "reason"),
 		draining:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "typewriter_draining", Help: "1 while the server drains, else 0."}),
+		tokens:         newTokens(),
 		views:          map[*View]struct{}{},
 	}
 	for _, reason := range o.Rejections {
@@ -108,7 +110,7 @@ func New(o Options) *Metrics {
 	m.others = events.WithLabelValues(otherEvents)
 	m.registry.MustRegister(
 		m.streams, m.graphemes, events, m.ttft, m.latency, m.lateness,
-		m.resumes, m.upstreamErrors, m.cancels, m.rejected, m.draining,
+		m.resumes, m.upstreamErrors, m.cancels, m.rejected, m.draining, m.tokens.counter,
 		gauge("streams_active", "Streams being sent to clients.", func() float64 { return float64(len(m.open())) }),
 		gauge("backlog_graphemes", "Grapheme clusters that have arrived and were not yet sent, over all views.", m.backlog),
 		gauge("store_bytes", "Memory used by the events of all streams.", func() float64 { return float64(o.StoreBytes()) }),

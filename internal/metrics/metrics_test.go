@@ -3,6 +3,7 @@ package metrics
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,11 @@ func TestText(t *testing.T) {
 	m.Canceled(time.Second)
 	m.Rejected("draining")
 	m.SetDraining()
+	m.Tokens("/", "m-1", TokenCount{Input: 3, Output: 4, Total: 9})
+	m.Tokens("/", "m-1", TokenCount{Input: 1, Output: -5})
+	m.Tokens("/", "", TokenCount{Total: 6})
+	m.Tokens("/", "bad \xff", TokenCount{Output: 1})
+	m.Tokens("/", strings.Repeat("x", 101), TokenCount{Output: 2})
 	scraped := httptest.NewRecorder()
 	m.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	lines := "\n" + scraped.Body.String()
@@ -47,6 +53,11 @@ func TestText(t *testing.T) {
 		`rejected_total{reason="rate_limit"} 0`,
 		`draining 1`,
 		`store_bytes 5`,
+		`tokens_total{model="m-1",type="input",upstream="/"} 4`,
+		`tokens_total{model="m-1",type="output",upstream="/"} 4`,
+		`tokens_total{model="unknown",type="total",upstream="/"} 6`,
+		"tokens_total{model=\"bad \uFFFD\",type=\"output\",upstream=\"/\"} 1",
+		`tokens_total{model="other",type="output",upstream="/"} 2`,
 		`store_max_bytes 50`,
 	} {
 		if !strings.Contains(lines, "\ntypewriter_"+want+"\n") {
@@ -55,5 +66,25 @@ func TestText(t *testing.T) {
 	}
 	if strings.Contains(lines, "invented") {
 		t.Error("an event's name became a label")
+	}
+}
+
+// The number of models is bounded, whatever the names. Known models stay.
+func TestModelsAreBounded(t *testing.T) {
+	m := New(Options{StoreBytes: func() int64 { return 0 }})
+	for i := range 3 * maxModels {
+		m.Tokens("/", "m"+strconv.Itoa(i), TokenCount{Input: 1})
+		m.Tokens("/", "m0", TokenCount{Input: 1})
+	}
+	scraped := httptest.NewRecorder()
+	m.Handler().ServeHTTP(scraped, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	text := scraped.Body.String()
+	if n := strings.Count(text, "\ntypewriter_tokens_total{"); n != maxModels+1 {
+		t.Errorf("got %d series, want %d", n, maxModels+1)
+	}
+	for series, want := range map[string]string{"m0": "301", "m99": "1", "other": "200"} {
+		if !strings.Contains(text, `tokens_total{model="`+series+`",type="input",upstream="/"} `+want+"\n") {
+			t.Errorf("%s is not %s", series, want)
+		}
 	}
 }

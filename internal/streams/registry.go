@@ -153,6 +153,7 @@ func (r *Registry) Open(o Opening) *Stream {
 		owner:     hashOwner(o.ID, o.Owner),
 		resumable: o.Resumable,
 		source:    o.Source,
+		views:     views{begin: o.Source.View},
 		viewers:   1,
 	}
 	if o.Start != nil {

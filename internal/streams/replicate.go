@@ -304,6 +304,7 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 		events, source := proceed(ctx, s.Origin, s.Log.Events(n))
 		r.mu.Lock()
 		s.taken = source
+		s.views.follow(source)
 		stopping := s.stopping
 		r.mu.Unlock()
 		if stopping {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,7 @@ type Stream struct {
 	remote   bool   // another replica is the writer
 	stopping bool   // a stop command was received
 	taken    Source // source of a remote stream after the takeover
+	views    views
 
 	stored   bool // the store has held the whole log
 	unlisted bool // the registry does not find the stream any more
@@ -86,6 +88,10 @@ type Source struct {
 	// Failure returns the reason and the cause of a failure after the end of the log. The
 	// reason is empty if the source did not fail.
 	Failure func() (reason string, cause error)
+
+	// View begins a view at this replica. The result ends the view, and returns attributes
+	// of the answer for the log line of the view.
+	View func() (end func() []slog.Attr)
 }
 
 // streamOverhead is the approximate memory of a stream besides the logged events.

@@ -26,7 +26,8 @@ func exposed(t *testing.T) (labels map[string]map[string]bool, types map[string]
 			panic(http.ErrAbortHandler)
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = w.Write([]byte("event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"a\"}\n\nevent:done\ndata:\"[DONE]\"\n\n"))
+		_, _ = w.Write([]byte("event:conversation.message.delta\ndata:{\"id\":\"1\",\"content\":\"a\"}\n\n" +
+			"event:conversation.chat.completed\ndata:{\"usage\":{\"input_count\":1,\"output_count\":1}}\n\nevent:done\ndata:\"[DONE]\"\n\n"))
 	}))
 	t.Cleanup(up.Close)
 	base := testenv.Start(t, "--upstream="+up.URL, "--bot-id=1").Base

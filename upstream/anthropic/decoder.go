@@ -16,7 +16,8 @@ type decoder struct {
 	runs    split.Runs
 	cutter  split.Cutter
 	id      string // of the message
-	input   int    // tokens of the request
+	model   string
+	input   int // tokens of the request
 	members []split.Member
 	delta   []split.Member // members of the delta
 }
@@ -103,12 +104,18 @@ func (d *decoder) meaning(eventType string) *upstream.Meaning {
 	case eventMessageStart:
 		message := split.Find(d.members, "message")
 		d.id = strings.Clone(message.Get("id").String()) // a copy does not keep the event in memory
-		d.input = inputTokens(message.Get("usage"))
+		d.input, d.model = inputTokens(message.Get("usage")), strings.Clone(message.Get("model").Str)
 		m.Kind = upstream.KindCreated
+		if d.input > 0 { // the output of this event is not that of the answer
+			m.Usage = &upstream.Usage{Input: d.input, Model: d.model}
+		}
 	case eventBlockStart:
 		m.Kind = upstream.KindWorking
-		if m.Texts = d.blockTexts(split.Find(d.members, "content_block")); m.Texts != nil {
+		block := split.Find(d.members, "content_block")
+		if m.Texts = d.blockTexts(block); m.Texts != nil {
 			m.Kind = upstream.KindPiece
+		} else if kind := block.Get("type").Str; kind != "text" && kind != "thinking" { // a tool call, for example
+			m.Kind = upstream.KindOutput
 		}
 	case eventMessageDelta:
 		m.Kind, m.Usage = upstream.KindWorking, d.usage()
@@ -145,7 +152,7 @@ func (d *decoder) usage() *upstream.Usage {
 		return nil
 	}
 	input, output := max(inputTokens(v), d.input), int(v.Get("output_tokens").Int())
-	return &upstream.Usage{Input: input, Output: output, Total: input + output}
+	return &upstream.Usage{Input: input, Output: output, Total: input + output, Model: d.model}
 }
 
 // inputTokens returns the tokens of a request, including those in the cache.

@@ -131,22 +131,23 @@ func TestPadding(t *testing.T) {
 }
 
 func TestMeaning(t *testing.T) {
-	const start = `{"type":"message_start","message":{"id":"msg_1","usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}`
+	const start = `{"type":"message_start","message":{"id":"msg_1","model":"m-1","usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":1}}}`
 	for _, test := range []struct {
 		name, event, data string
 		want              upstream.Meaning
 	}{
-		{"start", eventMessageStart, start, upstream.Meaning{Kind: upstream.KindCreated}},
+		{"start", eventMessageStart, start, upstream.Meaning{Kind: upstream.KindCreated, Usage: &upstream.Usage{Input: 7, Model: "m-1"}}},
+		{"tool", eventBlockStart, `{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t"}}`, upstream.Meaning{Kind: upstream.KindOutput}},
 		{"block", eventBlockStart, `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}`, upstream.Meaning{Kind: upstream.KindWorking}},
 		{
 			"block with text", eventBlockStart, `{"type":"content_block_start","index":1,"content_block":{"type":"thinking","thinking":"a\n"}}`,
 			upstream.Meaning{Kind: upstream.KindPiece, Texts: []upstream.Text{{Kind: typewriter.Reasoning, Channel: "thinking 1", Text: `a\n`}}},
 		},
 		{"text", eventBlockDelta, text("a").Data, upstream.Meaning{Kind: upstream.KindText}},
-		{"usage", eventMessageDelta, `{"type":"message_delta","delta":{"stop_reason":null},"usage":{"output_tokens":5}}`, upstream.Meaning{Kind: upstream.KindWorking, Usage: &upstream.Usage{Input: 7, Output: 5, Total: 12}}},
+		{"usage", eventMessageDelta, `{"type":"message_delta","delta":{"stop_reason":null},"usage":{"output_tokens":5}}`, upstream.Meaning{Kind: upstream.KindWorking, Usage: &upstream.Usage{Input: 7, Output: 5, Total: 12, Model: "m-1"}}},
 		{
 			"stop", eventMessageDelta, `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":10,"output_tokens":5}}`,
-			upstream.Meaning{Kind: upstream.KindCompleted, Phase: upstream.MayClose, Usage: &upstream.Usage{Input: 10, Output: 5, Total: 15}},
+			upstream.Meaning{Kind: upstream.KindCompleted, Phase: upstream.MayClose, Usage: &upstream.Usage{Input: 10, Output: 5, Total: 15, Model: "m-1"}},
 		},
 		{"ping", eventPing, `{"type":"ping"}`, upstream.Meaning{}},
 		{"unknown", "x", `{"type":"x"}`, upstream.Meaning{}},

@@ -19,7 +19,7 @@ import (
 const maxReplyBytes = 16 << 20
 
 // cancel implements [upstream.Format.Cancel]. The service does not cut the chat's stream.
-func cancel(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) error {
+func cancel(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) (upstream.Usage, error) {
 	req := upstream.Request{
 		Method: http.MethodPost,
 		Path:   pathCancel,
@@ -30,10 +30,14 @@ func cancel(ctx context.Context, c *upstream.Client, opening upstream.Opening, c
 		}{chat.Conversation, chat.ID}),
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if _, err := callAPI(ctx, c, req); err != nil {
-		return fmt.Errorf("cannot cancel chat: %w", err)
+	canceled, err := callAPI(ctx, c, req)
+	if err != nil {
+		return upstream.Usage{}, fmt.Errorf("cannot cancel chat: %w", err)
 	}
-	return nil
+	if usage := readUsage(canceled.Get("usage")); usage != nil {
+		return *usage, nil
+	}
+	return upstream.Usage{}, nil
 }
 
 // chatQuery returns the query of a request about a chat.

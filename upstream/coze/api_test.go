@@ -56,7 +56,7 @@ func TestCancel(t *testing.T) {
 			s := &service{answer: func(*http.Request) (int, string) { return test.status, test.body }}
 			header := http.Header{"Authorization": {"Bearer pat_x"}, "Content-Length": {"7"}}
 			client := upstream.NewClient("http://upstream.test", s)
-			err := format.Cancel(t.Context(), client, upstream.Opening{Header: header}, upstream.Chat{ID: `c"`, Conversation: "v"})
+			_, err := format.Cancel(t.Context(), client, upstream.Opening{Header: header}, upstream.Chat{ID: `c"`, Conversation: "v"})
 			if got := fmt.Sprint(err); (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}

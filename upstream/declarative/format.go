@@ -203,15 +203,15 @@ func (r *Request) build(values map[string]any) upstream.Request {
 }
 
 // stop implements [upstream.Format.Cancel].
-func (d *Description) stop(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) error {
+func (d *Description) stop(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) (upstream.Usage, error) {
 	req := d.Stop.build(stopValues(chat.ID))
 	header := opening.Header.Clone()
 	maps.Copy(header, req.Header)
 	req.Header = header
 	reply, err := c.Do(ctx, req)
 	if err != nil {
-		return err
+		return upstream.Usage{}, err
 	}
 	reply.Close()
-	return nil
+	return upstream.Usage{}, nil
 }

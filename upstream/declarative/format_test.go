@@ -128,7 +128,7 @@ func TestStop(t *testing.T) {
 		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, err
 	}))
 	opening := upstream.Opening{Header: http.Header{"Authorization": {"Bearer k"}}}
-	if err := f.Cancel(context.Background(), client, opening, upstream.Chat{ID: "a/b"}); err != nil {
+	if _, err := f.Cancel(context.Background(), client, opening, upstream.Chat{ID: "a/b"}); err != nil {
 		t.Fatal(err)
 	}
 	if want := `POST /stop/a%2Fb Bearer k b {"id":"a/b"}`; got != want || len(opening.Header) != 1 {

@@ -21,6 +21,9 @@ type chunk struct {
 
 	texts []text // none is empty
 
+	// hasCall reports whether a part is output other than text, such as a function call.
+	hasCall bool
+
 	// ambiguous reports whether clients may disagree about the texts, because a key may be
 	// repeated.
 	ambiguous bool
@@ -41,7 +44,7 @@ func (t text) end() int { return t.begin + len(t.raw) }
 
 // read parses data, which is valid JSON.
 func (c *chunk) read(data string) {
-	c.data, c.texts = data, c.texts[:0]
+	c.data, c.texts, c.hasCall = data, c.texts[:0], false
 	c.members = split.AppendMembers(c.members[:0], gjson.Parse(data))
 	c.candidates = split.AppendMembers(c.candidates[:0], split.Find(c.members, "candidates"))
 	c.ambiguous = split.MayRepeat(c.members)
@@ -78,6 +81,7 @@ func (c *chunk) addText(candidate int, part split.Member) {
 		return true
 	})
 	c.ambiguous = c.ambiguous || fields > 1
+	c.hasCall = c.hasCall || fields == 0
 	if t.raw != "" {
 		c.texts = append(c.texts, t)
 	}

@@ -49,7 +49,7 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 // KindPiece.
 func (d *decoder) meaning() *upstream.Meaning {
 	c := &d.chunk
-	m := &upstream.Meaning{Usage: readUsage(split.Find(c.members, "usageMetadata"))}
+	m := &upstream.Meaning{Usage: readUsage(split.Find(c.members, "usageMetadata"), split.Find(c.members, "modelVersion"))}
 	if id := split.Find(c.members, "responseId").Str; id != "" && id != d.id {
 		d.id = strings.Clone(id) // a copy does not keep the chunk in memory
 	}
@@ -71,6 +71,8 @@ func (d *decoder) meaning() *upstream.Meaning {
 		m.Kind = upstream.KindPiece
 	case m.Phase == upstream.MayClose:
 		m.Kind = upstream.KindCompleted
+	case c.hasCall:
+		m.Kind = upstream.KindOutput
 	case len(c.candidates) > 0:
 		m.Kind = upstream.KindWorking
 	}
@@ -78,7 +80,7 @@ func (d *decoder) meaning() *upstream.Meaning {
 }
 
 // readUsage returns the token count in a chunk, which grows from chunk to chunk.
-func readUsage(v gjson.Result) *upstream.Usage {
+func readUsage(v, model gjson.Result) *upstream.Usage {
 	if !v.IsObject() {
 		return nil
 	}
@@ -87,6 +89,7 @@ func readUsage(v gjson.Result) *upstream.Usage {
 		Input:  count("promptTokenCount") + count("toolUsePromptTokenCount"),
 		Output: count("candidatesTokenCount") + count("thoughtsTokenCount"),
 		Total:  count("totalTokenCount"),
+		Model:  strings.Clone(model.Str),
 	}
 }
 

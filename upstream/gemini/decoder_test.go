@@ -114,7 +114,7 @@ func TestMeaning(t *testing.T) {
 			"two texts", `{"candidates":[{"content":{"parts":[{"text":"a","thought":true},{"text":"b\n"}]}}]}`,
 			upstream.Meaning{Kind: upstream.KindPiece, Texts: []upstream.Text{{Kind: typewriter.Reasoning, Channel: "thought 0", Text: "a"}, {Channel: "text 0", Text: `b\n`}}},
 		},
-		{"a function call", `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}}]}}]}`, upstream.Meaning{Kind: upstream.KindWorking}},
+		{"a function call", `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f"}}]}}]}`, upstream.Meaning{Kind: upstream.KindOutput}},
 		{"usage alone", `{"usageMetadata":{"totalTokenCount":1}}`, upstream.Meaning{Usage: &upstream.Usage{Total: 1}}},
 		{"a list", `[1]`, upstream.Meaning{}},
 	} {

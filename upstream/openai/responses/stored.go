@@ -3,6 +3,7 @@ package responses
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -85,18 +86,26 @@ func credentials(header http.Header) http.Header {
 
 // cancel implements [upstream.Format.Cancel]. A response that is not stored ends with the
 // connection.
-func cancel(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) error {
+func cancel(ctx context.Context, c *upstream.Client, opening upstream.Opening, chat upstream.Chat) (usage upstream.Usage, err error) {
 	s, ok := newStored(c, opening)
 	if !ok {
-		return nil
+		return usage, nil
 	}
 	reply, err := c.Do(ctx, s.request(http.MethodPost, chat.ID, pathCancel, url.Values{}))
 	if err != nil {
-		return fmt.Errorf("cannot cancel response: %w", err)
+		return usage, fmt.Errorf("cannot cancel response: %w", err)
 	}
 	defer reply.Close()
 	if reply.Status >= http.StatusBadRequest {
-		return fmt.Errorf("cannot cancel response: upstream answered with status %s", strconv.Itoa(reply.Status))
+		return usage, fmt.Errorf("cannot cancel response: upstream answered with status %s", strconv.Itoa(reply.Status))
 	}
-	return nil
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxCanceled))
+	if reported := readUsage(gjson.ParseBytes(body)); err == nil && gjson.ValidBytes(body) && reported != nil {
+		usage = *reported
+	}
+	return usage, nil
 }
+
+// maxCanceled bounds the size of the reply to a cancellation, which holds the whole answer. The
+// tokens of a larger one are unknown.
+const maxCanceled = 1 << 20

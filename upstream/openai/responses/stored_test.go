@@ -101,7 +101,7 @@ func TestCancel(t *testing.T) {
 				return &http.Response{StatusCode: test.status, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
 			}))
 			header := http.Header{"Authorization": {"Bearer k"}, "Openai-Project": {"p"}, "Cookie": {"c"}}
-			err := cancel(t.Context(), client, upstream.Opening{Header: header, Note: test.note}, upstream.Chat{ID: "r/1"})
+			_, err := cancel(t.Context(), client, upstream.Opening{Header: header, Note: test.note}, upstream.Chat{ID: "r/1"})
 			if got != test.want || (err != nil) != test.fails {
 				t.Errorf("got %q, %v; want %q", got, err, test.want)
 			}
