@@ -1,6 +1,8 @@
 package config
 
 import (
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,16 @@ formats:
 	} {
 		if _, err := parse(file(t, text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+// The help of --upstream-format names each format.
+func TestFormatsInHelp(t *testing.T) {
+	field, _ := reflect.TypeFor[Config]().FieldByName("UpstreamFormat")
+	for _, name := range Formats {
+		if !regexp.MustCompile(`[ ,]`+name+`[ ,]`).MatchString(field.Tag.Get("help")) {
+			t.Errorf("the help lacks %s", name)
 		}
 	}
 }
