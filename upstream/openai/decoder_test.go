@@ -294,6 +294,8 @@ func TestRoute(t *testing.T) {
 		{"POST", "/openai/deployments/my-gpt/chat/completions", "*/chat/completions"},
 		{"POST", "/api/v3/bots/chat/completions", "*/chat/completions"},
 		{"POST", "/v1/projects/p/locations/l/endpoints/openapi/chat/completions", "*/chat/completions"},
+		{"POST", "/openapi/v1/agent/chat/completions", "*/chat/completions"},
+		{"POST", "/x2/chat/completions", "*/chat/completions"},
 		{"POST", "/v1/text/chatcompletion_v2", "*/text/chatcompletion_v2"},
 		{"POST", "/v1/completions", "*/completions"},
 		{"POST", "/beta/completions", "*/completions"},
