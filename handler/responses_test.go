@@ -285,3 +285,59 @@ func TestResponseIsCancelled(t *testing.T) {
 		}
 	})
 }
+
+func TestResponseHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := newTestHandler(t, mock.New(1, &responsesmock.Dialect{}), withResponses)
+		checkBeats(t, server.serve(context.Background(), t, responseOf("hang", "")))
+	})
+}
+
+// Refusals have the form of OpenAI's, also for a stored response.
+func TestResponseIsRefused(t *testing.T) {
+	unreachable := testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, http.ErrServerClosed })
+	for _, test := range []struct {
+		name, method, url string
+		set               option
+		status            int
+		errorType         string
+	}{
+		{"no key", "POST", "/v1/responses", withKeys, 401, "authentication_error"},
+		{"a bad parameter", "POST", "/v1/responses?mode=x", nil, 400, "invalid_request_error"},
+		{"rate limit", "POST", "/v1/responses", withoutRate, 429, "rate_limit_error"},
+		{"unreachable", "POST", "/v1/responses", nil, 502, "server_error"},
+		{"no key for a stored response", "GET", "/v1/responses/r?stream=true", withKeys, 401, "authentication_error"},
+		{"unreachable with a stored response", "GET", "/v1/responses/r?stream=true", nil, 502, "server_error"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			options := []option{withResponses}
+			if test.set != nil {
+				options = append(options, test.set)
+			}
+			_, server := newTestHandler(t, unreachable, options...)
+			r := request{method: test.method, url: test.url}
+			if test.method == "POST" {
+				r.body = "{}"
+			}
+			a := server.serve(t.Context(), t, r)
+			if a.status != test.status || gjson.Get(a.text(), "error.type").Str != test.errorType || gjson.Get(a.text(), "error.message").Str == "" || len(a.header("X-Request-Id")) != 26 {
+				t.Errorf("got %d %s, want %d %s", a.status, a.text(), test.status, test.errorType)
+			}
+		})
+	}
+}
+
+// Another viewer gets the whole response, in the same format.
+func TestResponseViewers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := newTestHandler(t, mock.New(1, &responsesmock.Dialect{}), withResponses)
+		r := responseOf("gpt-5", "")
+		r.header = map[string]string{"Typewriter-Event-Ids": "on"}
+		full := server.serve(t.Context(), t, r)
+		a := server.serve(t.Context(), t, request{method: "GET", url: streamsPath + full.header("Typewriter-Stream") + "?mode=raw"})
+		first, second := responseEvents(full.text()), responseEvents(a.text())
+		if got, want := responseText(second), responseText(first); got != want || second[len(second)-1].data != first[len(first)-1].data {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
