@@ -84,6 +84,20 @@ func TestNDJSON(t *testing.T) {
 	})
 }
 
+// A line beyond the limit ends the stream with an error, whatever follows.
+func TestTooLongLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream := "\"ab\"\n\"" + strings.Repeat("x", 100) + "\"\n.\n"
+		_, server := newTestHandler(t, ndjsonUpstream(func() io.Reader { return strings.NewReader(stream) }), withNDJSON, func(o *Options, _ *streams.Options) {
+			o.Upstreams[0].Client.MaxEventBytes = 100
+		})
+		a := server.serve(t.Context(), t, request{method: "POST", url: "/lines"})
+		if want := "\"a\"\n\"b\"\n{\"failed\":\"event_too_large\",\"after\":\"ab\"}\n"; a.text() != want {
+			t.Errorf("got %q, want %q", a.text(), want)
+		}
+	})
+}
+
 // The heartbeat of a stream of events is that of events, whatever the format's is.
 func TestHeartbeatOfEventsFromNDJSON(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -73,7 +73,7 @@ func TestOllamaFails(t *testing.T) {
 		{"cut-early", "upstream ended mid-stream", false},
 		{"no-done", "upstream ended mid-stream", false},
 		{"hang", "upstream stalled mid-stream", false},
-		{"error-line", "the model runner has crashed", true},
+		{"error-event", "the model runner has crashed", true},
 		{"llama3.2", "", true},
 	} {
 		t.Run(test.model, func(t *testing.T) {

@@ -108,6 +108,19 @@ func TestRecognizeReply(t *testing.T) {
 	}
 }
 
+// A stream whose first event is beyond the limit passes byte for byte.
+func TestTooLargeFirstEvent(t *testing.T) {
+	const stream = "data:\"begin\"\n\ndata:.\n\n"
+	for limit, want := range map[int]string{len("data:\"begin\"\n"): stream, len(stream): "data: \"b\"\n\n"} {
+		synctest.Test(t, func(t *testing.T) {
+			_, server := newTestHandler(t, newApp(stream), withRecognized, func(o *Options, _ *streams.Options) { o.Upstreams[0].Client.MaxEventBytes = limit })
+			if got := server.serve(t.Context(), t, request{method: "POST", url: "/any/path"}).text(); !strings.HasPrefix(got, want) {
+				t.Errorf("%d bytes: got %q, want %q", limit, got, want)
+			}
+		})
+	}
+}
+
 // A recognized reply keeps its headers, and the query of the request goes upstream.
 func TestRecognizedHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

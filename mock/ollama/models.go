@@ -40,9 +40,10 @@ func Models() []Model {
 		{Name: "at-once", About: "all lines in one write", tempo: mock.Tempo{Size: normal.Size, Most: normal.Most}},
 		{Name: "stall", About: "20 seconds of silence in the middle", write: writeStall},
 
+		{Name: "error-401", About: "status 401", refuse: refuseWith(http.StatusUnauthorized, "unauthorized")},
 		{Name: "error-404", About: "status 404", refuse: refuseWith(http.StatusNotFound, `model "error-404" not found`)},
 		{Name: "error-500", About: "status 500", refuse: refuseWith(http.StatusInternalServerError, "model runner has unexpectedly stopped")},
-		{Name: "error-line", About: "an error in the middle of the stream", write: writeError},
+		{Name: "error-event", About: "an error in the middle of the stream", write: writeError},
 		{Name: "cut", About: "the connection breaks in the middle of a line", send: mock.CutMiddle(encode)},
 		{Name: "cut-early", About: "the connection breaks before the first text", send: mock.CutEarly(encode)},
 		{Name: "no-done", About: "the response ends properly in the middle of the answer", send: mock.StopMiddle(encode)},

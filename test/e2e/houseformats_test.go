@@ -19,6 +19,7 @@ func TestHouseFormats(t *testing.T) {
 		failed            string // the message of /error-event
 	}{
 		{"anthropic", "claude-thinking", "invalid x-api-key", "Overloaded"},
+		{"ollama", "qwen3", "unauthorized", "the model runner has crashed"},
 		{"gemini", "gemini-thinking", "Request had invalid authentication credentials.", "The model is overloaded. Please try again later."},
 	} {
 		t.Run(test.format, func(t *testing.T) {
