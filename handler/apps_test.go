@@ -100,6 +100,15 @@ func TestChatsAtOnePath(t *testing.T) {
 	})
 }
 
+// A compressed stream passes at the path that has another framing.
+func TestCompressedUIMessages(t *testing.T) {
+	const stream = "compressed\n\n"
+	_, server := newTestHandler(t, newApp(stream, "X-Vercel-Ai-Ui-Message-Stream", "v1", "Content-Encoding", "br"), withApps)
+	if a := server.serve(t.Context(), t, uiChat("hi")); a.status != http.StatusOK || a.text() != stream || a.header("Content-Encoding") != "br" {
+		t.Errorf("got %d %q", a.status, a.text())
+	}
+}
+
 // A failed stream ends with an error of its format, and properly: both clients report the error.
 func TestAppsFail(t *testing.T) {
 	for _, test := range []struct {
@@ -200,6 +209,7 @@ func TestAppsAreRefused(t *testing.T) {
 	}{
 		{"no key", unreachable, agentRun("hi"), withKeys, 401, "a valid key is needed: Authorization: Bearer KEY"},
 		{"unreachable", unreachable, agentRun("hi"), nil, 502, "upstream cannot be reached"},
+		{"full", appsMock(), agentRun("hi"), func(o *Options, _ *streams.Options) { o.MaxStreams = 0 }, 503, "the server has reached its limit of concurrent streams"},
 		{"by the agent", appsMock(), agentRun("/error-500 hi"), nil, 500, "the app has failed"},
 		{"by the app", appsMock(), uiChat("/error-429 hi"), nil, 429, "too many chats"},
 	} {
