@@ -101,8 +101,6 @@ func (e exchange) close() {
 // playRecognized plays a reply that is a stream of a format, and reports false for any
 // other reply. A draining server recognizes none: the service is at work already, so the
 // reply passes instead of being refused.
-//
-//nolint:contextcheck // the stream outlives the request
 func (f forwarder) playRecognized(ctx context.Context, c *app.RequestContext, e exchange, v view) bool {
 	to := targetOf(c)
 	if string(c.Method()) != http.MethodPost || f.lifecycle.draining.Load() {

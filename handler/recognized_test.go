@@ -3,6 +3,7 @@ package handler
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -40,9 +41,7 @@ func (u *appUpstream) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	header := http.Header{"Content-Type": {"text/event-stream"}}
-	for name, values := range u.header {
-		header[name] = values
-	}
+	maps.Copy(header, u.header)
 	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(contextReader{r.Context(), u.body()}), Request: r}, nil
 }
 

@@ -3,6 +3,7 @@ package ollama
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
 }
 
 // encode implements [mock.Encoder].
-func encode(_ int, e mock.Event) []byte { return append(e.Data[:len(e.Data):len(e.Data)], '\n') }
+func encode(_ int, e mock.Event) []byte { return append(slices.Clip(e.Data), '\n') }
 
 func refuseWith(status int, msg string) func() mock.Reply {
 	return func() mock.Reply { return refuse(status, msg) }

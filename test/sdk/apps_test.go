@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func uiStreams() map[string]replayed {
 	)
 	open := []string{begin, `{"type":"start-step"}`, `{"type":"text-start","id":"0"}`, text}
 	whole := func(more ...string) string {
-		return dataEvents(append(append(open[:len(open):len(open)], more...), `{"type":"text-end","id":"0"}`, `{"type":"finish-step"}`, `{"type":"finish","messageMetadata":{"tokens":7}}`, "[DONE]")...)
+		return dataEvents(append(append(slices.Clip(open), more...), `{"type":"text-end","id":"0"}`, `{"type":"finish-step"}`, `{"type":"finish","messageMetadata":{"tokens":7}}`, "[DONE]")...)
 	}
 	return map[string]replayed{
 		"text":     {body: whole(`{"type":"text-delta","id":"0","delta":"\ud83d\ude00 \"quoted\" \u2028 text\n"}`)},
@@ -56,8 +57,8 @@ func uiStreams() map[string]replayed {
 			`{"type":"tool-output-available","toolCallId":"c1","dynamic":true,"output":{"t":7}}`,
 			`{"type":"text-start","id":"0"}`, text, `{"type":"text-end","id":"0"}`, `{"type":"finish-step"}`, `{"type":"finish"}`, "[DONE]",
 		)},
-		"aborted":      {body: dataEvents(append(open[:len(open):len(open)], `{"type":"abort"}`, "[DONE]")...)},
-		"error event":  {fails: true, body: dataEvents(append(open[:len(open):len(open)], `{"type":"error","errorText":"`+sorry+`"}`, "[DONE]")...)},
+		"aborted":      {body: dataEvents(append(slices.Clip(open), `{"type":"abort"}`, "[DONE]")...)},
+		"error event":  {fails: true, body: dataEvents(append(slices.Clip(open), `{"type":"error","errorText":"`+sorry+`"}`, "[DONE]")...)},
 		"cut":          {broken: true, body: dataEvents(open...) + `data: {"type":"text-d`},
 		"no last part": {broken: true, body: dataEvents(open...)},
 	}

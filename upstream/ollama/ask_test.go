@@ -1,6 +1,7 @@
 package ollama
 
 import (
+	"net/http"
 	"testing"
 
 	"sse-typewriter/upstream"
@@ -23,7 +24,7 @@ func TestAsk(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := New(test.options).Ask(upstream.Question{Messages: test.ask})
-			if err != nil || req.Method != "POST" || req.Path != test.path || string(req.Body) != test.body || req.Header.Get("Content-Type") != "application/json" {
+			if err != nil || req.Method != http.MethodPost || req.Path != test.path || string(req.Body) != test.body || req.Header.Get("Content-Type") != "application/json" {
 				t.Errorf("got %v %s %s %s, %v", req.Method, req.Path, req.Header, req.Body, err)
 			}
 		})

@@ -145,7 +145,7 @@ func TestRecordings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
+		for line := range strings.SplitSeq(strings.TrimSpace(string(content)), "\n") {
 			for seed := range uint64(3) {
 				checkStream(t, rand.New(rand.NewPCG(seed, 0)), []string{line})
 			}
