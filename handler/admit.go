@@ -16,8 +16,11 @@ type ticket struct {
 	owner     string // the credential to which the stream belongs
 	key       string // the name of the API key, possibly empty
 	resumable bool
-	start     *streams.Start // the claim of an idempotency key, or nil
-	release   func()         // frees the stream's share of the limits; to be called once
+
+	conversation string // named by the client, or empty
+
+	start   *streams.Start // the claim of an idempotency key, or nil
+	release func()         // frees the stream's share of the limits; to be called once
 }
 
 // admitter admits requests, or rejects them.
@@ -47,7 +50,7 @@ func (a admitter) stream(ctx context.Context, c *app.RequestContext, resumable b
 
 // recording is stream for a request that has been counted already.
 func (a admitter) recording(ctx context.Context, c *app.RequestContext, resumable bool) (t ticket, ok bool) {
-	t = ticket{id: streams.NewID(), owner: policyOf(c).Owner(c), key: policyOf(c).KeyName(c), resumable: resumable}
+	t = ticket{id: streams.NewID(), owner: policyOf(c).Owner(c), key: policyOf(c).KeyName(c), resumable: resumable, conversation: c.Query(conversationParameter)}
 	release, rejected := a.admission.Record(ctx, policyOf(c).Client(c), t.id)
 	if rejected != nil {
 		a.rejectStream(c, rejected)

@@ -100,6 +100,7 @@ func (h *Handler) Register(r *route.Engine) {
 		h.registerUpstream(r.Group(u.Prefix), u)
 	}
 	r.POST("/typewriter/markdown", h.withKey(h.convertMarkdown))
+	r.GET(listPath, h.withKey(h.list))
 	r.GET(streamsPath+":id", h.withKey(h.attach))
 	r.DELETE(streamsPath+":id", h.withKey(h.cancel))
 	r.POST(streamsPath+":id/skip", h.withKey(h.skip))

@@ -87,8 +87,11 @@ func (h *Handler) serveRepeatable(ctx context.Context, c *app.RequestContext, r 
 	}
 	defer hertzio.CancelOnDisconnect(c)()
 	client, owner, key := policyOf(c).Client(c), policyOf(c).Owner(c), policyOf(c).KeyName(c)
+	conversation := c.Query(conversationParameter)
 	open := func(ctx context.Context, cancel context.CancelFunc, claimed *streams.Start) opened {
-		t, rejected := h.admit.record(ctx, client, ticket{id: r.claim.Stream, owner: owner, key: key, resumable: true, start: claimed})
+		t, rejected := h.admit.record(ctx, client, ticket{
+			id: r.claim.Stream, owner: owner, key: key, resumable: true, conversation: conversation, start: claimed,
+		})
 		if rejected != nil {
 			return opened{rejected: rejected}
 		}

@@ -29,6 +29,9 @@ type recording struct {
 	events iter.Seq[typewriter.Event]
 	source streams.Source
 
+	// chat returns the chat of the stream, once known.
+	chat func() upstream.Chat
+
 	// close is called when the stream has ended, with the error of recording.
 	close func(error)
 }
@@ -37,13 +40,31 @@ type recording struct {
 func (r *recorder) record(rec recording) *streams.Stream {
 	source, released := r.observer.timeCancel(rec.source)
 	s := r.streams.Open(streams.Opening{ID: rec.id, Owner: rec.owner, Resumable: rec.resumable, Start: rec.start, Source: source})
+	s.AddConversation(rec.owner, rec.conversation)
 	// The goroutine ends with the upstream's stream, at the latest by a cancellation.
 	r.lifecycle.inflight.Go(func() {
 		defer rec.release()
 		defer released() // after the upstream has been released
-		rec.close(s.Record(r.observer.countFailure(rec.events, source)))
+		rec.close(s.Record(withConversation(s, rec, r.observer.countFailure(rec.events, source))))
 	})
 	return s
+}
+
+// withConversation adds a stream to the conversation of its chat as soon as an event names
+// the conversation.
+func withConversation(s *streams.Stream, rec recording, events iter.Seq[typewriter.Event]) iter.Seq[typewriter.Event] {
+	return func(yield func(typewriter.Event) bool) {
+		known := false
+		for e := range events {
+			if chat := rec.chat; !known && chat().Conversation != "" {
+				s.AddConversation(rec.owner, chat().Conversation)
+				known = true
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // origin is the origin of a chat: its upstream, its format, its opening, and the counter of
@@ -83,6 +104,7 @@ func (r *recorder) recordChat(chat openedChat) *streams.Stream {
 		ticket: chat.ticket,
 		events: ending{canceled: canceled, last: stoppedEvents(format)}.of(upstream.Typed(events)),
 		source: source,
+		chat:   chat.reply.Chat(),
 		close: func(err error) {
 			defer chat.cancel()
 			if err != nil {
@@ -201,6 +223,6 @@ func (r *recorder) proceed(
 	known := o.format.ChatOf(recorded)
 	sent := upstream.SentIn(recorded)
 	source, canceled := r.source(o, func() upstream.Chat { return known }, failure, cancel)
-	source.Origin = from
+	source.Origin, source.Conversation = from, known.Conversation
 	return r.observer.countFailure(ending{canceled, sent, stoppedEvents(o.format)}.of(upstream.Typed(o.tokens.collect(events))), source), source
 }

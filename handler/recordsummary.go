@@ -52,6 +52,7 @@ func (r *recorder) recordSummary(t ticket, j chatJob) *streams.Stream {
 		ticket: t,
 		events: ending{canceled: canceled, last: stoppedSummary(j.job)}.of(j.job.Events(ctx)),
 		source: source,
+		chat:   chat,
 		close: func(error) {
 			defer cancel()
 			j.job.Close(ctx)

@@ -109,6 +109,7 @@ func TestContract(t *testing.T) {
 			{"many viewers", testManyViewers},
 			{"stop point", testStopPoint},
 			{"stop point after the end", testStopPointAfterTheEnd},
+			{"conversation", testConversation},
 			{"claim", testClaim},
 			{"released claim", testClaimReleased},
 		} {

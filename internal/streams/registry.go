@@ -67,11 +67,14 @@ type Registry struct {
 
 	draining atomic.Bool // streams of other replicas are refused
 
-	mu       sync.Mutex
-	streams  map[string]*Stream
-	forks    map[string]*Stream // forked streams, also found in the store
-	claims   map[string]*Stream // by the name of the claim
-	finished list.List          // evictable streams in the order of their end
+	mu      sync.Mutex
+	streams map[string]*Stream
+	forks   map[string]*Stream // forked streams, also found in the store
+	claims  map[string]*Stream // by the name of the claim
+
+	conversations map[string]map[*Stream]bool // by the name of the conversation
+
+	finished list.List // evictable streams in the order of their end
 }
 
 // NewRegistry returns an empty registry. The caller closes the registry.
@@ -88,7 +91,7 @@ func NewRegistry(options Options) *Registry {
 	if options.Knows == nil {
 		options.Knows = func(Origin) bool { return true }
 	}
-	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}, claims: map[string]*Stream{}}
+	r := &Registry{options: options, streams: map[string]*Stream{}, forks: map[string]*Stream{}, claims: map[string]*Stream{}, conversations: map[string]map[*Stream]bool{}}
 	r.writing, r.endWriting = context.WithCancel(context.Background())
 	r.sharing, r.endSharing = context.WithCancel(context.Background())
 	r.budget = typewriter.NewBudget(options.MaxBytes, r.evict)

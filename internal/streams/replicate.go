@@ -58,6 +58,7 @@ func (s *Stream) outbound() Outbound {
 	barrier := s.Log.Barrier()
 	return Outbound{
 		Metadata: s.metadata(), Barrier: barrier, Epochs: &s.Epochs, Written: barrier.Committed(), OnCommand: s.onCommand,
+		Conversations: s.conversationNames,
 	}
 }
 
@@ -179,7 +180,7 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if !r.options.Knows(metadata.Origin) {
 		return nil, ErrIncompatible
 	}
-	s, err := r.addRemote(l.ID, metadata, l.Continue) //nolint:contextcheck // the stream outlives its first viewer
+	s, err := r.addRemote(l, metadata) //nolint:contextcheck // the stream outlives its first viewer
 	if err != nil {
 		return nil, err
 	}
@@ -197,10 +198,10 @@ func (s *Stream) ready(ctx context.Context) error {
 
 // addRemote adds a stream of another replica with one viewer. A goroutine reads the stream
 // until the end, or until the grace after the last viewer has passed.
-func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*Stream, error) {
+func (r *Registry) addRemote(l Lookup, metadata Metadata) (*Stream, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s, ok := r.streams[id]; ok { // added by another viewer meanwhile
+	if s, ok := r.streams[l.ID]; ok { // added by another viewer meanwhile
 		s.viewers++
 		s.updateLifecycle()
 		return s, nil
@@ -210,15 +211,15 @@ func (r *Registry) addRemote(id string, metadata Metadata, proceed Continue) (*S
 	}
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
-		ID: id, Origin: metadata.Origin, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
+		ID: l.ID, Origin: metadata.Origin, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
 		registry: r, owner: metadata.OwnerHash, claim: metadata.Claim, resumable: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
 	}
 	s.source = s.remoteSource(cancel)
-	r.streams[id] = s
+	r.streams[l.ID] = s
 	r.work.Go(func() {
 		defer cancel()
-		r.replicate(ctx, s, proceed)
+		r.replicate(ctx, s, l)
 	})
 	return s, nil
 }
@@ -243,7 +244,7 @@ func (s *Stream) awaitLoad(ctx context.Context) error {
 
 // replicate reads a stream of another replica. If the writer is lost, replicate takes the
 // stream over.
-func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
+func (r *Registry) replicate(ctx context.Context, s *Stream, l Lookup) {
 	loaded := false
 	err := r.options.Store.Read(ctx, s.ID, Inbound{
 		Metadata: s.metadata(), Log: s.Log, Epochs: &s.Epochs, OnCommand: s.onCommand,
@@ -262,7 +263,7 @@ func (r *Registry) replicate(ctx context.Context, s *Stream, proceed Continue) {
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrOrphaned):
-		r.takeOver(ctx, s, proceed)
+		r.takeOver(ctx, s, l)
 		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.unlist()
@@ -284,9 +285,10 @@ func (s *Stream) handOff() {
 	s.Ended()
 }
 
-// takeOver completes a stream as the new writer. [Stream.Record] handles a panic of
-// proceed, because the panic would repeat at other replicas.
-func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
+// takeOver completes a stream as the new writer, for the client of a lookup.
+// [Stream.Record] handles a panic of [Lookup.Continue], because the panic would repeat at
+// other replicas.
+func (r *Registry) takeOver(ctx context.Context, s *Stream, l Lookup) {
 	n, _ := s.Log.Len()
 	r.mu.Lock()
 	s.remote = false
@@ -301,7 +303,8 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, proceed Continue) {
 		return
 	}
 	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log holds the error
-		events, source := proceed(ctx, s.Origin, s.Log.Events(n))
+		events, source := l.Continue(ctx, s.Origin, s.Log.Events(n))
+		s.AddConversation(l.Owner, source.Conversation)
 		r.mu.Lock()
 		s.taken = source
 		s.views.follow(source)

@@ -12,7 +12,7 @@ import (
 // Store shares streams between replicas. Each stream has a single writer at a time and any
 // number of readers. A Store is safe for concurrent use.
 //
-// If the store cannot be reached, Create, Find, Claim, Release, StopAt, Ping and Send return [ErrUnavailable]
+// If the store cannot be reached, Create, Find, Claim, Release, Conversation, StopAt, Ping and Send return [ErrUnavailable]
 // within two seconds, while Write and Read retry until the store is back.
 type Store interface {
 	// Create adds a stream and makes this replica the writer.
@@ -38,7 +38,7 @@ type Store interface {
 	// After the end of the log, Write may be called again to store the log once more.
 	//
 	// Write renews the stream's claim, which is started once the store has an entry, and
-	// then lasts as long as the stream.
+	// then lasts as long as the stream. Write also adds the stream to its conversations.
 	Write(ctx context.Context, id string, out Outbound) error
 
 	// Claim makes c the claim of its name unless another stream has the name, and returns the
@@ -62,6 +62,10 @@ type Store interface {
 	// Lost returns a channel that is closed at the next loss of the store's data. Running
 	// Writes store their logs again by themselves.
 	Lost() <-chan struct{}
+
+	// Conversation returns the streams of a conversation by their ids, except for those of
+	// other versions of the program.
+	Conversation(ctx context.Context, name string) (map[string]Metadata, error)
 
 	// StopAt keeps the first stop point of a stream, and returns this point.
 	StopAt(ctx context.Context, id string, at Cursor) (Cursor, error)
@@ -107,6 +111,9 @@ type Metadata struct {
 	// StopPoint is the end of the stream for later viewers, or nil. Only [Store.StopAt] stores
 	// the field.
 	StopPoint *Cursor
+
+	// Ended reports whether the stream has ended. Only [Store.Write] stores the field.
+	Ended bool
 }
 
 // Outbound is the source of [Store.Write]. OnCommand must not block.
@@ -118,6 +125,10 @@ type Outbound struct {
 
 	// Epochs are those of the log. The last epoch is the writer's.
 	Epochs *Epochs
+
+	// Conversations returns the names of the stream's conversations so far. A nil function
+	// returns none.
+	Conversations func() []string
 
 	// Written is the number of entries already in the store, unless the store lost data.
 	Written int

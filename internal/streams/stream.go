@@ -50,6 +50,8 @@ type Stream struct {
 	taken    Source // source of a remote stream after the takeover
 	views    views
 
+	conversations []string // names, in no slice that changes
+
 	stored   bool // the store has held the whole log
 	unlisted bool // the registry does not find the stream any more
 	viewers  int
@@ -78,6 +80,9 @@ type Source struct {
 
 	// LogID is [Stream.LogID].
 	LogID string
+
+	// Conversation is the service's id of the conversation after a takeover, or empty.
+	Conversation string
 
 	// Stop abandons a running source without blocking.
 	Stop func()
@@ -246,5 +251,6 @@ func (s *Stream) delete() {
 	if s.registry.claims[s.claim.Name] == s {
 		delete(s.registry.claims, s.claim.Name)
 	}
+	s.leaveConversations()
 	s.unlisted = true
 }

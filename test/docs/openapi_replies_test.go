@@ -157,7 +157,7 @@ func provoke(t *testing.T, a *api) []request {
 	async := withIDs("Prefer", "respond-async")
 
 	// A stream to resume, and a chat that waits for a tool.
-	_, started := a.send(t, request{"POST /v3/chat", "202", base, "/v3/chat?message=hi", async, ""})
+	_, started := a.send(t, request{"POST /v3/chat", "202", base, "/v3/chat?message=hi&conversation_id=c", async, ""})
 	id := gjson.Get(started, "stream").String()
 	stream := "/typewriter/streams/" + id
 	_, tools := a.send(t, request{"POST /v3/chat", "200", base, "/v3/chat?message=hi", http.Header{"Stand-In-Scenario": {"tool"}}, ""})
@@ -222,6 +222,8 @@ func provoke(t *testing.T, a *api) []request {
 		{"GET /typewriter/streams/{id}", "200", base, stream, nil, ""},
 		{"GET /typewriter/streams/{id}", "204", base, "/typewriter/streams/" + unknown, nil, ""},
 		{"GET /typewriter/streams/{id}", "400", base, stream + "?" + gone, nil, ""},
+		{"GET /typewriter/streams", "200", base, "/typewriter/streams?conversation_id=c", nil, ""},
+		{"GET /typewriter/streams", "400", base, "", nil, ""},
 		{"POST /typewriter/markdown", "200", base, "", nil, "**hi**"},
 		{"POST /typewriter/markdown", "413", base, "", nil, tooLarge},
 		{"POST /typewriter/streams/{id}/skip", "204", base, stream + "/skip", nil, ""},

@@ -74,13 +74,9 @@ func (w *writer) claim() streams.Claim {
 	return c
 }
 
-// renewClaim renews the claim of the stream, if there is one, unless the last renewal was
-// just before. The claim of an ended stream lasts for the retention.
-func (w *writer) renewClaim(ctx context.Context, ended bool) {
-	c := w.claim()
-	if c.Name == "" || !ended && time.Since(w.renewed) < leaseRefresh {
-		return
-	}
+// renewClaim renews the claim of the stream, and reports whether the claim is started. The
+// claim of an ended stream lasts for the retention.
+func (w *writer) renewClaim(ctx context.Context, c streams.Claim, ended bool) bool {
 	lifetime := streams.ClaimLease
 	switch {
 	case ended:
@@ -88,7 +84,6 @@ func (w *writer) renewClaim(ctx context.Context, ended bool) {
 	case c.Started:
 		lifetime = w.store.runningTTL()
 	}
-	if _, err := w.store.claim(ctx, c, lifetime); err == nil && c.Started {
-		w.renewed = time.Now()
-	}
+	_, err := w.store.claim(ctx, c, lifetime)
+	return err == nil && c.Started
 }

@@ -35,7 +35,8 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// The claim of a stream lasts as long as the stream, which keeps the claim in its metadata.
+// The claim and the conversations of a stream last as long as the stream, which keeps the
+// claim in its metadata.
 func TestClaimLifetime(t *testing.T) {
 	s := open(t, testenv.StartRedis(t))
 	about := metadata
@@ -51,7 +52,7 @@ func TestClaimLifetime(t *testing.T) {
 	barrier := log.Barrier()
 	written := make(chan error)
 	go func() {
-		written <- s.Write(t.Context(), "id", streams.Outbound{Metadata: about, Barrier: barrier, OnCommand: func(streams.Command) {}})
+		written <- s.Write(t.Context(), "id", streams.Outbound{Metadata: about, Barrier: barrier, OnCommand: func(streams.Command) {}, Conversations: func() []string { return []string{"c"} }})
 	}()
 	testenv.Eventually(t, "the claim exists", func() bool { return ttl() > 0 })
 	if got := ttl(); got > streams.ClaimLease {
@@ -67,6 +68,9 @@ func TestClaimLifetime(t *testing.T) {
 	}
 	if got := ttl(); got < s.Retention-time.Second {
 		t.Errorf("after the end, the claim lasts for %v", got)
+	}
+	if got, err := s.client.PTTL(t.Context(), s.conversationKey("c")).Result(); err != nil || got < s.Retention-time.Second {
+		t.Errorf("after the end, the conversation lasts for %v, %v", got, err)
 	}
 	if found, err := s.Find(t.Context(), "id"); err != nil || found.Claim != about.Claim {
 		t.Errorf("got %+v, %v", found.Claim, err)

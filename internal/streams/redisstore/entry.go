@@ -85,6 +85,7 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
 		Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat], Note: fields[fieldNote]},
 		Claim:  streams.Claim{Name: fields[fieldClaim], Request: fields[fieldRequest]}, StopPoint: stopPoint,
+		Ended: fields[fieldEnded] != "",
 	}, nil
 }
 

@@ -64,7 +64,8 @@ type writer struct {
 	bytes int // approximate size of the stored entries
 
 	failing time.Time // start of the current outage; zero: none
-	renewed time.Time // when the claim of the started stream was renewed; zero: never
+	renewed time.Time // when the claim and the conversations were renewed; zero: never
+	joined  []string  // the conversations at that time
 }
 
 // failed handles a failed write. The arguments are the times when the writer became idle
@@ -115,7 +116,7 @@ func (w *writer) write(ctx context.Context) (done bool, err error) {
 		n, ended := w.out.Barrier.Len()
 		switch {
 		case b.ended && p.last == n+1:
-			w.renewClaim(ctx, true)
+			w.renew(ctx, true)
 			return true, nil
 		case p.last < b.before:
 			w.next, w.bytes = p.last, 0 // Redis has lost entries
@@ -125,7 +126,7 @@ func (w *writer) write(ctx context.Context) (done bool, err error) {
 		if w.next == n && !ended {
 			w.out.Barrier.Shut()
 		}
-		w.renewClaim(ctx, false)
+		w.renew(ctx, false)
 		w.out.Barrier.Advance(w.next)
 		if w.next == n && !ended {
 			return false, nil
