@@ -101,8 +101,9 @@ func (h *Handler) Register(r *route.Engine) {
 	}
 	r.POST("/typewriter/markdown", h.withKey(h.convertMarkdown))
 	r.GET(listPath, h.withKey(h.list))
-	r.GET(streamsPath+":id", h.withKey(h.attach))
-	r.DELETE(streamsPath+":id", h.withKey(h.cancel))
+	r.GET(streamsPath+":id", h.withLink(streams.MayRead, h.attach))
+	r.DELETE(streamsPath+":id", h.withLink(streams.MayStop, h.cancel))
+	r.POST(streamsPath+":id/links", h.withKey(h.createLink))
 	r.POST(streamsPath+":id/skip", h.withKey(h.skip))
 	f := newForwarder(h, r.Routes)
 	r.NoRoute(f.forward)

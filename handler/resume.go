@@ -152,13 +152,16 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	if !streams.ValidID(id) {
 		return nil, streams.ErrGone
 	}
-	header := h.requests.followUp(c)
-	return h.options.Streams.Find(ctx, streams.Lookup{
-		ID: id, Owner: policyOf(c).Owner(c), From: from,
-		Continue: func(ctx context.Context, from streams.Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
+	lookup := streams.Lookup{ID: id, Owner: policyOf(c).Owner(c), From: from}
+	link, isLink := linkOf(c)
+	lookup.Link, lookup.Right = link.token, link.right
+	if !isLink || len(policyOf(c).Keys) > 0 { // otherwise only the owner has the credential for the service
+		header := h.requests.followUp(c)
+		lookup.Continue = func(ctx context.Context, from streams.Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 			return h.recorder.proceed(ctx, header, from, recorded)
-		},
-	})
+		}
+	}
+	return h.options.Streams.Find(ctx, lookup)
 }
 
 // skip serves POST /typewriter/streams/{id}/skip: every viewer gets the backlog at once,

@@ -150,10 +150,10 @@ func (p *Policy) Owner(c *app.RequestContext) string {
 	return strings.Join(p.credentials(c), "\n")
 }
 
-// Client returns the client for whom limits count: an API key or, if none are
-// configured, an address or IPv6 subnet.
+// Client returns the client for whom limits count: an API key or, for a request without a
+// valid key, an address or IPv6 subnet.
 func (p *Policy) Client(c *app.RequestContext) string {
-	if len(p.Keys) > 0 {
+	if len(p.Keys) > 0 && p.find(c) >= 0 {
 		return p.keyID(c)
 	}
 	return subnet(p.clientAddr(c))

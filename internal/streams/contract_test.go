@@ -110,6 +110,7 @@ func TestContract(t *testing.T) {
 			{"stop point", testStopPoint},
 			{"stop point after the end", testStopPointAfterTheEnd},
 			{"conversation", testConversation},
+			{"link", testLink},
 			{"claim", testClaim},
 			{"released claim", testClaimReleased},
 		} {

@@ -9,7 +9,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"log/slog"
 	"strings"
 	"sync"
@@ -162,6 +161,9 @@ func (r *Registry) Open(o Opening) *Stream {
 	if o.Start != nil {
 		s.claim = o.Start.claim
 	}
+	if s.resumable {
+		s.linkKey = newLinkKey()
+	}
 	r.share(s, o.Owner)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -182,26 +184,24 @@ func hashOwner(id, owner string) []byte {
 // the first viewer may read the log. For another owner's stream and for an unknown id,
 // Attach does the same work and gives the same result.
 func (r *Registry) Attach(id, owner string) (*Stream, bool) {
-	return r.attach(id, owner, Cursor{})
+	return r.attach(Lookup{ID: id, Owner: owner})
 }
 
 // attach is Attach for a viewer at a cursor, possibly of a fork of the stream.
-func (r *Registry) attach(id, owner string, from Cursor) (*Stream, bool) {
-	hash := hashOwner(id, owner)
+func (r *Registry) attach(l Lookup) (*Stream, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, ok := r.forks[id]
-	if !ok || !s.onFork(from) {
-		s, ok = r.streams[id]
+	s, ok := r.forks[l.ID]
+	if !ok || !s.onFork(l.From) {
+		s, ok = r.streams[l.ID]
 	}
 	if !ok {
-		s = &Stream{owner: make([]byte, len(hash))}
+		s = &Stream{owner: make([]byte, sha256.Size)}
 	}
-	if subtle.ConstantTimeCompare(s.owner, hash) != 1 {
+	if !l.admits(s.owner, s.linkKey) || !ok {
 		return nil, false
 	}
-	s.viewers++
-	s.updateLifecycle()
+	s.addViewer(l)
 	return s, true
 }
 

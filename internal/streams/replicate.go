@@ -2,7 +2,7 @@ package streams
 
 import (
 	"context"
-	"crypto/subtle"
+	"crypto/sha256"
 	"errors"
 	"iter"
 	"time"
@@ -26,7 +26,13 @@ type Lookup struct {
 	// From is the client's cursor after an earlier read, or zero.
 	From Cursor
 
-	// Continue completes the stream at this replica after the loss of the writer.
+	// Link is the token of a link, and Right the right that the client needs. Without a right
+	// (0) the Owner counts.
+	Link  string
+	Right Right
+
+	// Continue completes the stream at this replica after the loss of the writer. Without the
+	// function (nil), the stream waits for another replica or another viewer.
 	Continue Continue
 }
 
@@ -49,7 +55,7 @@ func (r *Registry) share(s *Stream, owner string) {
 func (s *Stream) metadata() Metadata {
 	claim := s.claim
 	claim.Stream = s.ID
-	return Metadata{OwnerHash: s.owner, Origin: s.Origin, LogID: s.LogID, Started: s.Log.Started(), Claim: claim}
+	return Metadata{OwnerHash: s.owner, Origin: s.Origin, LogID: s.LogID, Started: s.Log.Started(), LinkKey: s.linkKey, Claim: claim}
 }
 
 // outbound returns the stream for [Store.Write]. All entries in the log at this time came
@@ -143,6 +149,8 @@ func (s *Stream) onCommand(command Command) {
 			r.work.Go(func() { s.Cancel(r.sharing) })
 		}
 		s.stopping = true
+	case CommandRevoke:
+		s.setRevoked()
 	case CommandView:
 		s.registry.mu.Lock()
 		defer s.registry.mu.Unlock()
@@ -154,8 +162,8 @@ func (s *Stream) onCommand(command Command) {
 // [ErrUnavailable], possibly as [ErrIncompatible]. If the stream's writer is lost, this
 // replica may become the writer.
 func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
-	if s, ok := r.attach(l.ID, l.Owner, l.From); ok {
-		return s, s.ready(ctx)
+	if s, ok := r.attach(l); ok {
+		return s, s.ready(ctx, l)
 	}
 	if r.options.Store == nil {
 		return nil, ErrGone
@@ -170,11 +178,10 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if opened, local := localSince(l.ID); err != nil && local && time.Since(opened) < localLifetime {
 		return nil, ErrUnavailable // another replica may hold the stream
 	}
-	hash := hashOwner(l.ID, l.Owner)
 	if err != nil {
-		metadata.OwnerHash = make([]byte, len(hash))
+		metadata.OwnerHash = make([]byte, sha256.Size)
 	}
-	if subtle.ConstantTimeCompare(metadata.OwnerHash, hash) != 1 {
+	if !l.admits(metadata.OwnerHash, metadata.LinkKey) || err != nil {
 		return nil, ErrGone
 	}
 	if !r.options.Knows(metadata.Origin) {
@@ -184,15 +191,43 @@ func (r *Registry) Find(ctx context.Context, l Lookup) (*Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.ready(ctx)
+	return s, s.ready(ctx, l)
 }
 
-// ready waits until a viewer can read the stream. After an error the viewer is detached.
-func (s *Stream) ready(ctx context.Context) error {
+// ready waits until the viewer of a lookup can read the stream. After an error the viewer is
+// detached.
+func (s *Stream) ready(ctx context.Context, l Lookup) error {
 	if err := s.awaitLoad(ctx); err != nil {
 		return err
 	}
-	s.findStopPoint(ctx)
+	var stored error
+	if s.shared && (l.Right != 0 || s.mayBeStopped()) {
+		stored = s.refresh(ctx)
+	}
+	err := s.checkLink(l, stored)
+	if err != nil {
+		s.Detach()
+	}
+	return err
+}
+
+// refreshTimeout bounds the wait of a viewer for the commands of other replicas.
+const refreshTimeout = 300 * time.Millisecond
+
+// refresh reads the commands that other replicas have stored.
+func (s *Stream) refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	metadata, err := s.registry.options.Store.Find(ctx, s.ID)
+	if err != nil {
+		return err
+	}
+	if metadata.StopPoint != nil {
+		s.stopAt(*metadata.StopPoint)
+	}
+	if metadata.Revoked {
+		s.setRevoked()
+	}
 	return nil
 }
 
@@ -202,8 +237,7 @@ func (r *Registry) addRemote(l Lookup, metadata Metadata) (*Stream, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s, ok := r.streams[l.ID]; ok { // added by another viewer meanwhile
-		s.viewers++
-		s.updateLifecycle()
+		s.addViewer(l)
 		return s, nil
 	}
 	if r.draining.Load() {
@@ -212,14 +246,17 @@ func (r *Registry) addRemote(l Lookup, metadata Metadata) (*Stream, error) {
 	ctx, cancel := context.WithCancel(r.sharing)
 	s := &Stream{
 		ID: l.ID, Origin: metadata.Origin, LogID: metadata.LogID, Log: typewriter.NewLog(typewriter.LogOptions{Started: metadata.Started, Budget: r.budget, Overhead: streamOverhead}),
-		registry: r, owner: metadata.OwnerHash, claim: metadata.Claim, resumable: true, shared: true, remote: true,
+		registry: r, owner: metadata.OwnerHash, linkKey: metadata.LinkKey, claim: metadata.Claim, resumable: true, shared: true, remote: true,
 		viewers: 1, loaded: make(chan struct{}),
+	}
+	if l.Continue != nil {
+		s.heir = &l
 	}
 	s.source = s.remoteSource(cancel)
 	r.streams[l.ID] = s
 	r.work.Go(func() {
 		defer cancel()
-		r.replicate(ctx, s, l)
+		r.replicate(ctx, s)
 	})
 	return s, nil
 }
@@ -244,7 +281,7 @@ func (s *Stream) awaitLoad(ctx context.Context) error {
 
 // replicate reads a stream of another replica. If the writer is lost, replicate takes the
 // stream over.
-func (r *Registry) replicate(ctx context.Context, s *Stream, l Lookup) {
+func (r *Registry) replicate(ctx context.Context, s *Stream) {
 	loaded := false
 	err := r.options.Store.Read(ctx, s.ID, Inbound{
 		Metadata: s.metadata(), Log: s.Log, Epochs: &s.Epochs, OnCommand: s.onCommand,
@@ -259,11 +296,16 @@ func (r *Registry) replicate(ctx context.Context, s *Stream, l Lookup) {
 			defer r.mu.Unlock()
 			return s.viewers > 0
 		},
+		MayContinue: func() bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return s.heir != nil
+		},
 	})
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrOrphaned):
-		r.takeOver(ctx, s, l)
+		r.takeOver(ctx, s)
 		return
 	case errors.Is(err, typewriter.ErrFull):
 		s.unlist()
@@ -285,13 +327,13 @@ func (s *Stream) handOff() {
 	s.Ended()
 }
 
-// takeOver completes a stream as the new writer, for the client of a lookup.
-// [Stream.Record] handles a panic of [Lookup.Continue], because the panic would repeat at
+// takeOver completes a stream as the new writer, for the client who is the heir. [Stream.Record] handles a panic of [Lookup.Continue], because the panic would repeat at
 // other replicas.
-func (r *Registry) takeOver(ctx context.Context, s *Stream, l Lookup) {
+func (r *Registry) takeOver(ctx context.Context, s *Stream) {
 	n, _ := s.Log.Len()
 	r.mu.Lock()
 	s.remote = false
+	heir := s.heir
 	if n > 0 && s.claim.Name != "" {
 		r.claims[s.claim.Name] = s
 	}
@@ -303,8 +345,8 @@ func (r *Registry) takeOver(ctx context.Context, s *Stream, l Lookup) {
 		return
 	}
 	_ = s.Record(func(yield func(typewriter.Event) bool) { // the log holds the error
-		events, source := l.Continue(ctx, s.Origin, s.Log.Events(n))
-		s.AddConversation(l.Owner, source.Conversation)
+		events, source := heir.Continue(ctx, s.Origin, s.Log.Events(n))
+		s.AddConversation(heir.Owner, source.Conversation)
 		r.mu.Lock()
 		s.taken = source
 		s.views.follow(source)
@@ -398,8 +440,9 @@ func (s *Stream) Skip(ctx context.Context) {
 }
 
 // Cancel asks the upstream to stop the answer, at whichever replica is the writer, and
-// skips the backlog.
+// skips the backlog. All links are revoked.
 func (s *Stream) Cancel(ctx context.Context) {
+	s.revoke(ctx)
 	s.registry.mu.Lock()
 	cancel := s.source.Cancel
 	s.registry.mu.Unlock()

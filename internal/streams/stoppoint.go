@@ -2,13 +2,9 @@ package streams
 
 import (
 	"context"
-	"time"
 
 	"sse-typewriter/typewriter"
 )
-
-// stopPointTimeout bounds the look at the store for a stop point. A viewer waits meanwhile.
-const stopPointTimeout = 300 * time.Millisecond
 
 // stopPoint is the end of a stream for later viewers.
 type stopPoint struct {
@@ -67,24 +63,16 @@ func (s *Stream) stopAt(at Cursor) {
 	}
 }
 
-// findStopPoint looks for a stop point from another replica. A running stream without a stop
-// command has none. During an outage of the store, an unknown stop point has no effect.
-func (s *Stream) findStopPoint(ctx context.Context) {
-	if !s.shared || s.stopped.Load() != nil {
-		return
+// mayBeStopped reports whether another replica may have stored a stop point that is unknown
+// here. A running stream of this replica receives a stop command first.
+func (s *Stream) mayBeStopped() bool {
+	if s.stopped.Load() != nil {
+		return false
 	}
 	_, ended := s.Log.Len()
 	s.registry.mu.Lock()
-	isRunning := !ended && !s.stopping && !s.remote
-	s.registry.mu.Unlock()
-	if isRunning {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, stopPointTimeout)
-	defer cancel()
-	if metadata, err := s.registry.options.Store.Find(ctx, s.ID); err == nil && metadata.StopPoint != nil {
-		s.stopAt(*metadata.StopPoint)
-	}
+	defer s.registry.mu.Unlock()
+	return ended || s.stopping || s.remote
 }
 
 // free frees the logs of the stream.

@@ -105,6 +105,9 @@ type Metadata struct {
 	// Started is the start time of the log.
 	Started time.Time
 
+	// LinkKey signs the links of the stream.
+	LinkKey []byte
+
 	// Claim is the claim of the stream. Without a name the stream has none.
 	Claim Claim
 
@@ -112,8 +115,9 @@ type Metadata struct {
 	// the field.
 	StopPoint *Cursor
 
-	// Ended reports whether the stream has ended. Only [Store.Write] stores the field.
-	Ended bool
+	// Ended reports whether the stream has ended, and Revoked whether [CommandRevoke] was
+	// sent. Only [Store.Write] and [Store.Send] store the fields.
+	Ended, Revoked bool
 }
 
 // Outbound is the source of [Store.Write]. OnCommand must not block.
@@ -152,6 +156,10 @@ type Inbound struct {
 	// calls are possible.
 	OnLoaded func()
 
+	// MayContinue reports whether this replica may become the writer. Otherwise Read waits
+	// for another replica, or for the end of the stored stream, and returns [ErrGone] then.
+	MayContinue func() bool
+
 	// HasViewers reports whether a local client reads the stream. Read informs the
 	// writer about them.
 	HasViewers func() bool
@@ -162,7 +170,8 @@ type Command string
 
 // The commands.
 const (
-	CommandSkip Command = "skip" // play the backlog at once
-	CommandStop Command = "stop" // cancel the upstream's answer; for the writer
-	CommandView Command = "view" // restart the grace, a client reads elsewhere; for the writer
+	CommandSkip   Command = "skip"   // play the backlog at once
+	CommandStop   Command = "stop"   // cancel the upstream's answer; for the writer
+	CommandRevoke Command = "revoke" // refuse all links
+	CommandView   Command = "view"   // restart the grace, a client reads elsewhere; for the writer
 )

@@ -35,6 +35,7 @@ type Stream struct {
 
 	registry  *Registry
 	owner     []byte
+	linkKey   []byte
 	claim     Claim // without a name: the stream has none
 	resumable bool
 	stopped   atomic.Pointer[stopPoint] // nil: none
@@ -49,6 +50,9 @@ type Stream struct {
 	stopping bool   // a stop command was received
 	taken    Source // source of a remote stream after the takeover
 	views    views
+
+	revoked bool    // links are refused
+	heir    *Lookup // of the client for whom this replica may continue a remote stream; nil: none
 
 	conversations []string // names, in no slice that changes
 
@@ -101,6 +105,15 @@ type Source struct {
 
 // streamOverhead is the approximate memory of a stream besides the logged events.
 const streamOverhead = 2 << 10
+
+// addViewer adds the viewer of a lookup; with the lock held.
+func (s *Stream) addViewer(l Lookup) {
+	s.viewers++
+	if s.heir == nil && l.Continue != nil {
+		s.heir = &l
+	}
+	s.updateLifecycle()
+}
 
 // Detach removes a viewer.
 func (s *Stream) Detach() {

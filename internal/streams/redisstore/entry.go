@@ -45,7 +45,8 @@ const (
 	fieldEnded    = "ended"    // set at the end of the log
 	fieldClaim    = "claim"    // name of the stream's claim, if any
 	fieldRequest  = "request"  // of the claim
-	fieldStopAt   = "stop_at"  // cursor of the stop point, if any
+	fieldLinkKey  = "link_key"
+	fieldStopAt   = "stop_at" // cursor of the stop point, if any
 )
 
 // schemaVersion identifies the fields above. Replicas report a stream of another
@@ -56,7 +57,7 @@ const schemaVersion = "1"
 func encodeMetadata(m streams.Metadata) []any {
 	fields := []any{
 		fieldSchema, schemaVersion, fieldOwner, m.OwnerHash,
-		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldUpstream, m.Upstream, fieldFormat, m.Format, fieldNote, m.Note,
+		fieldStarted, m.Started.UnixMilli(), fieldLogID, m.LogID, fieldUpstream, m.Upstream, fieldFormat, m.Format, fieldNote, m.Note, fieldLinkKey, m.LinkKey,
 	}
 	if m.Claim.Name != "" {
 		fields = append(fields, fieldClaim, m.Claim.Name, fieldRequest, m.Claim.Request)
@@ -85,7 +86,7 @@ func decodeMetadata(fields map[string]string) (streams.Metadata, error) {
 		OwnerHash: []byte(fields[fieldOwner]), LogID: fields[fieldLogID], Started: time.UnixMilli(started),
 		Origin: streams.Origin{Upstream: fields[fieldUpstream], Format: fields[fieldFormat], Note: fields[fieldNote]},
 		Claim:  streams.Claim{Name: fields[fieldClaim], Request: fields[fieldRequest]}, StopPoint: stopPoint,
-		Ended: fields[fieldEnded] != "",
+		Ended: fields[fieldEnded] != "", Revoked: fields[string(streams.CommandRevoke)] != "", LinkKey: []byte(fields[fieldLinkKey]),
 	}, nil
 }
 

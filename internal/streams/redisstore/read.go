@@ -81,6 +81,9 @@ func (r *reader) read(ctx context.Context) error {
 		return nil
 	case time.Since(r.absent) < orphanTime:
 		return nil
+	case !r.in.MayContinue():
+		_, err := r.store.Find(ctx, r.id)
+		return err
 	}
 	epoch, err := r.store.acquire(ctx, r.id)
 	if err != nil || epoch == 0 {

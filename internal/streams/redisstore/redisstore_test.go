@@ -38,7 +38,7 @@ func open(t testing.TB, server *testenv.Redis) *Store {
 
 var frame = &typewriter.Frame{Name: "conversation.message.delta", Head: `{"id":"1","content":"`, Tail: `"}`, Channel: "1"}
 
-var metadata = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LogID: "log", Origin: streams.Origin{Upstream: "/one", Format: "plain", Note: "/path"}, Started: time.UnixMilli(1)}
+var metadata = streams.Metadata{OwnerHash: []byte("\x00\xffseal"), LinkKey: []byte("\x00key"), LogID: "log", Origin: streams.Origin{Upstream: "/one", Format: "plain", Note: "/path"}, Started: time.UnixMilli(1)}
 
 // texts returns fields of entries.
 func texts(n int, text string) (entries [][]any) {
