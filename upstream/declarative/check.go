@@ -200,7 +200,7 @@ func (d *Description) exampledPaths() []exampledPath {
 
 // farthest describes how far the path goes in any event.
 func (p Path) farthest(events []*tree) string {
-	for n := len(p) - 1; n >= 0; n-- {
+	for n := range slices.Backward(p) {
 		for _, event := range events {
 			at := event.root()
 			if n > 0 {

@@ -231,10 +231,10 @@ func (d *decoder) decodeTexts(e event, meaning *upstream.Meaning) upstream.Event
 	return d.decodeSnapshots(e, meaning, isRepeat)
 }
 
-// pass returns an event with texts that is not cut. new are the texts that the events before
-// did not have.
-func (d *decoder) pass(e event, meaning *upstream.Meaning, new []text) upstream.Event {
-	for _, t := range new {
+// pass returns an event with texts that is not cut. The added texts are those that the events
+// before did not have.
+func (d *decoder) pass(e event, meaning *upstream.Meaning, added []text) upstream.Event {
+	for _, t := range added {
 		meaning.Texts = append(meaning.Texts, upstream.Text{Kind: kinds[t.Kind], Channel: t.channel, Text: strings.Clone(t.raw)})
 	}
 	meaning.Ambiguous = d.ambiguous

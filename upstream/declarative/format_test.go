@@ -125,7 +125,7 @@ func TestStop(t *testing.T) {
 	client := upstream.NewClient("http://h", testenv.RoundTripFunc(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		got = r.Method + " " + r.URL.RequestURI() + " " + r.Header.Get("Authorization") + " " + r.Header.Get("X-A") + " " + string(body)
-		return &http.Response{StatusCode: 200, Body: http.NoBody, Request: r}, err
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, err
 	}))
 	opening := upstream.Opening{Header: http.Header{"Authorization": {"Bearer k"}}}
 	if _, err := f.Cancel(context.Background(), client, opening, upstream.Chat{ID: "a/b"}); err != nil {

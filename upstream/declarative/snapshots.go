@@ -111,29 +111,29 @@ func (d *decoder) decodeSnapshots(e event, meaning *upstream.Meaning, isEnd bool
 		}
 		return d.pass(e, meaning, d.texts)
 	}
-	var new []text // the new ends of texts
+	var added []text // the new ends of texts
 	replaced := false
 	for _, t := range d.texts {
 		switch rest, ok := strings.CutPrefix(t.raw, s.channel(t.channel).text); {
 		case !ok && s.mode == repeating:
 			replaced = true
 		case !ok:
-			new = append(new, t)
+			added = append(added, t)
 		case rest != "":
 			t.raw = rest
-			new = append(new, t)
+			added = append(added, t)
 		}
 	}
-	if s.mode == repeating && len(new) == 1 && !replaced && !d.ambiguous {
-		return d.decodeSnapshot(e, meaning, new[0])
+	if s.mode == repeating && len(added) == 1 && !replaced && !d.ambiguous {
+		return d.decodeSnapshot(e, meaning, added[0])
 	}
 	for _, t := range d.texts {
 		if c := s.channel(t.channel); c.text != t.raw {
 			c.set(strings.Clone(t.raw))
 		}
 	}
-	decoded := d.pass(e, meaning, new)
-	if len(new) == 0 && !replaced {
+	decoded := d.pass(e, meaning, added)
+	if len(added) == 0 && !replaced {
 		meaning.Kind = upstream.KindOther
 		if isEnd {
 			meaning.Kind = upstream.KindCompleted
@@ -144,9 +144,9 @@ func (d *decoder) decodeSnapshots(e event, meaning *upstream.Meaning, isEnd bool
 }
 
 // decodeSnapshot decodes an event whose single new text follows the text before.
-func (d *decoder) decodeSnapshot(e event, meaning *upstream.Meaning, new text) upstream.Event {
-	c := d.snapshots.channel(new.channel)
-	frame, _ := d.cut(e, new, c.id())
+func (d *decoder) decodeSnapshot(e event, meaning *upstream.Meaning, t text) upstream.Event {
+	c := d.snapshots.channel(t.channel)
+	frame, _ := d.cut(e, t, c.id())
 	frame.Snapshot = true
 	frame.Head += c.base
 	if frame.Twin != "" {
@@ -167,7 +167,7 @@ func (d *decoder) decodeSnapshot(e event, meaning *upstream.Meaning, new text) u
 		frame = c.frame // an equal frame takes no memory
 	}
 	c.frame = frame
-	c.text += new.raw
+	c.text += t.raw
 	meaning.Kind = upstream.KindText
-	return upstream.Event{Event: typewriter.Event{Frame: frame, Text: new.raw}, Meaning: meaning}
+	return upstream.Event{Event: typewriter.Event{Frame: frame, Text: t.raw}, Meaning: meaning}
 }
