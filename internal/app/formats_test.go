@@ -39,7 +39,7 @@ func TestFormatsAreInMatrix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, matrix, ok := strings.Cut(string(text), "\n## What is tested\n")
+	_, matrix, ok := strings.Cut(string(text), "\n## Tests by format\n")
 	formats, err := newFormats(&config.Config{}, config.Upstream{Format: config.Formats[0]}, nil)
 	if err != nil || !ok {
 		t.Fatalf("got %v, found %t", err, ok)

@@ -13,7 +13,7 @@ import (
 func TestFormatMatrix(t *testing.T) {
 	rows := 0
 	name := regexp.MustCompile("^`([a-z0-9/]+)\\.(Test[A-Za-z0-9]+)`$")
-	for line := range strings.Lines(section(t, "docs/formats.md", "What is tested")) {
+	for line := range strings.Lines(section(t, "docs/formats.md", "Tests by format")) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		if len(cells) < 2 || strings.HasPrefix(strings.TrimSpace(cells[0]), "-") {
 			continue
