@@ -201,7 +201,7 @@ func TestResponseAgain(t *testing.T) {
 			{"DELETE", "", 405, "Not allowed to DELETE"},
 		} {
 			a := server.serve(t.Context(), t, request{method: test.method, url: "/v1/responses/" + id + test.path})
-			if a.status != test.status || !strings.Contains(a.text(), test.want) || a.header("Typewriter-Stream") != "" {
+			if a.status != test.status || !strings.Contains(a.text(), test.want) || a.header("Typewriter-Stream") != "" || !strings.HasPrefix(a.header("X-Request-Id"), "req_") {
 				t.Errorf("%s %s: got %d %s, want %d %s", test.method, test.path, a.status, a.text(), test.status, test.want)
 			}
 		}
@@ -308,6 +308,8 @@ func TestResponseIsRefused(t *testing.T) {
 		{"unreachable", "POST", "/v1/responses", nil, 502, "server_error"},
 		{"no key for a stored response", "GET", "/v1/responses/r?stream=true", withKeys, 401, "authentication_error"},
 		{"unreachable with a stored response", "GET", "/v1/responses/r?stream=true", nil, 502, "server_error"},
+		{"unreachable with another request about it", "GET", "/v1/responses/r", nil, 502, "server_error"},
+		{"unreachable to cancel it", "POST", "/v1/responses/r/cancel", nil, 502, "server_error"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			options := []option{withResponses}

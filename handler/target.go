@@ -71,6 +71,9 @@ func newTarget(c *app.RequestContext, s *settings) *target {
 		head.Method = http.MethodPost
 		format, _ = t.upstream.Formats.Route(head)
 	}
+	if format == nil {
+		format = t.upstream.Formats.Owner(decoded)
+	}
 	// Hertz has set the status if the path has a route for other methods.
 	t.own = t.own || format == nil && c.Response.StatusCode() == http.StatusMethodNotAllowed
 	if t.own {

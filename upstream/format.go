@@ -29,6 +29,10 @@ type Format struct {
 	// client's choice. Nil if Paths are all.
 	Route func(RequestHead) (pattern string)
 
+	// Owns reports whether a decoded path without streams belongs to the service, so that
+	// errors have its format. Nil: no such path is known.
+	Owns func(path string) bool
+
 	// MatchHeader recognizes a stream by the header of the reply, whatever the path of the
 	// request, and MatchEvent by the data of the first event, if the path has no other
 	// format. A format with either has no NewRecovery. See [Reply.Recognize].
@@ -231,6 +235,15 @@ func (f Formats) Route(r RequestHead) (format *Format, pattern string) {
 		}
 	}
 	return nil, ""
+}
+
+// Owner returns the format that owns a path, or nil.
+func (f Formats) Owner(path string) *Format {
+	i := slices.IndexFunc(f, func(format *Format) bool { return format.Owns != nil && format.Owns(path) })
+	if i < 0 {
+		return nil
+	}
+	return f[i]
 }
 
 // OfPath returns the format of POST requests at a fixed path, or nil.

@@ -46,6 +46,14 @@ func TestFormatsRoute(t *testing.T) {
 	}
 }
 
+func TestOwner(t *testing.T) {
+	owning := &Format{Name: "owning", Owns: func(path string) bool { return path == "/mine" }}
+	formats := append(Formats{owning}, bothFormats...)
+	if formats.Owner("/mine") != owning || formats.Owner("/chat") != nil {
+		t.Errorf("got %v and %v", formats.Owner("/mine"), formats.Owner("/chat"))
+	}
+}
+
 func TestFormats(t *testing.T) {
 	if bothFormats.Find("suffix") != suffixFormat || bothFormats.Find("other") != nil || bothFormats.Default() != fixedFormat {
 		t.Error("got another format by name or as the default")

@@ -5,6 +5,7 @@ package responses
 import (
 	"net/http"
 	"regexp"
+	"strings"
 
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/openai"
@@ -37,6 +38,7 @@ func New(o openai.Options) *upstream.Format {
 	format := openai.Service()
 	format.Name = "openai-responses"
 	format.Route = route
+	format.Owns = func(path string) bool { return strings.Contains(path, pathCreate+"/") }
 	format.NewDecoder = newDecoder
 	format.EventNames = eventNames
 	format.ErrorEvents = errorEvents
