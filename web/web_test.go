@@ -138,7 +138,7 @@ func TestWords(t *testing.T) {
 	all := files()
 	words := string(all["/web/i18n.js"].body)
 	english, chinese, _ := strings.Cut(words, "const chinese")
-	named := regexp.MustCompile(`data-(?:text|label|placeholder)="(\w+)"|\bsay\("(\w+)"`)
+	named := regexp.MustCompile(`data-(?:text|label|title|placeholder)="(\w+)"|\bsay\("(\w+)"`)
 	for at, f := range all {
 		for _, m := range named.FindAllStringSubmatch(string(f.body), -1) {
 			key := regexp.MustCompile(`\b` + m[1] + m[2] + `: "`)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"sse-typewriter/internal/testenv"
@@ -56,6 +57,38 @@ func TestProgress(t *testing.T) {
 	}
 	if got := eval[string](p, `document.querySelector("#progress").getAttribute("aria-valuetext")`); got != "100% Done" {
 		t.Errorf("the bar says %q", got)
+	}
+}
+
+// A reload continues the job, and keeps the text. A failed job can be tried again.
+func TestProgressReload(t *testing.T) {
+	t.Parallel()
+	goOn, give := signal(t)
+	tries := 0
+	u := newUpstream(t, func(c *chat) {
+		if tries++; tries == 1 {
+			c.send("error", map[string]any{"code": 5000, "msg": "no model"})
+			return
+		}
+		c.say("so far")
+		c.await(goOn)
+		c.say(", *and on*")
+		c.end()
+	})
+	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/progress")
+	p.write("a text")
+	p.click("#send")
+	p.untilState("failed")
+	p.click("#again")
+	p.untilState("working")
+	p.until("the retry is gone", `document.querySelector("#again").hidden`)
+	p.do(chromedp.Reload())
+	p.until("the job goes on", `document.querySelector("#send").textContent === "Stop" && document.querySelector("#text").value === "a text"`)
+	give()
+	p.untilState("done")
+	p.until("the result is formatted", `document.querySelector("#result em")?.textContent === "and on"`)
+	if got := u.questions(); len(got) != 2 {
+		t.Errorf("the service got %d questions, want 2", len(got))
 	}
 }
 

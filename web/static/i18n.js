@@ -70,10 +70,12 @@ export function say(name, values = {}) {
   return words[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
 }
 
-// translate sets the texts of elements with data-text, data-label and data-placeholder.
+// translate sets the texts of elements with data-text, data-label, data-title and
+// data-placeholder.
 export function translate() {
   document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
   for (const e of document.querySelectorAll("[data-text]")) e.textContent = say(e.dataset.text);
   for (const e of document.querySelectorAll("[data-label]")) e.setAttribute("aria-label", say(e.dataset.label));
+  for (const e of document.querySelectorAll("[data-title]")) e.title = say(e.dataset.title);
   for (const e of document.querySelectorAll("[data-placeholder]")) e.placeholder = say(e.dataset.placeholder);
 }

@@ -1,18 +1,21 @@
 // The progress page: summarizes a text and shows the progress of the job.
 
-import { chat } from "./client/index.js";
+import { chat, resume } from "./client/index.js";
 import { copy } from "./copy.js";
 import { byId, hide } from "./dom.js";
 import { lang, say, translate } from "./i18n.js";
 import { apiKey, askForKey } from "./key.js";
 import { LiveMarkdown } from "./markdown/live.js";
 import { explain } from "./problem.js";
+import { tabStorage } from "./storage.js";
 
 translate();
 
 const [text, send, state] = ["text", "send", "state"].map(byId);
 const [job, bar, fill, message, percent] = ["job", "progress", "fill", "message", "percent"].map(byId);
-const [outcome, result, announcements] = ["outcome", "result", "announcements"].map(byId);
+const [outcome, result, announcements, again] = ["outcome", "result", "announcements", "again"].map(byId);
+
+const draft = "typewriter.text"; // the text, over a reload
 
 let current = null; // the displayed run
 
@@ -21,28 +24,41 @@ class Run {
   result = "";
   #job;
 
+  constructor(job) {
+    this.#job = job;
+  }
+
   get isOver() {
     return this.#job.isOver;
   }
 
-  // begin follows the job to its end.
-  async begin(asked) {
-    this.#job = chat({ url: "/ai/summarize", body: { text: asked, lang }, key: apiKey() });
+  // follow shows the job to its end.
+  async follow() {
+    current = this;
+    hide(outcome, send);
+    hide(again, send);
+    announcements.textContent = "";
+    job.hidden = false;
+    advance(0, "");
     show("connecting", this);
     try {
       for await (const event of this.#job.events()) this.#display(event);
-      show(this.#job.status, this);
     } catch (problem) {
       message.textContent = explain(problem);
-      show(this.#job.status, this);
+      again.hidden = false;
       if (problem.code === "key" || problem.code === "refused") askForKey(begin, text, problem.code === "refused");
-      return;
     }
+    show(this.#job.status, this);
     if (this.result) showResult(this);
   }
 
   stop() {
     this.#job.stop();
+  }
+
+  // retry continues the job if only the connection failed, and otherwise begins anew.
+  retry() {
+    new Run(this.#job.retry()).follow();
   }
 
   #display({ type, status, progress, message, result }) {
@@ -51,6 +67,11 @@ class Run {
     advance(progress, message);
     this.result = result ?? "";
   }
+}
+
+// options returns the options of a job for the client.
+function options() {
+  return { url: "/ai/summarize", body: { text: text.value.trim(), lang }, key: apiKey(), remember: "summary" };
 }
 
 // advance updates the progress bar and its message.
@@ -79,18 +100,15 @@ function showResult(run) {
 }
 
 function begin() {
-  const asked = text.value.trim();
-  if (!asked) {
+  if (!text.value.trim()) {
     text.focus();
     return;
   }
-  hide(outcome, send);
-  announcements.textContent = "";
-  job.hidden = false;
-  advance(0, "");
-  current = new Run();
-  current.begin(asked);
+  new Run(chat(options())).follow();
 }
+
+again.addEventListener("click", () => current.retry());
+text.addEventListener("input", () => tabStorage.write(draft, text.value));
 
 byId("ask").addEventListener("submit", e => {
   e.preventDefault();
@@ -99,10 +117,13 @@ byId("ask").addEventListener("submit", e => {
 });
 
 document.addEventListener("keydown", e => {
-  if (e.key === "Escape" && !e.isComposing) current?.stop();
+  if (e.key === "Escape" && !e.isComposing && e.keyCode !== 229) current?.stop();
 });
 
 byId("copy").addEventListener("click", e => copy(e.currentTarget, current.result, result));
 
 show("ready");
+text.value = tabStorage.read(draft) ?? "";
 text.focus();
+const running = resume(options());
+if (running) new Run(running).follow();

@@ -110,13 +110,16 @@ export class Turn {
 
   async #follow(answer) {
     const view = this.#view;
-    const restored = answer.text;
+    let restored = answer.text; // which the reader knows
     this.answer = answer;
     this.#record = { ...this.#record, suggestions: [], problem: "" };
     this.#on.state(answer.status);
     this.#on.changed(true);
     try {
-      for await (const event of answer.events()) this.#display(event, restored);
+      for await (const event of answer.events()) {
+        this.#display(event, restored);
+        if (event.type === "text") restored = "";
+      }
       if (!this.#isLeft) await view.end();
     } catch (problem) {
       this.#record.problem = explain(problem);
@@ -131,7 +134,8 @@ export class Turn {
   #display({ type, text, status }, restored) {
     switch (type) {
       case "text":
-        this.#view.write(text, text === restored);
+        if (restored) this.#view.write(restored, true);
+        this.#view.write(text.slice(restored.length));
         break;
       case "reasoning":
         this.#view.think(text);

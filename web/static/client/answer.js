@@ -74,7 +74,8 @@ export class Answer {
     if (this.isOver) return this.text;
     this.#end("stopped");
     this.#abort.abort();
-    await this.#command("DELETE", `?at=${encodeURIComponent(this.#connection?.last ?? "")}`);
+    const last = this.#connection?.last;
+    await this.#command("DELETE", last ? `?at=${encodeURIComponent(last)}` : "");
     return this.text;
   }
 

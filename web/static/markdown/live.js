@@ -38,6 +38,7 @@ export class LiveMarkdown {
   }
 
   write(text) {
+    if (!text) return;
     this.text += text;
     this.#pending += text;
     this.#timer ||= requestAnimationFrame(() => this.#draw());
