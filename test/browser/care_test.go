@@ -228,6 +228,7 @@ func TestScreenReader(t *testing.T) {
 	if got := announced(); got != "标题第一句。第二句。Costs3.50inall.Theend" {
 		t.Errorf("announced: %s", got)
 	}
+	p.until("the region is empty again", `document.querySelector("#announcements").textContent === ""`)
 	if n := eval[int](p, `document.querySelectorAll("#log [aria-live], #log[aria-live], main[aria-live]").length`); n != 0 {
 		t.Error("single characters are announced, too")
 	}

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -141,12 +142,14 @@ func signal(t *testing.T) (<-chan struct{}, func()) {
 	return c, give
 }
 
-// tcpProxy is a proxy to a server, whose connections can be cut.
+// tcpProxy is a proxy to a server, whose connections can be cut or held.
 type tcpProxy struct {
 	base string
 
 	mu    sync.Mutex
 	conns []net.Conn
+	reads []net.Conn        // on which clients have asked for a stream
+	held  map[net.Conn]bool // they stay open, and nothing passes
 }
 
 // startTCPProxy starts a proxy to a server.
@@ -174,7 +177,7 @@ func startTCPProxy(t *testing.T, base string) *tcpProxy {
 			c.mu.Unlock()
 			for _, way := range [][2]net.Conn{{near, far}, {far, near}} {
 				running.Go(func() { // until one of them is closed
-					_, _ = io.Copy(way[0], way[1])
+					_, _ = io.Copy(gate{way[0], c, near}, way[1])
 					_ = way[0].Close()
 				})
 			}
@@ -186,6 +189,37 @@ func startTCPProxy(t *testing.T, base string) *tcpProxy {
 		running.Wait()
 	})
 	return c
+}
+
+// gate is a connection of a proxy, to the client near or to the server.
+type gate struct {
+	net.Conn
+	proxy *tcpProxy
+	near  net.Conn
+}
+
+// Write implements [io.Writer]. A held connection loses the data.
+func (g gate) Write(p []byte) (int, error) {
+	g.proxy.mu.Lock()
+	if bytes.HasPrefix(p, []byte("GET /typewriter/streams/")) {
+		g.proxy.reads = append(g.proxy.reads, g.near)
+	}
+	isHeld := g.proxy.held[g.near]
+	g.proxy.mu.Unlock()
+	if isHeld {
+		return len(p), nil
+	}
+	return g.Conn.Write(p)
+}
+
+// hold keeps the connections with streams open, and lets nothing pass.
+func (c *tcpProxy) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = map[net.Conn]bool{}
+	for _, conn := range c.reads {
+		c.held[conn] = true
+	}
 }
 
 // cut ends all connections.

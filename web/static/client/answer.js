@@ -4,7 +4,11 @@ import { backoff, Connection } from "./connection.js";
 import { ChatError, replyError } from "./errors.js";
 import { keep } from "./memory.js";
 
-const startPatience = 10_000; // ms of retries of the first request, and only after network errors
+// The first request is repeated after network errors, for this time in ms, and without a
+// reply, so many times. The service may need a while to reply.
+const startPatience = 10_000;
+const startTimeout = 30_000;
+const maxTimeouts = 4;
 
 const over = new Set(["done", "stopped", "failed"]);
 
@@ -145,18 +149,24 @@ export class Answer {
     if (conversation) target.searchParams.set("conversation_id", conversation);
     const headers = { ...this.#headers(), Prefer: "respond-async", "Idempotency-Key": id, "Content-Type": type };
     const giveUp = Date.now() + startPatience;
-    for (let tries = 0; ; tries++) {
+    for (let [tries, timeouts] = [0, 0]; ; tries++) {
+      const attempt = this.#abort = new AbortController();
+      const timer = setTimeout(() => attempt.abort(), startTimeout);
       try {
-        const response = await fetch(target, { method: "POST", headers, body, signal: this.#abort.signal });
+        const response = await fetch(target, { method: "POST", headers, body, signal: attempt.signal });
         if (response.status !== 202) throw await replyError(response);
         const { url: stream, stateless } = await response.json();
         this.stateless = stateless ?? false;
         return new URL(stream, target).href;
       } catch (problem) {
         if (problem instanceof ChatError || this.isOver) throw problem;
-        if (Date.now() > giveUp) throw new ChatError("unreachable", "the server cannot be reached");
+        const isLast = attempt.signal.aborted ? ++timeouts === maxTimeouts : Date.now() > giveUp;
+        if (isLast || this.#isLeft) throw new ChatError("unreachable", "the server cannot be reached");
         this.#change(globalThis.navigator?.onLine === false ? "offline" : "connecting");
         await new Promise(resolve => setTimeout(resolve, backoff(tries)));
+        if (this.#isEnded) throw problem;
+      } finally {
+        clearTimeout(timer);
       }
     }
   }

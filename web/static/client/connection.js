@@ -4,6 +4,7 @@ import { ChatError, replyError } from "./errors.js";
 
 // Times in ms.
 const silence = 35_000; // without a byte, the connection is dead; the server's heartbeat is 15 s
+const connecting = 5_000; // until the reply begins, which may never come on an old connection
 const patience = 60_000; // without an event or heartbeat, the server is dead
 const slowestRetry = 8_000;
 const stale = 5_000; // a silent connection is renewed when the page becomes visible
@@ -75,7 +76,8 @@ export class Connection {
     if (this.last) headers["Last-Event-ID"] = this.last;
     this.#problem = null;
     this.#seen = Date.now();
-    const watchdog = setInterval(() => { if (Date.now() - this.#seen > silence) abort.abort(); }, 1000);
+    let limit = connecting;
+    const watchdog = setInterval(() => { if (Date.now() - this.#seen > limit) abort.abort(); }, 1000);
     try {
       const response = await fetch(this.#url, { headers, signal: abort.signal, cache: "no-store" });
       if (response.headers.get("Typewriter-Resume") === "finished") {
@@ -84,6 +86,7 @@ export class Connection {
       }
       const isStream = response.status === 200 && response.headers.get("Content-Type")?.startsWith("text/event-stream");
       if (!isStream) throw await replyError(response);
+      limit = silence;
       this.#onState("");
       yield* this.#read(response.body.getReader());
     } catch (problem) {
