@@ -11,15 +11,12 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
-	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/upstream"
 )
 
 // requestBuilder builds upstream requests from those of clients.
-type requestBuilder struct {
-	policy *access.Policy
-}
+type requestBuilder struct{}
 
 // ask returns the upstream request that asks a question, with the header of a client's
 // request and a query.

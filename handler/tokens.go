@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"context"
 	"iter"
 	"log/slog"
 	"sync"
@@ -84,7 +83,11 @@ func (t *tokenCounter) count(otherwise upstream.Usage) {
 	t.counted = true
 	t.metrics.Tokens(t.upstream, t.usage.Model, metrics.TokenCount{Input: t.usage.Input, Output: t.usage.Output, Total: t.usage.Total})
 	if t.views == 0 {
-		t.logger.LogAttrs(context.Background(), slog.LevelInfo, "tokens used", append(t.attrs, t.take()...)...)
+		var args []any
+		for _, attr := range append(t.attrs, t.take()...) {
+			args = append(args, attr)
+		}
+		t.logger.Info("tokens used", args...)
 	}
 }
 

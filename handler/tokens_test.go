@@ -152,7 +152,7 @@ func TestTokensAfterTakeOver(t *testing.T) {
 		header := func(*Upstream, *upstream.Format) http.Header { return http.Header{} }
 		events, source := h.recorder.proceed(t.Context(), header, streams.Origin{Format: "coze"}, slices.Values([]typewriter.Event{chat.Event}))
 		end := source.View()
-		for range events { //nolint:revive // all events are read
+		for range events { // all are read
 		}
 		if attrs := end(); len(attrs) != 2 || attrs[1].String() != "output_tokens=4" || len(countedTokens(h)) != 2 {
 			t.Errorf("got %v, counted %q", attrs, countedTokens(h))

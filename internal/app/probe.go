@@ -71,8 +71,7 @@ func probe(ctx context.Context, baseURL string, timeout time.Duration) error {
 		dial = (&tls.Dialer{NetDialer: dialer}).DialContext
 	}
 	conn, err := dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), u.Scheme)))
-	var noTLS tls.RecordHeaderError
-	if errors.As(err, &noTLS) {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return fmt.Errorf("the port does not speak TLS: did you mean http://%s?", u.Host)
 	}
 	if err != nil {

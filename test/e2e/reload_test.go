@@ -77,7 +77,9 @@ func TestReload(t *testing.T) {
 		}
 	}
 	writeKeys("alice " + oneKey + "\n")
-	upstreams := func(token string) string { return "upstreams: {/other: {url: '" + other.URL + "', bot-id: 1, token: " + token + "}}\n" }
+	upstreams := func(token string) string {
+		return "upstreams: {/other: {url: '" + other.URL + "', bot-id: 1, token: " + token + "}}\n"
+	}
 	s := startReloadable(t, "upstream-token: OLD\n"+upstreams("OTHEROLD"), "--upstream="+up.URL, "--api-keys=@"+keys)
 	held, cancel := context.WithCancel(t.Context())
 	defer cancel()

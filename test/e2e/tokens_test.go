@@ -89,7 +89,9 @@ func TestTokensOfOtherEnds(t *testing.T) {
 		_, header, _ := readReply(t, http.DefaultClient.Do, req)
 		return p.Base + header.Get("Location")
 	}
-	used := func() int { return len(regexp.MustCompile(`(?m) input_tokens=\d+( output_tokens=\d+)?$`).FindAllString(p.Log.String(), -1)) }
+	used := func() int {
+		return len(regexp.MustCompile(`(?m) input_tokens=\d+( output_tokens=\d+)?$`).FindAllString(p.Log.String(), -1))
+	}
 	stopped := location("/slow")
 	res := start(t, stopped+"?mode=raw")
 	if status, body := send(t, "DELETE", stopped); status != http.StatusNoContent {
