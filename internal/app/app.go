@@ -25,6 +25,7 @@ import (
 	appsmock "sse-typewriter/mock/apps"
 	cozemock "sse-typewriter/mock/coze"
 	declarativemock "sse-typewriter/mock/declarative"
+	difymock "sse-typewriter/mock/dify"
 	geminimock "sse-typewriter/mock/gemini"
 	ollamamock "sse-typewriter/mock/ollama"
 	openaimock "sse-typewriter/mock/openai"
@@ -165,6 +166,7 @@ func registerStandIn(r *route.Engine, seed uint64) {
 		geminimock.Dialect{},
 		appsmock.UIMessages{Others: ollamamock.Dialect{}},
 		appsmock.AGUI{},
+		difymock.New(),
 		declarativemock.Dialect{},
 	)
 	standIn.Watch = hertzio.CancelOnDisconnect

@@ -29,6 +29,7 @@ import (
 	"sse-typewriter/upstream/anthropic"
 	"sse-typewriter/upstream/coze"
 	"sse-typewriter/upstream/declarative"
+	"sse-typewriter/upstream/dify"
 	"sse-typewriter/upstream/gemini"
 	"sse-typewriter/upstream/house"
 	"sse-typewriter/upstream/ollama"
@@ -150,6 +151,7 @@ func newFormats(conf *config.Config, u config.Upstream, described ownFormats) (u
 		aisdk.New(aisdk.Options{SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		agui.New(agui.Options{SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		dify.New(dify.Options{UserID: conf.UserID, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
 	options := declarative.Options{Model: model, SystemPrompt: u.SystemPrompt, BotID: botID, UserID: conf.UserID}
 	formats = slices.Concat(described.formats(options), formats, declarative.Builtin(options))

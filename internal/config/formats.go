@@ -15,10 +15,10 @@ import (
 const defaultFormat = "coze"
 
 // Formats are the names of the built-in formats in which the server can ask questions.
-var Formats = []string{defaultFormat, "openai", "openai-responses", "anthropic", "gemini", "ollama", "ai-sdk", "ag-ui", "dashscope", "lke", "wenxin"}
+var Formats = []string{defaultFormat, "openai", "openai-responses", "anthropic", "gemini", "ollama", "dify", "ai-sdk", "ag-ui", "dashscope", "lke", "wenxin"}
 
 // withoutModel are the built-in formats whose questions name no model.
-var withoutModel = []string{defaultFormat, "ai-sdk", "ag-ui", "lke"}
+var withoutModel = []string{defaultFormat, "dify", "ai-sdk", "ag-ui", "lke"}
 
 // FormatSettings are the descriptions of wire formats by name, in YAML as written in the file.
 type FormatSettings map[string]string
