@@ -31,7 +31,7 @@ func TestAnswer(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			d, a := decoder{}, upstream.Answer{}
 			for _, e := range test.events {
-				a.Add(d.Decode(e.name, e.data))
+				a.Add(d.Decode(e.Name, e.Data))
 			}
 			failure := ""
 			if a.Failure != nil {

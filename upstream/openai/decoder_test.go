@@ -12,6 +12,7 @@ import (
 
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/split/splittest"
 )
 
 // A stream that has usage: null keeps it in the pieces without usage.
@@ -75,19 +76,19 @@ func TestRunsShareFrames(t *testing.T) {
 		shared        bool
 		text          string // of the second
 	}{
-		{"text", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"content":"\"b\\"}}]}`}, true, `\"b\\`},
-		{"a twin", event{"", `{"choices":[{"text":"a","delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"text":"bc","delta":{"content":"bc"}}]}`}, true, "bc"},
-		{"a role", event{"", `{"choices":[{"delta":{"role":"assistant","content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"role":"assistant","content":"b"}}]}`}, true, "b"},
-		{"separators", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", "{\"choices\":[{\"delta\":{\"content\":\"\u2028\"}}]}"}, true, `\u2028`},
-		{"another id", event{"", `{"id":1,"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"id":2,"choices":[{"delta":{"content":"b"}}]}`}, false, "b"},
-		{"another name", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"answer", `{"choices":[{"delta":{"content":"b"}}]}`}, false, "b"},
-		{"one more field", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"content":"a","refusal":""}}]}`}, false, "a"},
-		{"no more a twin", event{"", `{"choices":[{"text":"a","delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"text":"a","delta":{"content":"b"}}]}`}, false, ""},
-		{"no text", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, event{"", `{"choices":[{"delta":{"content":""}}]}`}, false, ""},
+		{"text", event{Data: `{"choices":[{"delta":{"content":"a"}}]}`}, event{Data: `{"choices":[{"delta":{"content":"\"b\\"}}]}`}, true, `\"b\\`},
+		{"a twin", event{Data: `{"choices":[{"text":"a","delta":{"content":"a"}}]}`}, event{Data: `{"choices":[{"text":"bc","delta":{"content":"bc"}}]}`}, true, "bc"},
+		{"a role", event{Data: `{"choices":[{"delta":{"role":"assistant","content":"a"}}]}`}, event{Data: `{"choices":[{"delta":{"role":"assistant","content":"b"}}]}`}, true, "b"},
+		{"separators", event{Data: `{"choices":[{"delta":{"content":"a"}}]}`}, event{Data: "{\"choices\":[{\"delta\":{\"content\":\"\u2028\"}}]}"}, true, `\u2028`},
+		{"another id", event{Data: `{"id":1,"choices":[{"delta":{"content":"a"}}]}`}, event{Data: `{"id":2,"choices":[{"delta":{"content":"b"}}]}`}, false, "b"},
+		{"another name", event{Data: `{"choices":[{"delta":{"content":"a"}}]}`}, event{Name: "answer", Data: `{"choices":[{"delta":{"content":"b"}}]}`}, false, "b"},
+		{"one more field", event{Data: `{"choices":[{"delta":{"content":"a"}}]}`}, event{Data: `{"choices":[{"delta":{"content":"a","refusal":""}}]}`}, false, "a"},
+		{"no more a twin", event{Data: `{"choices":[{"text":"a","delta":{"content":"a"}}]}`}, event{Data: `{"choices":[{"text":"a","delta":{"content":"b"}}]}`}, false, ""},
+		{"no text", event{Data: `{"choices":[{"delta":{"content":"a"}}]}`}, event{Data: `{"choices":[{"delta":{"content":""}}]}`}, false, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := decoder{}
-			first, second := d.Decode(test.first.name, test.first.data), d.Decode(test.second.name, test.second.data)
+			first, second := d.Decode(test.first.Name, test.first.Data), d.Decode(test.second.Name, test.second.Data)
 			if (first.Frame == second.Frame) != test.shared || (first.Meaning == second.Meaning) != test.shared {
 				t.Errorf("shared frame: %v, shared meaning: %v, want %v", first.Frame == second.Frame, first.Meaning == second.Meaning, test.shared)
 			}
@@ -137,38 +138,38 @@ func TestMeaning(t *testing.T) {
 		phase upstream.Phase
 		texts []upstream.Text
 	}{
-		{"role", event{"", `{"choices":[{"delta":{"role":"assistant","content":""}}]}`}, upstream.KindWorking, upstream.Running, nil},
-		{"filter of the prompt", event{"", `{"choices":[],"prompt_filter_results":[]}`}, upstream.KindOther, upstream.Running, nil},
-		{"text", event{"", `{"choices":[{"delta":{"content":"a"}}]}`}, upstream.KindText, upstream.Running, nil},
-		{"the last text", event{"", `{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}`}, upstream.KindText, upstream.MayClose, nil},
-		{"finish", event{"", `{"choices":[{"delta":{},"finish_reason":"length"}]}`}, upstream.KindCompleted, upstream.MayClose, nil},
-		{"usage", event{"", `{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`}, upstream.KindCompleted, upstream.MayClose, nil},
+		{"role", event{Data: `{"choices":[{"delta":{"role":"assistant","content":""}}]}`}, upstream.KindWorking, upstream.Running, nil},
+		{"filter of the prompt", event{Data: `{"choices":[],"prompt_filter_results":[]}`}, upstream.KindOther, upstream.Running, nil},
+		{"text", event{Data: `{"choices":[{"delta":{"content":"a"}}]}`}, upstream.KindText, upstream.Running, nil},
+		{"the last text", event{Data: `{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}`}, upstream.KindText, upstream.MayClose, nil},
+		{"finish", event{Data: `{"choices":[{"delta":{},"finish_reason":"length"}]}`}, upstream.KindCompleted, upstream.MayClose, nil},
+		{"usage", event{Data: `{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}`}, upstream.KindCompleted, upstream.MayClose, nil},
 		{
 			"two choices",
-			event{"", `{"choices":[{"index":0,"delta":{"content":"a"}},{"index":3,"delta":{"content":"b"},"finish_reason":"stop"}]}`},
+			event{Data: `{"choices":[{"index":0,"delta":{"content":"a"}},{"index":3,"delta":{"content":"b"},"finish_reason":"stop"}]}`},
 			upstream.KindPiece, upstream.Running,
 			[]upstream.Text{answer("content 0", "a"), answer("content 3", "b")},
 		},
 		{
 			"a list",
-			event{"", `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},{"type":"text","text":"b"},{"type":"text","text":"c"}]}}]}`},
+			event{Data: `{"choices":[{"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}]},{"type":"text","text":"b"},{"type":"text","text":"c"}]}}]}`},
 			upstream.KindPiece, upstream.Running,
 			[]upstream.Text{{Kind: typewriter.Reasoning, Channel: "thinking 0", Text: "a"}, answer("content 0", "b"), answer("content 0", "c")},
 		},
 		{
 			"two texts and their twins",
-			event{"", `{"choices":[{"text":"a","delta":{"content":"a","reasoning":"bc","reasoning_details":[{"text":"b"},{"text":"c"}]}}]}`},
+			event{Data: `{"choices":[{"text":"a","delta":{"content":"a","reasoning":"bc","reasoning_details":[{"text":"b"},{"text":"c"}]}}]}`},
 			upstream.KindPiece, upstream.Running,
 			[]upstream.Text{answer("content 0", "a"), {Kind: typewriter.Reasoning, Channel: "reasoning 0", Text: "bc"}},
 		},
-		{"an error", event{"", `{"error":{"message":"m"}}`}, upstream.KindFailed, upstream.Ended, nil},
-		{"an error by name", event{"error", `{"message":"m"}`}, upstream.KindFailed, upstream.Ended, nil},
-		{"no error", event{"", `{"error":null,"code":0,"choices":[{"delta":{}}]}`}, upstream.KindWorking, upstream.Running, nil},
-		{"done", event{"", `[DONE]`}, upstream.KindDone, upstream.Ended, nil},
+		{"an error", event{Data: `{"error":{"message":"m"}}`}, upstream.KindFailed, upstream.Ended, nil},
+		{"an error by name", event{Name: "error", Data: `{"message":"m"}`}, upstream.KindFailed, upstream.Ended, nil},
+		{"no error", event{Data: `{"error":null,"code":0,"choices":[{"delta":{}}]}`}, upstream.KindWorking, upstream.Running, nil},
+		{"done", event{Data: `[DONE]`}, upstream.KindDone, upstream.Ended, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := decoder{}
-			m := d.Decode(test.event.name, test.event.data).Meaning
+			m := d.Decode(test.event.Name, test.event.Data).Meaning
 			if m.Kind != test.kind || m.Phase != test.phase || !slices.Equal(m.Texts, test.texts) {
 				t.Errorf("got %+v, want kind %d, phase %d, texts %v", *m, test.kind, test.phase, test.texts)
 			}
@@ -214,22 +215,22 @@ func TestEnd(t *testing.T) {
 		reason string
 		last   event
 	}{
-		{"done", chunks(text, finish, "[DONE]"), "", event{"", "[DONE]"}},
-		{"done without finish", chunks(text, "[DONE]"), "", event{"", "[DONE]"}},
-		{"finish without done", chunks(text, finish), "", event{"", finish}},
-		{"usage without finish", chunks(text, `{"choices":[],"usage":{}}`), "", event{"", `{"choices":[],"usage":{}}`}},
-		{"more after done", []event{{"answer", text}, {"answer", "[DONE]"}, {"flowResponses", "[]"}}, "", event{"flowResponses", "[]"}},
-		{"the service's error", chunks(text, `{"error":{"message":"m"}}`), "", event{"", `{"error":{"message":"m"}}`}},
-		{"a cut", chunks(text), "cut", event{"", `{"error":{"message":"upstream ended mid-stream","type":"server_error","param":null,"code":"cut"}}`}},
+		{"done", chunks(text, finish, "[DONE]"), "", event{Data: "[DONE]"}},
+		{"done without finish", chunks(text, "[DONE]"), "", event{Data: "[DONE]"}},
+		{"finish without done", chunks(text, finish), "", event{Data: finish}},
+		{"usage without finish", chunks(text, `{"choices":[],"usage":{}}`), "", event{Data: `{"choices":[],"usage":{}}`}},
+		{"more after done", []event{{Name: "answer", Data: text}, {Name: "answer", Data: "[DONE]"}, {Name: "flowResponses", Data: "[]"}}, "", event{Name: "flowResponses", Data: "[]"}},
+		{"the service's error", chunks(text, `{"error":{"message":"m"}}`), "", event{Data: `{"error":{"message":"m"}}`}},
+		{"a cut", chunks(text), "cut", event{Data: `{"error":{"message":"upstream ended mid-stream","type":"server_error","param":null,"code":"cut"}}`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, failure := decodeAll(t, ": PROCESSING\n\n"+encodeAll(test.events))
+			got, failure := splittest.Decode(t, format, ": PROCESSING\n\n"+splittest.Encode(test.events))
 			reason := ""
 			if failure != nil {
 				reason = failure.Reason
 			}
 			last := got[len(got)-1]
-			if reason != test.reason || last.Frame.Name != test.last.name || last.Payload() != test.last.data {
+			if reason != test.reason || last.Frame.Name != test.last.Name || last.Payload() != test.last.Data {
 				t.Errorf("got reason %q and last %s %q, want %q and %v", reason, last.Frame.Name, last.Payload(), test.reason, test.last)
 			}
 		})

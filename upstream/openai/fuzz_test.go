@@ -9,6 +9,8 @@ import (
 
 	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
+	"sse-typewriter/upstream"
+	"sse-typewriter/upstream/split/splittest"
 )
 
 // Valid JSON stays valid, whole or cut, and the pieces are joined to the same message.
@@ -43,7 +45,7 @@ func FuzzSplit(f *testing.F) {
 		if e.Text == "" {
 			t.Error("got no text")
 		}
-		checkPieces(t, e.Frame, e.Text, data)
+		checkPieces(t, e, data)
 		quoted, err := json.Marshal(text)
 		if err != nil || text == "" {
 			return
@@ -56,38 +58,21 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// checkPieces compares the pieces of a text with the event that they are made of.
-func checkPieces(t *testing.T, frame *typewriter.Frame, text, data string) {
+// checkPieces compares the pieces of an event with the data that they are made of.
+func checkPieces(t *testing.T, e upstream.Event, data string) {
 	t.Helper()
 	if repeatsKeys(data) {
 		return // encoding/json and an SDK may choose different values
 	}
-	first, rest := "", text
-	if _, size := jsontext.ScanRune(text); size < len(text) && utf8.ValidString(text) {
-		first, rest = text[:size], text[size:]
-	}
 	got, want := message{}, message{}
-	log := typewriter.NewLog(typewriter.LogOptions{})
-	if err := log.Append(typewriter.Event{Frame: frame, Text: first + rest}); err != nil {
-		t.Fatal(err)
-	}
-	log.End()
-	c := &client{}
-	pace := typewriter.DefaultPace(typewriter.Typewriter)
-	player := typewriter.Player{Log: log, Pace: pace}
-	skip := &typewriter.Skip{}
-	skip.Set()
-	player.Skip = skip
-	if err := player.Play(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range c.sent {
-		if !json.Valid([]byte(s.data)) {
-			t.Fatalf("got %q, which is not JSON", s.data)
+	for _, piece := range splittest.Pieces(t, e) {
+		if !json.Valid([]byte(piece)) {
+			t.Fatalf("got %q, which is not JSON", piece)
 		}
-		got.add(s.data)
+		got.Add(event{Data: piece})
 	}
-	if want.add(jsontext.SingleLine(data)); !reflect.DeepEqual(got, want) && utf8.ValidString(data) && !strings.Contains(text, `\u`) {
+	want.Add(event{Data: jsontext.SingleLine(data)})
+	if !reflect.DeepEqual(got, want) && utf8.ValidString(data) && !strings.Contains(e.Text, `\u`) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }

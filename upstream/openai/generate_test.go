@@ -27,20 +27,20 @@ func generateStream(r *rand.Rand) []event {
 		if g.IntN(2) == 0 {
 			members = append(members, `"obfuscation":"`+"aB3xYz9"[:g.IntN(8)]+`"`)
 		}
-		e := event{data: g.object(append(members, g.choices()))}
+		e := event{Data: g.object(append(members, g.choices()))}
 		switch g.IntN(12) {
 		case 0:
-			e.name = "answer"
+			e.Name = "answer"
 		case 1:
-			e = event{"ping", `{"x":1}`}
+			e = event{Name: "ping", Data: `{"x":1}`}
 		case 2:
-			e.data = "not JSON"
+			e.Data = "not JSON"
 		case 3:
-			e.data = "[DONE]"
+			e.Data = "[DONE]"
 		}
 		events = append(events, e)
 	}
-	return append(events, event{data: "[DONE]"})
+	return append(events, event{Data: "[DONE]"})
 }
 
 // some returns some of the values, in any order.

@@ -4,10 +4,10 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 
 	"sse-typewriter/internal/testenv"
+	"sse-typewriter/upstream/split/splittest"
 
 	"sse-typewriter/upstream"
 )
@@ -30,37 +30,13 @@ func open(t testing.TB, body func(context.Context) io.Reader) *upstream.Reply {
 	return reply
 }
 
-// event is an event as it is in a stream.
-type event struct{ name, data string }
-
-// encodeAll returns the stream of some events.
-func encodeAll(events []event) string {
-	var b strings.Builder
-	for _, e := range events {
-		if e.name != "" {
-			b.WriteString("event: " + e.name + "\n")
-		}
-		b.WriteString("data: " + strings.ReplaceAll(e.data, "\n", "\ndata: ") + "\n\n")
-	}
-	return b.String()
-}
-
-// decodeAll reads a stream to its end.
-func decodeAll(t testing.TB, stream string) ([]upstream.Event, *upstream.Error) {
-	t.Helper()
-	events, failure := open(t, func(context.Context) io.Reader { return strings.NewReader(stream) }).Events()
-	var got []upstream.Event
-	for e := range events {
-		got = append(got, e)
-	}
-	return got, failure()
-}
+type event = splittest.Event
 
 // chunks returns unnamed events.
 func chunks(data ...string) []event {
 	var events []event
 	for _, d := range data {
-		events = append(events, event{data: d})
+		events = append(events, event{Data: d})
 	}
 	return events
 }
