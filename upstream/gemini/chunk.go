@@ -35,6 +35,7 @@ type chunk struct {
 type text struct {
 	kind      typewriter.TextKind
 	candidate int    // its place in the list
+	index     string // of the candidate, as JSON
 	raw       string // the inside of the JSON string
 	begin     int    // the offset of raw
 	part      split.Member
@@ -59,16 +60,19 @@ func (c *chunk) readCandidate(i int) {
 	c.content = split.AppendMembers(c.content[:0], split.Find(c.candidate, "content"))
 	c.parts = split.AppendMembers(c.parts[:0], split.Find(c.content, "parts"))
 	c.ambiguous = c.ambiguous || split.MayRepeat(c.candidate) || split.MayRepeat(c.content)
+	index := split.Find(c.candidate, "index")
+	if index.Type != gjson.Number {
+		index.Raw = "0" // the service leaves out the index of a single candidate
+	}
 	for _, part := range c.parts {
-		c.addText(i, part)
+		c.addText(text{candidate: i, index: index.Raw, part: part})
 	}
 }
 
-// addText adds the text of a part, if there is one. A thought is reasoning.
-func (c *chunk) addText(candidate int, part split.Member) {
-	t := text{candidate: candidate, part: part}
+// addText adds the text of a part of t, if there is one. A thought is reasoning.
+func (c *chunk) addText(t text) {
 	fields := 0
-	part.Value.ForEach(func(key, value gjson.Result) bool {
+	t.part.Value.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "text":
 			t.raw, t.begin = split.RawString(value), value.Index+1
@@ -91,28 +95,19 @@ func (c *chunk) addText(candidate int, part split.Member) {
 func (c *chunk) isSplittable() bool { return len(c.texts) == 1 && !c.ambiguous }
 
 // channel returns the channel of a text: its kind, and the index of the candidate.
-func (c *chunk) channel(t text) string {
+func (t text) channel() string {
 	name := "text "
 	if t.kind == typewriter.Reasoning {
 		name = "thought "
 	}
-	return name + c.index(t.candidate)
-}
-
-// index returns the index of a candidate as its field has it, given the place in the list.
-// The service leaves out the index of a single candidate.
-func (c *chunk) index(candidate int) string {
-	if index := c.candidates[candidate].Value.Get("index"); index.Type == gjson.Number {
-		return index.Raw
-	}
-	return "0"
+	return name + t.index
 }
 
 // wholeTexts returns the texts of the chunk.
 func (c *chunk) wholeTexts() []upstream.Text {
 	var all []upstream.Text
 	for _, t := range c.texts {
-		all = append(all, upstream.Text{Kind: t.kind, Channel: c.channel(t), Text: strings.Clone(t.raw)})
+		all = append(all, upstream.Text{Kind: t.kind, Channel: t.channel(), Text: strings.Clone(t.raw)})
 	}
 	return all
 }
@@ -138,7 +133,7 @@ func (c *chunk) frame(name string) (frame *typewriter.Frame, whole typewriter.Pa
 		return split.OnlyLast
 	})
 	c.cutter.Edit(split.AppendMembers(nil, t.part.Value), scopeIn("thought"))
-	return c.cutter.Frame(typewriter.Frame{Name: name, Channel: c.channel(t), Kind: t.kind})
+	return c.cutter.Frame(typewriter.Frame{Name: name, Channel: t.channel(), Kind: t.kind})
 }
 
 // scopeInChunk returns the scope of a field of a chunk: the model, an id and the like are

@@ -170,3 +170,13 @@ func TestEnds(t *testing.T) {
 		})
 	}
 }
+
+// A chunk with very many texts takes a second, and not minutes.
+func TestManyTexts(t *testing.T) {
+	const texts = 200_000
+	d := decoder{}
+	e := d.Decode("", `{"candidates":[{"content":{"parts":[`+strings.Repeat(`{"text":"a"},`, texts-1)+`{"text":"a"}]}}]}`)
+	if got := len(e.Meaning.Texts); got != texts {
+		t.Errorf("got %d texts, want %d", got, texts)
+	}
+}

@@ -148,15 +148,17 @@ func (c *chunk) isSplittable() bool {
 func (c *chunk) wholeTexts() []upstream.Text {
 	var all []upstream.Text
 	var seen [typewriter.Refusal + 1]struct{ field, list bool } // in the choice
+	index := ""                                                 // of the choice; an event may have very many texts
 	for i, t := range c.texts {
-		if i > 0 && t.choice != c.texts[i-1].choice {
+		if i == 0 || t.choice != c.texts[i-1].choice {
 			clear(seen[:])
+			index = c.index(t.choice)
 		}
 		before := &seen[t.kind]
 		isTwin := before.field || before.list && !t.inList
 		before.field, before.list = before.field || !t.inList, before.list || t.inList
 		if !isTwin {
-			all = append(all, upstream.Text{Kind: t.kind, Channel: c.channel(t), Text: strings.Clone(t.raw)})
+			all = append(all, upstream.Text{Kind: t.kind, Channel: t.field + " " + index, Text: strings.Clone(t.raw)})
 		}
 	}
 	return all

@@ -310,3 +310,13 @@ func TestRoute(t *testing.T) {
 		}
 	}
 }
+
+// A chunk with very many texts takes a second, and not minutes.
+func TestManyTexts(t *testing.T) {
+	const texts = 200_000
+	d := decoder{}
+	e := d.Decode("", `{"choices":[{"delta":{"content":[`+strings.Repeat(`{"text":"a"},`, texts-1)+`{"text":"a"}]}}]}`)
+	if got := len(e.Meaning.Texts); got != texts {
+		t.Errorf("got %d texts, want %d", got, texts)
+	}
+}
