@@ -4,15 +4,27 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"sse-typewriter/internal/testenv"
 )
 
-var dashScopeRunners = []runner{{"python", func(t *testing.T) (string, string) {
-	return testenv.InstallPip(t, "requirements-dashscope.txt"), "with_dashscope.py"
-}, []string{"dashscope"}}}
+var dashScopeRunners = []runner{
+	{"python", func(t *testing.T) (string, string) {
+		return testenv.InstallPip(t, "requirements-dashscope.txt"), "with_dashscope.py"
+	}, []string{"dashscope"}},
+	{"java", func(t *testing.T) (string, string) {
+		script := filepath.Join(t.TempDir(), "run")
+		text := fmt.Sprintf("exec java -cp '%s' WithDashScope \"$@\"\n", compileJava(t, filepath.Join("java", "dashscope"), "WithDashScope.java"))
+		if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "sh", script
+	}, []string{"dashscope-java"}},
+}
 
 // dashScopeEvents returns a stream of DashScope with messages, the last of which ends the answer.
 func dashScopeEvents(messages ...string) string {

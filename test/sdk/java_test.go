@@ -39,7 +39,7 @@ type javaResult struct {
 func TestJava(t *testing.T) {
 	t.Parallel()
 	const key = "0123456789abcdef"
-	classPath := compileJava(t)
+	classPath := compileJava(t, "java", "WithCoze.java")
 	upstream := start(t).Base + "/upstream"
 	args := []string{"--upstream=" + upstream, "--upstream-token=pat_test", "--api-keys=" + key, "--heartbeat=50ms"}
 	bases := map[string]string{
@@ -131,12 +131,12 @@ func atRoot(t *testing.T, base string) string {
 	return server.URL
 }
 
-// compileJava compiles the program in the folder java and returns the class path.
-func compileJava(t *testing.T) (classPath string) {
+// compileJava compiles a program in a folder with a pom.xml and returns the class path.
+func compileJava(t *testing.T, folder, program string) (classPath string) {
 	t.Helper()
-	libraries := testenv.InstallMaven(t, filepath.Join("java", "pom.xml"))
+	libraries := testenv.InstallMaven(t, filepath.Join(folder, "pom.xml"))
 	classes := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "javac", "-encoding", "UTF-8", "-cp", libraries, "-d", classes, filepath.Join("java", "WithCoze.java"))
+	cmd := exec.CommandContext(t.Context(), "javac", "-encoding", "UTF-8", "-cp", libraries, "-d", classes, filepath.Join(folder, program))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)
 	}
