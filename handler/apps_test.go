@@ -27,6 +27,11 @@ func withApps(o *Options, _ *streams.Options) {
 	o.Upstreams[0].Formats = append(formats, o.Upstreams[0].Formats...)
 }
 
+// withUIMessages adds the AI SDK's format behind the others.
+func withUIMessages(o *Options, _ *streams.Options) {
+	o.Upstreams[0].Formats = append(o.Upstreams[0].Formats, aisdk.New(aisdk.Options{}))
+}
+
 // appsMock returns a stand-in of apps.
 func appsMock() *mock.StandIn {
 	return mock.New(1, appsmock.UIMessages{Others: ollamamock.Dialect{}}, appsmock.AGUI{})
@@ -90,7 +95,7 @@ func TestApps(t *testing.T) {
 // Ollama's chats are told from those of the AI SDK at the same path.
 func TestChatsAtOnePath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, server := newTestHandler(t, appsMock(), withApps)
+		_, server := newTestHandler(t, appsMock(), withOllama, withUIMessages)
 		if a := server.serve(t.Context(), t, ollamaChat("llama3.2")); a.header("Content-Type") != "application/x-ndjson" || !strings.Contains(a.text(), `"content":"Y"`) {
 			t.Errorf("got %q", a.text())
 		}
@@ -100,10 +105,19 @@ func TestChatsAtOnePath(t *testing.T) {
 	})
 }
 
+// At the usual path, a stream without the header passes byte for byte.
+func TestOtherStreamAtUsualPath(t *testing.T) {
+	const stream = "data:{\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"ab\"}\n\n"
+	_, server := newTestHandler(t, newApp(stream), withApps)
+	if a := server.serve(t.Context(), t, uiChat("hi")); a.text() != stream {
+		t.Errorf("got %q, want %q", a.text(), stream)
+	}
+}
+
 // A compressed stream passes at the path that has another framing.
 func TestCompressedUIMessages(t *testing.T) {
 	const stream = "compressed\n\n"
-	_, server := newTestHandler(t, newApp(stream, "X-Vercel-Ai-Ui-Message-Stream", "v1", "Content-Encoding", "br"), withApps)
+	_, server := newTestHandler(t, newApp(stream, "X-Vercel-Ai-Ui-Message-Stream", "v1", "Content-Encoding", "br"), withOllama, withUIMessages)
 	if a := server.serve(t.Context(), t, uiChat("hi")); a.status != http.StatusOK || a.text() != stream || a.header("Content-Encoding") != "br" {
 		t.Errorf("got %d %q", a.status, a.text())
 	}
@@ -179,21 +193,36 @@ func appText(blocks []string) string {
 	return text.String()
 }
 
-// A stopped stream of the AI SDK ends in order.
-func TestUIMessagesStop(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, server := newTestHandler(t, appsMock(), withApps)
-		r, stopped := uiChat("/slow hi"), false
-		r.received = func(a answer) {
-			if !stopped && strings.Contains(a.text(), "text-delta") {
-				stopped = true
-				server.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + a.header("Typewriter-Stream")})
-			}
-		}
-		if a := server.serve(t.Context(), t, r); !a.complete || !strings.HasSuffix(a.text(), "data: [DONE]\n\n") || strings.Contains(a.text(), "errorText") {
-			t.Errorf("got %q, complete %t", a.text(), a.complete)
-		}
-	})
+// A stopped stream ends in order: that of AG-UI without an end of the run, which is not valid
+// within a message.
+func TestAppsStop(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		request
+		text, last string
+	}{
+		{"AI SDK", uiChat("/slow hi"), "text-delta", "[DONE]"},
+		{"AG-UI", agentRun("/slow hi"), "TEXT_MESSAGE_CONTENT", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, server := newTestHandler(t, appsMock(), withApps)
+				r, stopped := test.request, false
+				r.received = func(a answer) {
+					if !stopped && strings.Contains(a.text(), test.text) {
+						stopped = true
+						server.serve(t.Context(), t, request{method: "DELETE", url: streamsPath + a.header("Typewriter-Stream")})
+					}
+				}
+				a := server.serve(t.Context(), t, r)
+				events := dataOf(t, a.text())
+				last := events[len(events)-1]
+				if !a.complete || last != test.last && (test.last != "" || gjson.Get(last, "type").Str != test.text) || len(events) > 40 {
+					t.Errorf("got %d events, complete %t, last %s", len(events), a.complete, last)
+				}
+			})
+		})
+	}
 }
 
 // Refusals are plain text, which the clients show, and those of the app pass.
@@ -209,6 +238,7 @@ func TestAppsAreRefused(t *testing.T) {
 	}{
 		{"no key", unreachable, agentRun("hi"), withKeys, 401, "a valid key is needed: Authorization: Bearer KEY"},
 		{"unreachable", unreachable, agentRun("hi"), nil, 502, "upstream cannot be reached"},
+		{"no key, at the usual path", unreachable, uiChat("hi"), withKeys, 401, "a valid key is needed: Authorization: Bearer KEY"},
 		{"full", appsMock(), agentRun("hi"), func(o *Options, _ *streams.Options) { o.MaxStreams = 0 }, 503, "the server has reached its limit of concurrent streams"},
 		{"by the agent", appsMock(), agentRun("/error-500 hi"), nil, 500, "the app has failed"},
 		{"by the app", appsMock(), uiChat("/error-429 hi"), nil, 429, "too many chats"},

@@ -234,12 +234,14 @@ func (c *Client) send(ctx context.Context, req Request, header http.Header) (*re
 	return r.Execute(req.Method, url)
 }
 
-// IsStream reports whether the reply is an event stream with the framing of its format.
+// IsStream reports whether the reply is an event stream with the framing, and the header, of
+// its format.
 func (r *Reply) IsStream() bool {
-	if wire := r.format.wire(); wire != nil {
-		return r.isFramed(wire.Framing)
+	wire := r.format.wire()
+	if wire == nil {
+		return r.isFramed(SSE)
 	}
-	return r.isFramed(SSE)
+	return r.isFramed(wire.Framing) && (wire.MatchHeader == nil || wire.MatchHeader(r.Header))
 }
 
 // Chat returns a function for the stream's chat, which is unknown until an event names the

@@ -33,9 +33,10 @@ type Format struct {
 	// errors have its format. Nil: no such path is known.
 	Owns func(path string) bool
 
-	// MatchHeader recognizes a stream by the header of the reply, whatever the path of the
-	// request, and MatchEvent by the data of the first event, if the path has no other
-	// format. A format with either has no NewRecovery. See [Reply.Recognize].
+	// MatchHeader recognizes a stream by the header of the reply, which the streams of the
+	// format must have, whatever the path of the request. MatchEvent recognizes one by the
+	// data of the first event, if the path has no other format. A format with either has no
+	// NewRecovery. See [Reply.Recognize].
 	MatchHeader func(http.Header) bool
 	MatchEvent  func(data string) bool
 

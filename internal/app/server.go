@@ -148,9 +148,9 @@ func newFormats(conf *config.Config, u config.Upstream, described ownFormats) (u
 		responses.New(openai.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		anthropic.New(anthropic.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		gemini.New(gemini.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
+		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		aisdk.New(aisdk.Options{SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		agui.New(agui.Options{SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
-		ollama.New(ollama.Options{Model: model, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 		dify.New(dify.Options{UserID: conf.UserID, SystemPrompt: u.SystemPrompt, BaseURL: u.URL}),
 	}
 	options := declarative.Options{Model: model, SystemPrompt: u.SystemPrompt, BotID: botID, UserID: conf.UserID}

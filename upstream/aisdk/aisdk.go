@@ -4,6 +4,7 @@ package aisdk
 
 import (
 	"net/http"
+	"strings"
 
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -35,6 +36,7 @@ const doneData = "[DONE]"
 func New(o Options) *upstream.Format {
 	return &upstream.Format{
 		Name:            "ai-sdk",
+		Route:           route,
 		MatchHeader:     func(h http.Header) bool { return h.Get(header) == version },
 		Framing:         upstream.SSE,
 		NewDecoder:      func() upstream.Decoder { return &decoder{} },
@@ -48,6 +50,15 @@ func New(o Options) *upstream.Format {
 		Heartbeat:       "\n\n",
 		Ask:             o.ask,
 	}
+}
+
+// route implements [upstream.Format.Route]. Streams of the format are recognized at any path;
+// at this one, errors before the reply have the form of the format, too.
+func route(r upstream.RequestHead) string {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.Path, DefaultPath) {
+		return "*" + DefaultPath
+	}
+	return ""
 }
 
 // errorEvents implements [upstream.Format.ErrorEvents]. The AI SDK rejects an error with
