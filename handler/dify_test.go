@@ -162,9 +162,9 @@ func TestDifyHeartbeats(t *testing.T) {
 
 // Stopping a stream stops the task at the service, with the user of the request.
 func TestDifyIsStopped(t *testing.T) {
-	for _, test := range []struct{ path, want string }{
-		{"/chat-messages", `/stop {"user":"me"}`},
-		{"/workflows/run", `/stop {"user":"me"}`},
+	for _, test := range []struct{ path, want, last string }{
+		{"/chat-messages", `/stop {"user":"me"}`, "message_end"},
+		{"/workflows/run", `/stop {"user":"me"}`, "workflow_finished"},
 	} {
 		t.Run(test.path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -190,6 +190,9 @@ func TestDifyIsStopped(t *testing.T) {
 				}
 				began := time.Now()
 				a := server.serve(t.Context(), t, r)
+				if names, _ := readDify(t, a.text()); names[len(names)-1] != test.last {
+					t.Errorf("got %q, want %s at the end", names, test.last)
+				}
 				task := gjson.Get(strings.SplitN(a.text(), "data: ", 2)[1], "task_id").Str
 				if len(stops) != 1 || !strings.HasSuffix(stops[0], "/"+task+test.want) || !a.complete || time.Since(began) > 10*time.Second {
 					t.Errorf("got stops %q of task %s, complete %t after %v", stops, task, a.complete, time.Since(began))

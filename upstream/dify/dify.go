@@ -47,6 +47,7 @@ func New(o Options) *upstream.Format {
 		Route:           route,
 		Framing:         upstream.SSE,
 		NewDecoder:      func() upstream.Decoder { return &decoder{} },
+		Stopped:         stopped,
 		ErrorEvents:     errorEvents,
 		ErrorBody:       errorBody,
 		ReadError:       readError,

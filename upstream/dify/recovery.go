@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/jsontext"
-	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -37,11 +35,10 @@ const maxSeen = 10000
 // requests.
 type recovery struct {
 	task
-	run, conversation string // the run's id, and the ids of a chatflow
-	message, taskID   string
-	seen              map[string]bool // events about nodes
-	isFinished        bool
-	hasMessageEnd     bool
+	ids
+	seen          map[string]bool // events about nodes
+	isFinished    bool
+	hasMessageEnd bool
 
 	text      *jsontext.Digest // of the answer so far
 	last      upstream.Event   // the last event with a text of the answer, without the text
@@ -56,13 +53,7 @@ func newRecovery(c *upstream.Client, opening upstream.Opening) upstream.Recovery
 func (r *recovery) Add(e upstream.Event) {
 	m := e.Meaning
 	r.isFinished = r.isFinished || m.Phase != upstream.Running
-	if r.run == "" || r.taskID == "" {
-		id, run, _ := strings.Cut(m.Chat.ID, "/")
-		r.taskID, r.run = id, run
-	}
-	if r.message == "" || r.conversation == "" {
-		r.message, r.conversation = m.Message, m.Chat.Conversation
-	}
+	r.learn(m)
 	switch {
 	case e.Frame == nil:
 	case m.Kind == upstream.KindText && e.Frame.Kind == typewriter.Answer:
@@ -216,7 +207,7 @@ func (r *recovery) awaitEnd(ctx context.Context, yield func(upstream.Event) bool
 			return err
 		}
 		if status := state.Get("status").Str; status != "running" && status != "paused" {
-			finished := (&decoder{}).Decode("", string(jsonx.Marshal(r.workflowFinished(state))))
+			finished := (&decoder{}).Decode("", r.workflowFinished(endOf(state)))
 			for _, e := range r.ending(finished, gjson.Parse(finished.Frame.Head), nil) {
 				if !yield(e) {
 					break
@@ -230,9 +221,9 @@ func (r *recovery) awaitEnd(ctx context.Context, yield func(upstream.Event) bool
 	}
 }
 
-// workflowFinished is the end of a workflow, given the state of the run. Some versions of the
-// service have the outputs in a string.
-func (r *recovery) workflowFinished(state gjson.Result) any {
+// endOf returns the data of the end of a workflow, given the state of the run. Some versions of
+// the service have the outputs in a string.
+func endOf(state gjson.Result) map[string]json.RawMessage {
 	data := map[string]json.RawMessage{}
 	state.ForEach(func(key, value gjson.Result) bool {
 		raw := value.Raw
@@ -244,14 +235,7 @@ func (r *recovery) workflowFinished(state gjson.Result) any {
 		}
 		return true
 	})
-	return struct {
-		Event        string                     `json:"event"`
-		Conversation string                     `json:"conversation_id,omitempty"`
-		Message      string                     `json:"message_id,omitempty"`
-		Task         string                     `json:"task_id"`
-		Run          string                     `json:"workflow_run_id"`
-		Data         map[string]json.RawMessage `json:"data"`
-	}{eventWorkflowFinished, r.conversation, r.message, r.taskID, r.run, data}
+	return data
 }
 
 // errEndless reports a stream of a run without the end of the run.
@@ -269,21 +253,9 @@ func (r *recovery) ending(finished upstream.Event, event gjson.Result, end *upst
 	case end != nil:
 		events = append(events, *end)
 	default: // the service does not repeat it
-		events = append(events, upstream.Pass("", string(jsonx.Marshal(r.messageEnd())), &upstream.Meaning{Kind: upstream.KindMessageDone}))
+		events = append(events, upstream.Pass("", r.messageEnd(), &upstream.Meaning{Kind: upstream.KindMessageDone}))
 	}
 	return append(events, finished)
-}
-
-// messageEnd is the end of a chatflow's message, without the usage.
-func (r *recovery) messageEnd() any {
-	return struct {
-		Event        string   `json:"event"`
-		Conversation string   `json:"conversation_id"`
-		Message      string   `json:"message_id"`
-		Task         string   `json:"task_id"`
-		ID           string   `json:"id"`
-		Metadata     struct{} `json:"metadata"`
-	}{Event: eventMessageEnd, Conversation: r.conversation, Message: r.message, Task: r.taskID, ID: r.message}
 }
 
 // remainingText returns the rest of the answer, given the outputs of the workflow. The output
@@ -323,13 +295,5 @@ func (r *recovery) firstText() (e upstream.Event, ok bool) {
 	if r.message == "" {
 		return upstream.Event{}, false
 	}
-	data := jsonx.Marshal(struct {
-		Event        string `json:"event"`
-		Conversation string `json:"conversation_id"`
-		Message      string `json:"message_id"`
-		Task         string `json:"task_id"`
-		ID           string `json:"id"`
-		Answer       string `json:"answer"`
-	}{eventMessage, r.conversation, r.message, r.taskID, r.message, "x"})
-	return (&decoder{}).Decode("", string(data)), true
+	return (&decoder{}).Decode("", r.answer("x")), true
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -236,8 +235,8 @@ func TestRecovery(t *testing.T) {
 
 // The state of a run becomes the end of the workflow, with the names of a chatflow.
 func TestWorkflowFinished(t *testing.T) {
-	r := &recovery{run: "r", taskID: "t", message: "m", conversation: "c"}
-	e := (&decoder{}).Decode("", string(jsonx.Marshal(r.workflowFinished(gjson.Parse(`{"id":"r","status":"failed","inputs":{},"error":"bad","outputs":null}`)))))
+	known := ids{run: "r", taskID: "t", message: "m", conversation: "c"}
+	e := (&decoder{}).Decode("", known.workflowFinished(endOf(gjson.Parse(`{"id":"r","status":"failed","inputs":{},"error":"bad","outputs":null}`))))
 	want := `{"event":"workflow_finished","conversation_id":"c","message_id":"m","task_id":"t","workflow_run_id":"r","data":{"error":"bad","id":"r","outputs":null,"status":"failed"}}`
 	if e.Payload() != want || e.Meaning.Failure.Msg != "bad" {
 		t.Errorf("got %s, %v; want %s", e.Payload(), e.Meaning.Failure, want)
@@ -296,4 +295,35 @@ func TestRecoveryIsCanceled(t *testing.T) {
 			t.Errorf("got %v after %v", failed, time.Since(began))
 		}
 	})
+}
+
+// A stopped stream ends with the events of the service.
+func TestStopped(t *testing.T) {
+	const (
+		messageEnd  = `{"event":"message_end","conversation_id":"c","message_id":"m","task_id":"t","id":"m","metadata":{}}`
+		workflowEnd = `"task_id":"t","workflow_run_id":"r","data":{"id":"r","outputs":null,"status":"stopped"}}`
+	)
+	for _, test := range []struct {
+		name       string
+		sent, want []string
+	}{
+		{"a chat", []string{answer("ab"), answer("c")}, []string{messageEnd}},
+		{"a chatflow", []string{started, answer("ab")}, []string{messageEnd, `{"event":"workflow_finished","conversation_id":"c","message_id":"m",` + workflowEnd}},
+		{"a workflow", []string{runStarted, `{"event":"node_started","task_id":"t"}`}, []string{`{"event":"workflow_finished",` + workflowEnd}},
+		{"nothing", nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var sent upstream.Sent
+			for _, data := range test.sent {
+				sent.Add((&decoder{}).Decode("", data).Event)
+			}
+			var got []string
+			for _, e := range New(Options{}).Stopped(sent) {
+				got = append(got, e.Payload())
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+		})
+	}
 }
