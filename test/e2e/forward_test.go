@@ -335,7 +335,7 @@ func TestUploadRefused(t *testing.T) {
 		{"chunks too large", "/v1/files/upload", -1, 2 << 20, 413},
 		{"just not too large", "/v1/files/upload", -1, 1 << 20, 200},
 		{"early reply", "/v1/early", 1 << 20, 1 << 20, 418},
-		{"chat too large", "/v3/chat", -1, 5 << 20, 413},
+		{"chat too large", "/v3/chat", -1, 33 << 20, 413},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
