@@ -25,11 +25,11 @@ func encodeError(err *upstream.Error) string {
 // errorBody implements [upstream.Format.ErrorBody].
 func errorBody(err *upstream.Error, _ string) []byte { return []byte(err.Msg) }
 
-// maxMessage bounds the length of a message that is the body of a reply, in bytes.
+// maxMessage bounds the length of a reply's body as a message, in bytes.
 const maxMessage = 300
 
 // readError implements [upstream.Format.ReadError]. The body of an agent's error is text, or
-// JSON with a message in any place that is usual.
+// JSON with a message in a usual place.
 func readError(status int, body []byte) *upstream.Error {
 	msg := strings.TrimSpace(string(body))
 	if gjson.ValidBytes(body) {

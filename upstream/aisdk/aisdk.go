@@ -1,5 +1,5 @@
-// Package aisdk is the wire format of apps with Vercel's AI SDK: the UI message stream, which
-// useChat reads. The path of a chat is the app's; the reply tells the format.
+// Package aisdk is the wire format of apps with Vercel's AI SDK: the UI message stream of
+// useChat. The path of a chat is the app's; the reply tells the format.
 package aisdk
 
 import (
@@ -15,21 +15,21 @@ type Options struct {
 	// SystemPrompt, if not empty, is the first message of each question.
 	SystemPrompt string
 
-	// BaseURL is the base URL of the service. Questions go to its path or, if it has none,
-	// to [DefaultPath].
+	// BaseURL is the base URL of the service. Questions go to the path of the base URL
+	// or, without one, to [DefaultPath].
 	BaseURL string
 }
 
 // DefaultPath is the path of chats by the convention of the AI SDK.
 const DefaultPath = "/api/chat"
 
-// The header of streams in the format, and its value.
+// The header of streams in the format, and the header's value.
 const (
 	header  = "X-Vercel-Ai-Ui-Message-Stream"
 	version = "v1"
 )
 
-// doneData is the data of the event that ends a stream.
+// doneData is the data of the last event of a stream.
 const doneData = "[DONE]"
 
 // New returns the format.

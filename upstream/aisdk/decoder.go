@@ -49,8 +49,8 @@ var done = &upstream.Meaning{Kind: upstream.KindDone, Phase: upstream.Done}
 // textKinds are the kinds of the typed texts by the types of their events.
 var textKinds = map[string]typewriter.TextKind{"text-delta": typewriter.Answer, "reasoning-delta": typewriter.Reasoning}
 
-// decodeDelta decodes a delta of a text part. Its providerMetadata replaces that of the part,
-// so the last piece has it.
+// decodeDelta decodes a delta of a text part. The last piece has the providerMetadata of the
+// delta, because clients replace the metadata of the part.
 func (d *decoder) decodeDelta(name, data string, kind typewriter.TextKind) (upstream.Event, bool) {
 	value := split.Find(d.members, "delta")
 	text := split.RawString(value)
