@@ -11,7 +11,7 @@ import (
 // format is the format of the tests.
 var format = New(Options{Model: "m"})
 
-// message is what an SDK makes of a stream: the joined texts of each block, and all other
+// message is the result of an SDK: the joined texts of each block, and all other
 // values in turn.
 type message map[string]string
 

@@ -15,7 +15,7 @@ import (
 	"sse-typewriter/upstream/split/splittest"
 )
 
-// Whatever an SDK makes of a recorded stream it makes of the typed one, and each text is
+// An SDK has the same result of a recorded stream and of the typed one, and each text is
 // split.
 func TestRecordings(t *testing.T) {
 	for name, stream := range splittest.Recordings(t, "anthropic") {
@@ -36,7 +36,7 @@ func TestRecordings(t *testing.T) {
 
 const propertyCases = 1000
 
-// Whatever an SDK makes of a stream it makes of the typed one.
+// An SDK has the same result of a stream and of the typed one.
 func TestProperties(t *testing.T) {
 	for i := range uint64(propertyCases) {
 		r := rand.New(rand.NewPCG(17, i))

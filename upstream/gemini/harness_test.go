@@ -13,7 +13,7 @@ import (
 // format is the format of the tests.
 var format = New(Options{Model: "m"})
 
-// message is what an SDK makes of a stream: the texts of each candidate, joined by kind, all
+// message is the result of an SDK: the texts of each candidate, joined by kind, all
 // other parts and fields in turn, and the last usage.
 type message map[string]string
 

@@ -1,5 +1,5 @@
-// Package splittest tests formats: it types streams in virtual time, and compares what an SDK
-// makes of the typed stream with what it makes of the stream itself.
+// Package splittest tests formats: typing a stream in virtual time must not change the result
+// of an SDK.
 package splittest
 
 import (
@@ -30,7 +30,7 @@ type Sent struct {
 	Lag             time.Duration
 }
 
-// Message is what an SDK makes of a stream. [reflect.DeepEqual] compares messages.
+// Message is the result of an SDK that reads a stream. [reflect.DeepEqual] compares messages.
 type Message interface{ Add(Event) }
 
 // encode returns the stream of some events of a format.
@@ -83,7 +83,7 @@ func (s service) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(s.stream)), Request: r}, nil
 }
 
-// client records the events that it gets. It implements [typewriter.Writer].
+// client records events. It implements [typewriter.Writer].
 type client struct{ sent []Sent }
 
 func (c *client) Write(o *typewriter.Output) error {
@@ -129,8 +129,8 @@ func Pieces(t *testing.T, e upstream.Event) []string {
 	return pieces
 }
 
-// Check types a stream at a random pace and compares what an SDK makes of the result with
-// what it makes of the stream itself: at the end, and before each event without text.
+// Check types a stream at a random pace and compares the results of an SDK, with and without
+// typing: at the end, and before each event without text.
 func Check(t *testing.T, r *rand.Rand, format *upstream.Format, stream []Event, newMessage func() Message) {
 	t.Helper()
 	events, _ := Decode(t, format, encode(format, stream))

@@ -53,7 +53,9 @@ func failure(err error) map[string]any {
 	var refused *anthropic.Error
 	if errors.As(err, &refused) {
 		out["status"] = refused.StatusCode
-		var body struct{ Error struct{ Type, Message string } }
+		var body struct {
+			Error struct{ Type, Message string }
+		}
 		if json.Unmarshal([]byte(refused.RawJSON()), &body) == nil {
 			out["type"], out["message"] = body.Error.Type, body.Error.Message
 		}

@@ -1,5 +1,5 @@
-// Command gemini runs the SDK of Gemini for Go: gemini JOBS. It reads the jobs and prints
-// their results as openai.mjs does.
+// Command gemini runs the SDK of Gemini for Go: gemini JOBS. The jobs and the results have the
+// form of openai.mjs.
 package main
 
 import (
@@ -65,7 +65,7 @@ func client(j job) (*genai.Client, error) {
 	})
 }
 
-// parts are parts of an answer, in which texts that follow each other are joined.
+// parts are the parts of an answer, with adjacent texts joined.
 type parts []*genai.Part
 
 func (all *parts) add(more []*genai.Part) {
@@ -123,7 +123,7 @@ func stream(j job, result map[string]any) error {
 	return nil
 }
 
-// chat reads an answer and then the history, whose entries are joined by role.
+// chat reads an answer and then the history, with the entries joined by role.
 func chat(j job, result map[string]any) error {
 	c, err := client(j)
 	if err != nil {
