@@ -1,12 +1,12 @@
 package soak
 
 import (
-	"bufio"
 	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/tidwall/gjson"
+	"github.com/tmaxmax/go-sse"
 )
 
 // format is a format as a client sees the service.
@@ -91,6 +91,45 @@ var formats = []format{
 		},
 		isError: func(_ string, data gjson.Result) bool { return data.Get("error").Exists() },
 	},
+	{
+		name: "dify", path: "/v1/chat-messages",
+		body: func(question string) string {
+			return fmt.Sprintf(`{"inputs":{},"query":%q,"response_mode":"streaming","user":"u"}`, question)
+		},
+		text: func(_ string, data gjson.Result) string {
+			if name := data.Get("event").Str; name != "message" && name != "agent_message" {
+				return ""
+			}
+			return data.Get("answer").Str
+		},
+		isEnd:   func(_, data string) bool { return gjson.Get(data, "event").Str == "message_end" },
+		isError: func(_ string, data gjson.Result) bool { return data.Get("event").Str == "error" },
+	},
+	{
+		name: "coze-workflow", path: "/v1/workflow/stream_run",
+		body: func(question string) string {
+			return fmt.Sprintf(`{"workflow_id":"1","parameters":{"input":%q}}`, question)
+		},
+		text: func(name string, data gjson.Result) string {
+			if name != "Message" {
+				return ""
+			}
+			return data.Get("content").Str
+		},
+		isEnd:   func(name, _ string) bool { return name == "Done" },
+		isError: func(name string, _ gjson.Result) bool { return name == "Error" },
+	},
+	{
+		name: "ollama", path: "/api/chat",
+		body: func(question string) string {
+			return fmt.Sprintf(`{"model":"llama3","messages":[{"role":"user","content":%q}]}`, question)
+		},
+		text: func(_ string, data gjson.Result) string {
+			return data.Get("message.thinking").Str + data.Get("message.content").Str
+		},
+		isEnd:   func(_, data string) bool { return gjson.Get(data, "done").Bool() },
+		isError: func(_ string, data gjson.Result) bool { return data.Get("error").Exists() },
+	},
 }
 
 func texts(list gjson.Result) (all []string) {
@@ -100,19 +139,18 @@ func texts(list gjson.Result) (all []string) {
 	return all
 }
 
-// textOf returns the text of the events in a recorded body.
+// textOf returns the text of a body, of events or of lines of JSON.
 func (f format) textOf(body string) string {
 	var text strings.Builder
-	name := ""
-	for lines := bufio.NewScanner(strings.NewReader(body)); lines.Scan(); {
-		field, value, _ := strings.Cut(lines.Text(), ":")
-		switch field {
-		case "":
-			name = ""
-		case "event":
-			name = strings.TrimPrefix(value, " ")
-		case "data":
-			text.WriteString(f.text(name, gjson.Parse(value)))
+	if strings.HasPrefix(body, "{") {
+		for line := range strings.Lines(body) {
+			text.WriteString(f.text("", gjson.Parse(line)))
+		}
+		return text.String()
+	}
+	for e, err := range sse.Read(strings.NewReader(body), nil) {
+		if err == nil {
+			text.WriteString(f.text(e.Type, gjson.Parse(e.Data)))
 		}
 	}
 	return text.String()

@@ -90,6 +90,7 @@ func (r *reader) post(ctx context.Context, base string) (*http.Request, error) {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+r.question)
+	req.Header.Set("Accept", "text/event-stream") // also of lines of JSON
 	req.Header.Set("Typewriter-Event-Ids", "on")
 	req.Header.Set("Idempotency-Key", r.question)
 	return req, nil

@@ -21,7 +21,9 @@ import (
 	"sse-typewriter/mock"
 	anthropicmock "sse-typewriter/mock/anthropic"
 	cozemock "sse-typewriter/mock/coze"
+	difymock "sse-typewriter/mock/dify"
 	geminimock "sse-typewriter/mock/gemini"
+	ollamamock "sse-typewriter/mock/ollama"
 	openaimock "sse-typewriter/mock/openai"
 	responsesmock "sse-typewriter/mock/openai/responses"
 )
@@ -108,7 +110,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("run make soak")
 	}
 	redis := testenv.StartRedis(t)
-	s := startService(t, mock.New(*seedFlag, cozemock.New(), openaimock.Dialect{}, &responsesmock.Dialect{}, anthropicmock.Dialect{}, geminimock.Dialect{}))
+	s := startService(t, mock.New(*seedFlag, cozemock.New(), openaimock.Dialect{}, &responsesmock.Dialect{}, anthropicmock.Dialect{}, geminimock.Dialect{}, difymock.New(), ollamamock.Dialect{}))
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	writeConfig(t, config, 0)
 	r := &replicas{t: t, config: config, args: []string{
