@@ -1,6 +1,7 @@
 package declarative
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -220,5 +221,26 @@ error: {signs: [{type: fail}, {path: code}], message: [why]}
 	}
 	if got := parse(t, "paths: [/a]\ntexts: [{path: t}]").newDecoder(nil).Decode("", "{}").Meaning.Phase; got != upstream.MayClose {
 		t.Errorf("got phase %d of a format without an end, want MayClose", got)
+	}
+}
+
+// A text that was forgotten for others is another text when it comes again.
+func TestForgottenSnapshots(t *testing.T) {
+	d := parse(t, "paths: [/a]\nsnapshots: yes\ntexts: [{path: t, channel: [id]}]").newDecoder(nil)
+	var stream []sse
+	for round := range 2 {
+		for i := range maxChannels + 1 {
+			stream = append(stream, sse{data: fmt.Sprintf(`{"id":%d,"t":"%s"}`, i, "ab"+strings.Repeat("c", round))})
+		}
+	}
+	for i, e := range decodeAll(d, stream) {
+		pieces := typeAll(t, []upstream.Event{e})
+		if got := pieces[len(pieces)-1]; got != stream[i].data {
+			t.Errorf("got %s, want %s", got, stream[i].data)
+		}
+	}
+	pieces := typeAll(t, decodeAll(parse(t, "paths: [/a]\nsnapshots: yes\ntexts: [{path: t, channel: [id]}]").newDecoder(nil), stream))
+	if got, want := pieces[len(pieces)-1], stream[len(stream)-1].data; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

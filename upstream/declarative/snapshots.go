@@ -13,6 +13,7 @@ import (
 type snapshots struct {
 	mode     mode
 	channels []channel
+	resets   int // of all channels
 
 	// The numbers of texts in a row that repeat the text before, and that do not, and whether
 	// one of the latter was shorter than the text before.
@@ -34,10 +35,10 @@ type channel struct {
 	name string
 	text string // so far, as the inside of a JSON string
 
-	// base is the beginning of text that came in events which were not cut, and resets
-	// counts the bases.
-	base   string
-	resets int
+	// base is the beginning of text that came in events which were not cut, and reset the
+	// number of the last such event, or 0.
+	base  string
+	reset int
 
 	frame *typewriter.Frame // of the last piece
 }
@@ -60,10 +61,13 @@ func (s *snapshots) channel(name string) *channel {
 	if i >= 0 {
 		return &s.channels[i]
 	}
+	c := channel{name: name}
 	if len(s.channels) == maxChannels {
 		s.channels = slices.Delete(s.channels, 0, 1)
+		s.resets++
+		c.reset = s.resets // the channel may have been forgotten before
 	}
-	s.channels = append(s.channels, channel{name: name})
+	s.channels = append(s.channels, c)
 	return &s.channels[len(s.channels)-1]
 }
 
@@ -86,17 +90,17 @@ func (s *snapshots) learn(c *channel, text string) {
 }
 
 // set replaces the text of a channel after an event that was not cut.
-func (c *channel) set(text string) {
-	c.text, c.base = text, text
-	c.resets++
+func (s *snapshots) set(c *channel, text string) {
+	s.resets++
+	c.text, c.base, c.reset = text, text, s.resets
 }
 
 // id returns the name of the channel in frames. Text after another base is another text.
 func (c *channel) id() string {
-	if c.resets == 0 {
+	if c.reset == 0 {
 		return c.name
 	}
-	return c.name + " #" + strconv.Itoa(c.resets)
+	return c.name + " #" + strconv.Itoa(c.reset)
 }
 
 // decodeSnapshots decodes an event with texts that may repeat the text before.
@@ -129,7 +133,7 @@ func (d *decoder) decodeSnapshots(e event, meaning *upstream.Meaning, isEnd bool
 	}
 	for _, t := range d.texts {
 		if c := s.channel(t.channel); c.text != t.raw {
-			c.set(strings.Clone(t.raw))
+			s.set(c, strings.Clone(t.raw))
 		}
 	}
 	decoded := d.pass(e, meaning, added)
