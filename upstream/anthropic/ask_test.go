@@ -23,7 +23,9 @@ func TestAsk(t *testing.T) {
 	}{
 		{"default", Options{}, nil, "/v1/messages", `{"model":"m","max_tokens":8192,"messages":[{"role":"user","content":"你好，请介绍一下 SSE"}],"stream":true}`},
 		{
-			"system messages", Options{SystemPrompt: "Be brief."}, messages("system", "Be kind.", "user", "a", "assistant", "b", "user", "<c>"), "/v1/messages",
+			"system messages",
+			Options{SystemPrompt: "Be brief."},
+			messages("system", "Be kind.", "user", "a", "assistant", "b", "user", "<c>"), "/v1/messages",
 			`{"model":"m","max_tokens":8192,"system":"Be brief.\n\nBe kind.","messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"<c>"}],"stream":true}`,
 		},
 		{"base URL without version", Options{BaseURL: "https://api.deepseek.com/anthropic"}, messages("user", "a"), "/v1/messages", `{"model":"m","max_tokens":8192,"messages":[{"role":"user","content":"a"}],"stream":true}`},

@@ -18,7 +18,9 @@ func TestAsk(t *testing.T) {
 	}{
 		{"default", Options{}, nil, "/v1beta/models/m", `{"contents":[{"role":"user","parts":[{"text":"你好，请介绍一下 SSE"}]}]}`},
 		{
-			"a dialog", Options{SystemPrompt: "Be brief."}, dialog, "/v1beta/models/m",
+			"a dialog",
+			Options{SystemPrompt: "Be brief."},
+			dialog, "/v1beta/models/m",
 			`{"systemInstruction":{"parts":[{"text":"Be brief."},{"text":"Be kind."}]},"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b"}]},{"role":"user","parts":[{"text":"<c>"}]}]}`,
 		},
 		{"base URL with version", Options{BaseURL: "https://generativelanguage.googleapis.com/v1/"}, dialog[1:2], "/models/m", one},
