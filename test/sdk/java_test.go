@@ -25,6 +25,10 @@ var javaQuestions = []struct{ name, question, err string }{
 	{"error-event", "/error-event 写一首诗", "the model is not available"},
 	{"error-json", "/error-json", "code=4101"},
 	{"error-401", "/error-401", "code=401"},
+	{"workflow", "workflow: 写一首诗", ""},
+	{"workflow with tokens at its end", "workflow: /template 写一首诗", ""},
+	{"workflow that fails", "workflow: /error-event 写一首诗", "a node of the workflow failed"},
+	{"workflow that is refused", "workflow: /error-json", "code=4101"},
 }
 
 // javaResult is the result of a question.
@@ -94,7 +98,7 @@ func checkJava(t *testing.T, got javaResult, err string) {
 		}
 	case got.Error != "" || got.Answer == "":
 		t.Errorf("answer %q, error %q", got.Answer, got.Error)
-	case !slices.Contains(got.Events, "conversation.chat.failed") && (got.Events[len(got.Events)-1] != nameDone || got.Usage["token_count"] == 0):
+	case !slices.Contains(got.Events, "conversation.chat.failed") && (!strings.EqualFold(got.Events[len(got.Events)-1], nameDone) || got.Usage["token_count"] == 0):
 		t.Errorf("events %v, usage %v", got.Events, got.Usage)
 	}
 }

@@ -1,6 +1,8 @@
 import com.coze.openapi.client.chat.CreateChatReq;
 import com.coze.openapi.client.chat.model.ChatEventType;
 import com.coze.openapi.client.connversations.message.model.Message;
+import com.coze.openapi.client.workflows.run.RunWorkflowReq;
+import com.coze.openapi.client.workflows.run.model.WorkflowEventMessage;
 import com.coze.openapi.service.auth.TokenAuth;
 import com.coze.openapi.service.service.CozeAPI;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -17,7 +19,8 @@ import java.util.concurrent.Executors;
 
 /**
  * The official SDK for Java: WithCoze BASE TOKEN QUESTION... It streams the answers
- * concurrently and prints each result as one line of JSON, in the order of the questions.
+ * concurrently and prints each result as one line of JSON, in the order of the questions. A
+ * question that begins with "workflow: " goes to a workflow.
  */
 public class WithCoze {
   public static void main(String[] args) throws Exception {
@@ -26,7 +29,14 @@ public class WithCoze {
     List<CompletableFuture<Map<String, Object>>> results = new ArrayList<>();
     ExecutorService threads = Executors.newCachedThreadPool();
     for (String question : Arrays.asList(args).subList(2, args.length)) {
-      results.add(CompletableFuture.supplyAsync(() -> stream(coze, question), threads));
+      String workflow = "workflow: ";
+      results.add(
+          CompletableFuture.supplyAsync(
+              () ->
+                  question.startsWith(workflow)
+                      ? run(coze, question.substring(workflow.length()))
+                      : stream(coze, question),
+              threads));
     }
     for (CompletableFuture<Map<String, Object>> result : results) {
       out.println(new ObjectMapper().writeValueAsString(result.get()));
@@ -63,6 +73,52 @@ public class WithCoze {
                 }
               },
               e -> result.put("error", e.toString()));
+    } catch (Exception e) { // the SDK throws many types
+      result.put("error", e.toString());
+    }
+    result.put("answer", answer.toString());
+    result.put("events", events);
+    return result;
+  }
+
+  static Map<String, Object> run(CozeAPI coze, String question) {
+    StringBuilder answer = new StringBuilder();
+    List<String> events = new ArrayList<>(); // consecutive events of one kind count once
+    Map<String, Object> result = new LinkedHashMap<>();
+    Map<String, Integer> numbers = new LinkedHashMap<>(); // the next one of each node
+    int[] id = {0};
+    try {
+      RunWorkflowReq request =
+          RunWorkflowReq.builder().workflowID("7400000000000000001").parameters(Map.of("input", question)).build();
+      coze.workflows()
+          .runs()
+          .stream(request)
+          .blockingSubscribe(
+              event -> {
+                if (event.getId() != id[0]++) {
+                  result.put("error", "event " + event.getId() + ", want " + (id[0] - 1));
+                }
+                String kind = event.getEvent().getValue();
+                if (events.isEmpty() || !events.get(events.size() - 1).equals(kind)) {
+                  events.add(kind);
+                }
+                if (event.getError() != null) {
+                  result.put("error", event.getError().getErrorMessage());
+                }
+                WorkflowEventMessage message = event.getMessage();
+                if (message == null) {
+                  return;
+                }
+                answer.append(message.getContent());
+                int number = Integer.parseInt(message.getNodeSeqID());
+                if (number != numbers.merge(message.getNodeTitle(), 1, Integer::sum) - 1) {
+                  result.put("error", "message " + number + " of node " + message.getNodeTitle());
+                }
+                if (message.getUsage() != null) {
+                  result.put("usage", message.getUsage());
+                }
+              },
+              e -> result.putIfAbsent("error", e.toString()));
     } catch (Exception e) { // the SDK throws many types
       result.put("error", e.toString());
     }
