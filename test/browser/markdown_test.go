@@ -71,6 +71,39 @@ const watchHeading = `(() => {
 	return true;
 })()`
 
+// drawHalf draws a text that is not complete, and returns the HTML.
+const drawHalf = `(async text => {
+	const { LiveMarkdown } = await import("/web/markdown/live.js");
+	const place = document.createElement("div");
+	document.querySelector("#log").append(place);
+	await new Promise(resolve => new LiveMarkdown(place, resolve).write(text));
+	for (const e of place.querySelectorAll("[dir]")) e.removeAttribute("dir");
+	for (const e of place.querySelectorAll(".cursor, figcaption")) e.remove();
+	return place.innerHTML;
+})`
+
+// What is open at the end is shown as it will be.
+func TestHalfOpenMarkdown(t *testing.T) {
+	t.Parallel()
+	p := open(t, testenv.Start(t).Base, "/")
+	for _, test := range []struct{ name, source, want string }{
+		{"strong", "a **b c", "<p>a <strong>b c</strong></p>"},
+		{"strong in emphasis", "*a **b", "<p><em>a <strong>b</strong></em></p>"},
+		{"closed emphasis before", "*a* **b", "<p><em>a</em> <strong>b</strong></p>"},
+		{"deleted", "~~a", "<p><del>a</del></p>"},
+		{"code", "a `b *c", "<p>a <code>b *c</code></p>"},
+		{"open in an earlier block", "a **b\n\nc", "<p>a **b</p><p>c</p>"},
+		{"asterisk between spaces", "2 * 3", "<p>2 * 3</p>"},
+		{"mark of a list or a heading", "a\n-", "<p>a</p>"},
+		{"number of a list", "a\n1.", "<p>a</p>"},
+		{"closing fence", "```\na\n``", `<figure class="code"><pre><code>a</code></pre></figure>`},
+	} {
+		if got := eval[string](p, drawHalf+"("+quote(test.source)+")"); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
 // Blocks are formatted while they grow, without a jump.
 func TestLiveMarkdown(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func TestScreenshots(t *testing.T) {
 	p.write("People do not feel time evenly. Two seconds are fine; in the third we doubt the network, and in the fifth we reach for the reload button. " +
 		"A stream cuts that silence into small pieces: the first word is there within a third of a second, and the rest follows like water.")
 	p.click("#send")
-	p.until("the result is formatted", `document.querySelector("#result.formatted")`)
+	p.until("the result is formatted", `document.querySelector("#result strong")`)
 	p.picture("progress")
 }
 
