@@ -71,26 +71,34 @@ func TestInjections(t *testing.T) {
 // The reader's selection stays while the answer grows around it.
 func TestSelection(t *testing.T) {
 	t.Parallel()
-	goOn, give := signal(t)
-	u := newUpstream(t, func(c *chat) {
-		c.say("A paragraph with **bold** text and\n\n```go\nfunc f() {\n")
-		c.await(goOn)
-		c.say("}\n```\n\nmore")
-		c.end()
-	})
-	p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
-	p.choose("speed", "10")
-	p.ask("x")
-	p.until("code is there", messages+`?.querySelector("code")?.textContent.includes("func f()")`)
-	const selectAll = `(() => {
-		const code = ` + messages + `.querySelector("code").firstChild;
-		getSelection().setBaseAndExtent(` + messages + `.querySelector("strong").firstChild, 1, code, 6);
-		return getSelection().toString();
-	})()`
-	before := eval[string](p, selectAll)
-	give()
-	p.untilState("done")
-	if got := eval[string](p, `getSelection().toString()`); got != before || len(before) < 10 {
-		t.Errorf("selected is %q, want %q", got, before)
+	for _, test := range []struct{ name, source, more, last string }{
+		{"code", "A paragraph with **bold** text and\n\n```go\nfunc f() {\n", "}\n```\n\nmore", "code"},
+		{"paragraph", "A paragraph with **bold** text and\n\na second one", " that grows\n\nmore", "p:last-child"},
+		{"list", "A paragraph with **bold** text and\n\n- a list\n- of items", " that grows\n- and grows\n\nmore", "li:last-child"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			goOn, give := signal(t)
+			u := newUpstream(t, func(c *chat) {
+				c.say(test.source)
+				c.await(goOn)
+				c.say(test.more)
+				c.end()
+			})
+			p := open(t, testenv.Start(t, "--upstream="+u.URL).Base, "/")
+			p.choose("mode", "raw")
+			p.ask("x")
+			p.until("the first half is there", messages+`?.querySelector(`+quote(test.last)+`)?.textContent.length > 7`)
+			before := eval[string](p, `(() => {
+				const last = `+messages+`.querySelector(`+quote(test.last)+`).firstChild;
+				getSelection().setBaseAndExtent(`+messages+`.querySelector("strong").firstChild, 1, last, 6);
+				return getSelection().toString();
+			})()`)
+			give()
+			p.untilState("done")
+			if got := eval[string](p, `getSelection().toString()`); got != before || len(before) < 10 {
+				t.Errorf("selected is %q, want %q", got, before)
+			}
+		})
 	}
 }

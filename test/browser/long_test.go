@@ -2,7 +2,6 @@ package browser
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -45,7 +44,9 @@ func TestLongAnswerIsResponsive(t *testing.T) {
 			trace := p.trace()
 			p.ask("x")
 			p.untilState("done")
-			p.until("it is all drawn", fmt.Sprintf(`%s.querySelectorAll("h2").length === %d`, messages, strings.Count(string(text), "## ")))
+			if got, want := eval[int](p, messages+`.querySelectorAll("h2").length`), strings.Count(string(text), "## "); got != want {
+				t.Errorf("at the end, %d headings are drawn, want %d", got, want)
+			}
 			p.press(" ") // is responded to after all that
 			tasks := trace()
 			longest := slices.Max(append(tasks, 0))
