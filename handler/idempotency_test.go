@@ -198,9 +198,9 @@ func TestFailedStart(t *testing.T) {
 		status int
 		shared bool // with the requests that wait
 	}{
-		{"unauthorized", reply(401, `{"code":401}`), 401, false},
-		{"overloaded", reply(503, "{}"), 503, false},
-		{"no stream", reply(200, `{"code":0}`), 200, false},
+		{"unauthorized", reply(401, `{"code":401}`), 401, false}, //nolint:bodyclose // the client closes the body
+		{"overloaded", reply(503, "{}"), 503, false},             //nolint:bodyclose // as above
+		{"no stream", reply(200, `{"code":0}`), 200, false},      //nolint:bodyclose // as above
 		{"unreachable", func(*http.Request) (*http.Response, error) { return nil, errors.New("refused") }, 502, true},
 		{"panic", func(*http.Request) (*http.Response, error) { panic("on purpose") }, 500, true},
 	} {
