@@ -72,7 +72,7 @@ func newApp(stream string, header ...string) *appUpstream {
 // the reply tells. Any other reply passes byte for byte.
 func TestRecognizeReply(t *testing.T) {
 	const (
-		stream = ": hello\r\n\r\ndata:\"begin\"\n\ndata:\"ab\"\n\ndata:.\n\n"
+		stream = "data:\"begin\"\n\ndata:\"ab\"\n\ndata:.\n\n"
 		paced  = "data: \"b\"\n\ndata: \"e\"\n\ndata: \"g\"\n\ndata: \"i\"\n\ndata: \"n\"\n\ndata: \"a\"\n\ndata: \"b\"\n\ndata: .\n\n"
 		other  = "event:x\ndata:\"other\"\n\n"
 	)
@@ -88,6 +88,8 @@ func TestRecognizeReply(t *testing.T) {
 		{"by a header, at a path of a format", newApp(stream, "X-Lines", "v1"), request{method: "POST", url: "/v3/chat", body: "{}"}, paced},
 		{"by the path alone", newApp(other), request{method: "POST", url: "/lines", body: "{}"}, "data: \"o\"\n\ndata: \"t\"\n\ndata: \"h\"\n\ndata: \"e\"\n\ndata: \"r\"\n\ndata: {\"failed\":\"cut\",\"after\":\"other\"}\n\n"},
 		{"another event", newApp(other), request{method: "POST", url: "/any/path", body: "{}"}, other},
+		{"a comment first", newApp(": hello\n\n" + stream), request{method: "POST", url: "/any/path", body: "{}"}, ": hello\n\n" + stream},
+		{"a header, and a comment first", newApp(": hello\r\n\r\n"+stream, "X-Lines", "v1"), request{method: "POST", url: "/any/path", body: "{}"}, paced},
 		{"no event", newApp(": nothing\n\n"), request{method: "POST", url: "/any/path", body: "{}"}, ": nothing\n\n"},
 		{"another header", newApp(other, "X-Lines", "v2"), request{method: "POST", url: "/any/path", body: "{}"}, other},
 		{"GET", newApp(stream, "X-Lines", "v1"), request{method: "GET", url: "/any/path"}, stream},

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bufio"
 	"bytes"
 	"io"
 	"mime"
@@ -9,8 +10,9 @@ import (
 )
 
 // Recognize returns the format of a stream that only the reply tells, or nil for any other
-// reply. Recognize may wait for the first event. The events of the reply are then of the
-// format.
+// reply. Recognize may wait for the first event, unless the stream begins with a comment:
+// services send comments while the first event takes long. The events of the reply are then
+// of the format.
 func (r *Reply) Recognize(formats Formats) *Format {
 	if !r.isFramed(SSE) || r.isCompressed() || r.format != nil && r.format.Translation != nil {
 		return nil
@@ -32,12 +34,17 @@ func (r *Reply) matchFirstEvent(formats Formats) *Format {
 	if len(formats) == 0 {
 		return nil
 	}
+	buffered := bufio.NewReader(r.Body)
+	r.Body = &rewound{buffered, r.Body}
+	if first, err := buffered.Peek(1); err != nil || first[0] == ':' {
+		return nil // the reader of the body gets the error
+	}
 	var begin bytes.Buffer
 	events := &eventReader{r: io.TeeReader(r.Body, &begin), max: r.client.MaxEventBytes}
 	first, err := events.read()
 	r.Body = &rewound{io.MultiReader(&begin, r.Body), r.Body}
 	if err != nil {
-		return nil // the reader of the body gets the error
+		return nil
 	}
 	return formats.match(func(f *Format) bool { return f.MatchEvent(first.data) })
 }
