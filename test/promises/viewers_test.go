@@ -2,9 +2,12 @@ package promises
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 var viewerPromises = []promise{
@@ -12,8 +15,10 @@ var viewerPromises = []promise{
 	{"pacing changes no text", pacingChangesNoText},
 	{"a viewer that leaves disturbs nobody", leavingDisturbsNobody},
 	{"stop ends the answer of every viewer", stopEndsEveryViewer},
+	{"a stopped stream ends where its reader was", stopPoint},
 	{"skip sends the rest at once", skipSendsTheRest},
 	{"a stream is private to its credential", streamIsPrivate},
+	{"a link opens one stream", linkOpensOneStream},
 	{"streams are not cached or buffered by proxies", streamsAreNotCached},
 }
 
@@ -74,6 +79,19 @@ func stopEndsEveryViewer(c *client) {
 	}
 }
 
+func stopPoint(c *client) {
+	part := c.start(8, smooth)
+	last := part.events[len(part.events)-1].LastEventID
+	got := c.do(http.MethodDelete, address(part.id)+"?at="+url.QueryEscape(last), "")
+	if got.status != http.StatusOK || !gjson.Get(got.body, "graphemes").Exists() {
+		c.Fatalf("DELETE: %d %s", got.status, got.body)
+	}
+	later := c.view(part.id, "", raw)
+	if later.text() != part.text() || !later.isDone() {
+		c.Errorf("a later viewer reads %q, the reader had %q", later.text(), part.text())
+	}
+}
+
 func skipSendsTheRest(c *client) {
 	part := c.start(2, "mode=typewriter&max_lag=0")
 	rest := make(chan stream, 1)
@@ -97,10 +115,13 @@ func skipSendsTheRest(c *client) {
 	}
 }
 
+// stranger is the credential of another client.
+const stranger = "promises-stranger"
+
 // streamIsPrivate reads, skips and stops a stream with another credential.
 func streamIsPrivate(c *client) {
 	part := c.start(3, raw)
-	stranger := c.as("promises-stranger")
+	stranger := c.as(stranger)
 	last := part.events[len(part.events)-1].LastEventID
 	for _, request := range []struct{ method, path string }{
 		{http.MethodGet, address(part.id)},
@@ -115,6 +136,30 @@ func streamIsPrivate(c *client) {
 	}
 	if rest := c.view(part.id, last, raw); !rest.isDone() {
 		c.Error("the stream has no end after the requests of a stranger")
+	}
+}
+
+// linkOpensOneStream uses a link to read, and then to do what it does not allow.
+func linkOpensOneStream(c *client) {
+	part := c.start(3, raw)
+	created := c.do(http.MethodPost, address(part.id)+"/links", `{"ttl":"1m"}`, "Content-Type", "application/json")
+	link := gjson.Get(created.body, "url").Str
+	if created.status != http.StatusCreated || link == "" || !gjson.Get(created.body, "expires").Exists() {
+		c.Fatalf("%d %s", created.status, created.body)
+	}
+	anybody := c.as("")
+	if s := anybody.read(0, http.MethodGet, link, ""); s.id != part.id || !s.isDone() {
+		c.Errorf("the link opens stream %s with %q", s.id, s.text())
+	}
+	if got := anybody.do(http.MethodDelete, link, ""); got.status/100 == 2 {
+		c.Errorf("a link to read stops the stream: %d", got.status)
+	}
+	if got := anybody.do(http.MethodGet, link[:len(link)-1]+"~", ""); got.status/100 == 2 && got.body != "" {
+		c.Errorf("a changed link: %d %q", got.status, got.body)
+	}
+	c.do(http.MethodDelete, address(part.id), "")
+	if got := anybody.do(http.MethodGet, link, ""); got.status == http.StatusOK {
+		c.Errorf("the link after a stop: %d", got.status)
 	}
 }
 
