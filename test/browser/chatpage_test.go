@@ -191,6 +191,9 @@ func TestStop(t *testing.T) {
 				return
 			}
 			testenv.Eventually(t, "the chat is cancelled", u.isCancelled)
+			if got := p.sent("DELETE "); len(got) != 1 || !strings.Contains(got[0], "?at=") {
+				t.Errorf("requests %q, want the position of the reader", got)
+			}
 			if strings.TrimSpace(p.answerText()) != "so far." {
 				t.Errorf("left is %q", p.answerText())
 			}

@@ -104,7 +104,7 @@ function again(turn) {
   const options = { ...settings(), history: messages(), conversation: chat.conversation };
   turns.push(turn);
   turn.again(options);
-  composer.focus();
+  scroller.focus({ preventScroll: true }); // the button is gone
 }
 
 function edit(turn) {
