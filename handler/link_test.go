@@ -85,8 +85,10 @@ func TestLink(t *testing.T) {
 					}
 				}
 				for _, r := range []request{
-					{method: "DELETE", url: url}, {method: "POST", url: strings.Replace(url, "?", "/skip?", 1)},
-					{method: "POST", url: strings.Replace(url, "?", "/links?", 1)}, {method: "DELETE", url: streamsPath + id + "?link=" + token + "&at=" + id + ":0.1"},
+					{method: "DELETE", url: url},
+					{method: "POST", url: strings.Replace(url, "?", "/skip?", 1)},
+					{method: "POST", url: strings.Replace(url, "?", "/links?", 1)},
+					{method: "DELETE", url: streamsPath + id + "?link=" + token + "&at=" + id + ":0.1"},
 				} {
 					if a := server.serve(t.Context(), t, r); a.status != http.StatusNotFound && a.status != http.StatusUnauthorized {
 						t.Errorf("%s %s: got %d %s", r.method, r.url, a.status, a.body)

@@ -115,7 +115,7 @@ func serve(ctx context.Context, args []string, conf *config.Config, out output) 
 		return fmt.Errorf("cannot serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop() // restores the default: a second signal kills the process
+	stop()                                           // restores the default: a second signal kills the process
 	shutdown(h, listener, conf.DrainTimeout, logger) //nolint:contextcheck // ctx is done
 	return nil
 }

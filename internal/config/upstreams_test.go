@@ -128,7 +128,7 @@ formats:
 func TestFormatsInHelp(t *testing.T) {
 	field, _ := reflect.TypeFor[Config]().FieldByName("UpstreamFormat")
 	for _, name := range Formats {
-		if !regexp.MustCompile(`[ ,]`+name+`[ ,]`).MatchString(field.Tag.Get("help")) {
+		if !regexp.MustCompile(`[ ,]` + name + `[ ,]`).MatchString(field.Tag.Get("help")) {
 			t.Errorf("the help lacks %s", name)
 		}
 	}

@@ -30,7 +30,8 @@ var stopped = typewriter.Event{Frame: &typewriter.Frame{Name: "stopped"}}
 
 // options returns the options of a registry without a store.
 func options() streams.Options {
-	return streams.Options{MaxBytes: 1 << 24, Grace: time.Minute, Retention: time.Minute, Logger: slog.New(slog.DiscardHandler),
+	return streams.Options{
+		MaxBytes: 1 << 24, Grace: time.Minute, Retention: time.Minute, Logger: slog.New(slog.DiscardHandler),
 		Stopped: func(streams.Origin, *typewriter.Log) []typewriter.Event { return []typewriter.Event{stopped} },
 	}
 }

@@ -138,7 +138,8 @@ var wenxin = service{
 	event: func(p part) mock.Event {
 		return mock.Event{Data: jsonx.Marshal(named{
 			"id", p.id, "object", "chat.completion", "created", 1, "sentence_id", p.number, "is_end", p.isLast, "is_truncated", false,
-			"result", p.text, "need_clear_history", false, "usage", named{"prompt_tokens", 10, "completion_tokens", p.written, "total_tokens", 10 + p.written},
+			"result", p.text, "need_clear_history", false, "usage",
+			named{"prompt_tokens", 10, "completion_tokens", p.written, "total_tokens", 10 + p.written},
 		})}
 	},
 	failure: unnamedFailure("error_code", "error_msg"),

@@ -84,17 +84,20 @@ func TestAsk(t *testing.T) {
 		body   string
 	}{
 		{
-			"dashscope", upstream.Question{Messages: conversation},
+			"dashscope",
+			upstream.Question{Messages: conversation},
 			"/api/v1/services/aigc/text-generation/generation",
 			`{"model":"m","input":{"messages":[{"role":"user","content":"a <b>"},{"role":"assistant","content":"c"},{"role":"user","content":"\"d\""}]},"parameters":{"result_format":"message","incremental_output":true}}`,
 		},
 		{
-			"lke", upstream.Question{Messages: conversation, User: "you"},
+			"lke",
+			upstream.Question{Messages: conversation, User: "you"},
 			"/v1/qbot/chat/sse",
 			`{"content":"\"d\"","bot_app_key":"b","visitor_biz_id":"you","session_id":"…","incremental":true}`,
 		},
 		{
-			"wenxin", upstream.Question{},
+			"wenxin",
+			upstream.Question{},
 			"/rpc/2.0/ai_custom/v1/wenxinworkshop/chat/m",
 			`{"messages":[{"role":"user","content":"你好，请介绍一下 SSE"}],"stream":true}`,
 		},

@@ -48,7 +48,8 @@ func TestAsk(t *testing.T) {
 		{"a question", Options{UserID: "u"}, upstream.Question{Messages: []upstream.Message{{Role: "user", Text: "hi <b>"}}}, "/v1/chat-messages", "u", "hi <b>"},
 		{"a user", Options{UserID: "u", BaseURL: "https://api.dify.ai/v1/"}, upstream.Question{User: "me", Messages: []upstream.Message{{Role: "user", Text: "hi"}}}, "/chat-messages", "me", "hi"},
 		{
-			"a conversation", Options{SystemPrompt: "Be brief.", BaseURL: "http://dify.local"},
+			"a conversation",
+			Options{SystemPrompt: "Be brief.", BaseURL: "http://dify.local"},
 			upstream.Question{User: "u", Messages: []upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}}},
 			"/v1/chat-messages", "u", "Be brief.\n\nuser: a\n\nassistant: b\n\nuser: c",
 		},

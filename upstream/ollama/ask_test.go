@@ -16,7 +16,8 @@ func TestAsk(t *testing.T) {
 	}{
 		{"a question", Options{Model: "m"}, []upstream.Message{{Role: "user", Text: "hi <b>"}}, "/api/chat", `{"model":"m","messages":[{"role":"user","content":"hi <b>"}],"stream":true}`},
 		{
-			"a conversation", Options{Model: "m", SystemPrompt: "be brief", BaseURL: "https://ollama.com/api/"},
+			"a conversation",
+			Options{Model: "m", SystemPrompt: "be brief", BaseURL: "https://ollama.com/api/"},
 			[]upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}},
 			"/chat", `{"model":"m","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true}`,
 		},
