@@ -192,20 +192,6 @@ func (f *Format) SetToken(req *Request, token string) {
 	req.Query += url.Values{place.Query: {token}}.Encode()
 }
 
-// Question is a question in terms of this server's own API.
-type Question struct {
-	// Messages are the conversation; the last message is the question. Without messages,
-	// the format asks a default question.
-	Messages []Message
-
-	// Bot and User are ids for services with such ids. The format has defaults for empty
-	// ids.
-	Bot, User string
-}
-
-// Message is a message of a conversation. Role is "user", "assistant" or "system".
-type Message struct{ Role, Text string }
-
 // RequestHead is the part of a client's request by which a format recognizes the request.
 type RequestHead struct {
 	Method string

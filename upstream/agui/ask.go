@@ -10,9 +10,6 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
-
 // runInput is the body of a request. All fields are required.
 type runInput struct {
 	ThreadID       string         `json:"threadId"`
@@ -32,15 +29,8 @@ type inputMessage struct {
 
 // ask implements [upstream.Format.Ask].
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
-	messages := q.Messages
-	if len(messages) == 0 {
-		messages = []upstream.Message{{Role: "user", Text: defaultQuestion}}
-	}
-	if o.SystemPrompt != "" {
-		messages = append([]upstream.Message{{Role: "system", Text: o.SystemPrompt}}, messages...)
-	}
 	input := runInput{ThreadID: rand.Text(), RunID: rand.Text(), Tools: []string{}, Context: []string{}}
-	for _, m := range messages {
+	for _, m := range q.Conversation(o.SystemPrompt) {
 		input.Messages = append(input.Messages, inputMessage{rand.Text(), m.Role, m.Text})
 	}
 	return upstream.Request{

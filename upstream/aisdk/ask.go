@@ -10,9 +10,6 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
-
 // chatBody is the body of a chat request, as useChat sends it.
 type chatBody struct {
 	ID       string      `json:"id"`
@@ -33,15 +30,8 @@ type part struct {
 
 // ask implements [upstream.Format.Ask].
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
-	messages := q.Messages
-	if len(messages) == 0 {
-		messages = []upstream.Message{{Role: "user", Text: defaultQuestion}}
-	}
-	if o.SystemPrompt != "" {
-		messages = append([]upstream.Message{{Role: "system", Text: o.SystemPrompt}}, messages...)
-	}
 	body := chatBody{ID: rand.Text(), Trigger: "submit-message"}
-	for _, m := range messages {
+	for _, m := range q.Conversation(o.SystemPrompt) {
 		body.Messages = append(body.Messages, uiMessage{rand.Text(), m.Role, []part{{"text", m.Text}}})
 	}
 	return upstream.Request{

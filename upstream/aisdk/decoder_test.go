@@ -287,7 +287,7 @@ func TestAsk(t *testing.T) {
 	}{
 		{"a question", "", "http://h", "/api/chat", []upstream.Message{{Role: "user", Text: "hi"}}, []string{"user hi"}},
 		{"a conversation", "be brief", "http://h/api/agent", "", []upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}}, []string{"system be brief", "user a", "assistant b", "user c"}},
-		{"nothing", "", "", "/api/chat", nil, []string{"user " + defaultQuestion}},
+		{"nothing", "", "", "/api/chat", nil, []string{"user " + upstream.DefaultQuestion}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := New(Options{SystemPrompt: test.prompt, BaseURL: test.base}).Ask(upstream.Question{Messages: test.ask})

@@ -1,7 +1,6 @@
 package anthropic
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -11,9 +10,6 @@ import (
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
-
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
 
 const (
 	// version is the version of the API that the format describes.
@@ -42,7 +38,7 @@ type chatMessage struct {
 // the service knows no others.
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 	if o.Model == "" {
-		return upstream.Request{}, errors.New("model is missing: start the server with --model")
+		return upstream.Request{}, upstream.ErrNoModel
 	}
 	body := question{Model: o.Model, MaxTokens: maxTokens, Stream: true}
 	var system []string
@@ -57,7 +53,7 @@ func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 		}
 	}
 	if len(body.Messages) == 0 {
-		body.Messages = []chatMessage{{"user", defaultQuestion}}
+		body.Messages = []chatMessage{{"user", upstream.DefaultQuestion}}
 	}
 	body.System = strings.Join(system, "\n\n")
 	return upstream.Request{

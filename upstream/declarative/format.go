@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -155,7 +154,7 @@ func (d *Description) heartbeat() string {
 // ask implements [upstream.Format.Ask].
 func (d *Description) ask(o Options, q upstream.Question) (upstream.Request, error) {
 	if o.Model == "" && strings.Contains(d.Ask.Path+d.Ask.Body, "{model}") {
-		return upstream.Request{}, errors.New("model is missing: start the server with --model")
+		return upstream.Request{}, upstream.ErrNoModel
 	}
 	return d.Ask.build(o.askValues(q)), nil
 }
@@ -166,15 +165,9 @@ func (o Options) askValues(q upstream.Question) map[string]any {
 		Role    string `json:"role"`
 		Content string `json:"content"`
 	}
-	all := []message{}
-	if o.SystemPrompt != "" {
-		all = append(all, message{"system", o.SystemPrompt})
-	}
-	question := "你好，请介绍一下 SSE"
-	if len(q.Messages) == 0 {
-		all = append(all, message{"user", question})
-	}
-	for _, m := range q.Messages {
+	var all []message
+	question := ""
+	for _, m := range q.Conversation(o.SystemPrompt) {
 		all = append(all, message{m.Role, m.Text})
 		question = m.Text
 	}

@@ -11,9 +11,6 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// defaultQuestion is the text of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
-
 // chatBody is the body of a chat request.
 type chatBody struct {
 	Inputs       struct{} `json:"inputs"`
@@ -25,10 +22,7 @@ type chatBody struct {
 // ask implements [upstream.Format.Ask]. A chat takes a single text, so the text of a
 // conversation begins with the messages before the question.
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
-	messages := q.Messages
-	if len(messages) == 0 {
-		messages = []upstream.Message{{Role: "user", Text: defaultQuestion}}
-	}
+	messages := q.Conversation("")
 	var query strings.Builder
 	if o.SystemPrompt != "" {
 		query.WriteString(o.SystemPrompt + "\n\n")

@@ -53,7 +53,7 @@ func TestAsk(t *testing.T) {
 			upstream.Question{User: "u", Messages: []upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}}},
 			"/v1/chat-messages", "u", "Be brief.\n\nuser: a\n\nassistant: b\n\nuser: c",
 		},
-		{"nothing", Options{UserID: "u"}, upstream.Question{}, "/v1/chat-messages", "u", defaultQuestion},
+		{"nothing", Options{UserID: "u"}, upstream.Question{}, "/v1/chat-messages", "u", upstream.DefaultQuestion},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := New(test.options).Ask(test.question)

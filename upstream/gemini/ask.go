@@ -1,7 +1,6 @@
 package gemini
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -11,9 +10,6 @@ import (
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
-
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
 
 // question is the body of a request.
 type question struct {
@@ -33,7 +29,7 @@ type part struct {
 // ask implements [upstream.Format.Ask]. System messages become the system instruction.
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 	if o.Model == "" {
-		return upstream.Request{}, errors.New("model is missing: start the server with --model")
+		return upstream.Request{}, upstream.ErrNoModel
 	}
 	var body question
 	var system []part
@@ -51,7 +47,7 @@ func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 		}
 	}
 	if len(body.Contents) == 0 {
-		body.Contents = []content{{"user", []part{{defaultQuestion}}}}
+		body.Contents = []content{{"user", []part{{upstream.DefaultQuestion}}}}
 	}
 	if len(system) > 0 {
 		body.SystemInstruction = &content{Parts: system}

@@ -1,7 +1,6 @@
 package ollama
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"path"
@@ -10,9 +9,6 @@ import (
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
-
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
 
 // chatBody is the body of a chat request.
 type chatBody struct {
@@ -29,17 +25,10 @@ type chatMessage struct {
 // ask implements [upstream.Format.Ask].
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 	if o.Model == "" {
-		return upstream.Request{}, errors.New("model is missing: start the server with --model")
+		return upstream.Request{}, upstream.ErrNoModel
 	}
 	body := chatBody{Model: o.Model, Stream: true}
-	if o.SystemPrompt != "" {
-		body.Messages = append(body.Messages, chatMessage{"system", o.SystemPrompt})
-	}
-	messages := q.Messages
-	if len(messages) == 0 {
-		messages = []upstream.Message{{Role: "user", Text: defaultQuestion}}
-	}
-	for _, m := range messages {
+	for _, m := range q.Conversation(o.SystemPrompt) {
 		body.Messages = append(body.Messages, chatMessage{m.Role, m.Text})
 	}
 	return upstream.Request{

@@ -21,7 +21,7 @@ func TestAsk(t *testing.T) {
 			[]upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}},
 			"/chat", `{"model":"m","messages":[{"role":"system","content":"be brief"},{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}],"stream":true}`,
 		},
-		{"nothing", Options{Model: "m", BaseURL: "http://localhost:11434"}, nil, "/api/chat", `{"model":"m","messages":[{"role":"user","content":"` + defaultQuestion + `"}],"stream":true}`},
+		{"nothing", Options{Model: "m", BaseURL: "http://localhost:11434"}, nil, "/api/chat", `{"model":"m","messages":[{"role":"user","content":"` + upstream.DefaultQuestion + `"}],"stream":true}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := New(test.options).Ask(upstream.Question{Messages: test.ask})

@@ -22,7 +22,7 @@ type streamOptions struct {
 // ask implements [upstream.Format.Ask].
 func (o Options) ask(q upstream.Question) (upstream.Request, error) {
 	if o.Model == "" {
-		return upstream.Request{}, ErrNoModel
+		return upstream.Request{}, upstream.ErrNoModel
 	}
 	body := chatBody{Model: o.Model, Messages: o.Messages(q), Stream: true, StreamOptions: streamOptions{true}}
 	return upstream.Request{

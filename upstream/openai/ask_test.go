@@ -34,7 +34,7 @@ func TestAsk(t *testing.T) {
 			Options{Model: "m"},
 			nil,
 			"/v1/chat/completions",
-			`{"model":"m","messages":[{"role":"user","content":"` + defaultQuestion + `"}],"stream":true,"stream_options":{"include_usage":true}}`,
+			`{"model":"m","messages":[{"role":"user","content":"` + upstream.DefaultQuestion + `"}],"stream":true,"stream_options":{"include_usage":true}}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

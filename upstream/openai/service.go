@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"errors"
 	"net/url"
 	"path"
 	"regexp"
@@ -43,28 +42,16 @@ type Options struct {
 	BaseURL string
 }
 
-// ErrNoModel is the error of Ask without a model.
-var ErrNoModel = errors.New("model is missing: start the server with --model")
-
 // Message is a message of a request.
 type Message struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
 }
 
-// defaultQuestion is the message of a question without messages.
-const defaultQuestion = "你好，请介绍一下 SSE"
-
 // Messages returns the messages of a question.
 func (o Options) Messages(q upstream.Question) []Message {
 	var all []Message
-	if o.SystemPrompt != "" {
-		all = append(all, Message{"system", o.SystemPrompt})
-	}
-	if len(q.Messages) == 0 {
-		return append(all, Message{"user", defaultQuestion})
-	}
-	for _, m := range q.Messages {
+	for _, m := range q.Conversation(o.SystemPrompt) {
 		all = append(all, Message{m.Role, m.Text})
 	}
 	return all

@@ -21,7 +21,7 @@ type createBody struct {
 // ask implements [upstream.Format.Ask].
 func (a asker) ask(q upstream.Question) (upstream.Request, error) {
 	if a.Model == "" {
-		return upstream.Request{}, openai.ErrNoModel
+		return upstream.Request{}, upstream.ErrNoModel
 	}
 	return upstream.Request{
 		Method: http.MethodPost,

@@ -49,7 +49,7 @@ func TestAsk(t *testing.T) {
 	if err != nil || req.Method != http.MethodPost || req.Path != "/responses" || string(req.Body) != want || req.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %s %s %s, %v", req.Method, req.Path, req.Body, err)
 	}
-	if _, err := New(openai.Options{}).Ask(upstream.Question{}); !errors.Is(err, openai.ErrNoModel) {
+	if _, err := New(openai.Options{}).Ask(upstream.Question{}); !errors.Is(err, upstream.ErrNoModel) {
 		t.Errorf("got %v without a model", err)
 	}
 }
