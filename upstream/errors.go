@@ -73,20 +73,6 @@ func redactQuotes(err error) error {
 	return err
 }
 
-// ReasonOf returns the reason of an error with a code from the service. Codes of this
-// server have their own reasons, because the service may be another sse-typewriter. The
-// reason of any other code is "refused".
-func ReasonOf(code int) string {
-	for _, e := range []*Error{
-		apierror.Canceled, apierror.EventTooLarge, apierror.Cut, apierror.TooLarge, apierror.IdleTimeout, apierror.MaxTime, apierror.FirstText,
-	} {
-		if e.Code == code {
-			return e.Reason
-		}
-	}
-	return "refused"
-}
-
 // isRecoverable reports whether only the stream failed, not the chat.
 func isRecoverable(e *Error) bool {
 	return e != nil && (e.Reason == apierror.Cut.Reason || e.Reason == apierror.IdleTimeout.Reason)

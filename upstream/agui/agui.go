@@ -31,7 +31,7 @@ func New(o Options) *upstream.Format {
 		ErrorEvents:     errorEvents,
 		ErrorBody:       errorBody,
 		ErrorType:       "text/plain; charset=utf-8", // the client shows the body as the message
-		ReadError:       readError,
+		ReadError:       upstream.ReadAppError,
 		RequestIDHeader: "X-Request-Id",
 		ReplyHeaders:    []string{""}, // the agent's own, such as cookies
 		Heartbeat:       "\n\n",

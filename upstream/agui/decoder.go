@@ -1,6 +1,7 @@
 package agui
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -107,7 +108,7 @@ func (d *decoder) meaning(eventType string) *upstream.Meaning {
 		m.Kind, m.Phase = upstream.KindCompleted, upstream.MayClose
 	case eventRunError:
 		m.Kind, m.Phase = upstream.KindFailed, upstream.Ended
-		m.Failure = newError(split.Find(d.members, "message").String(), split.Find(d.members, "code").String(), "the run failed")
+		m.Failure = upstream.ServiceError(cmp.Or(split.Find(d.members, "message").String(), "the run failed"), split.Find(d.members, "code").String())
 	default:
 		switch {
 		case strings.HasPrefix(eventType, "TOOL_CALL_"):

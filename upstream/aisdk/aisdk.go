@@ -44,7 +44,7 @@ func New(o Options) *upstream.Format {
 		ErrorEvents:     errorEvents,
 		ErrorBody:       errorBody,
 		ErrorType:       "text/plain; charset=utf-8", // useChat shows the body as the message
-		ReadError:       readError,
+		ReadError:       upstream.ReadAppError,
 		RequestIDHeader: "X-Request-Id",
 		ReplyHeaders:    []string{""}, // the app's own, such as cookies
 		Heartbeat:       "\n\n",

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -95,7 +94,7 @@ func (d *decoder) meaning(eventType string) *upstream.Meaning {
 		m.Phase = upstream.MayClose
 	case "error": // the app ends the message after it
 		m.Kind, m.Phase = upstream.KindFailed, upstream.MayClose
-		m.Failure = apierror.Refused.WithMsg(cmp.Or(split.Find(d.members, "errorText").String(), "the answer failed"))
+		m.Failure = upstream.ServiceError(cmp.Or(split.Find(d.members, "errorText").String(), "the answer failed"), "")
 	case "text-delta", "reasoning-delta":
 		m.Kind = upstream.KindWorking
 	case "file":

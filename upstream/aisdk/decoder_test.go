@@ -271,7 +271,7 @@ func TestErrors(t *testing.T) {
 	for body, want := range map[string]string{
 		"Too many requests": "Too many requests", `{"error":{"message":"bad"}}`: "bad", `{"error":"bad"}`: "bad", `{"detail":"bad"}`: "bad",
 		`{"x":1}`: "it answered with status 418", "<html>": "it answered with status 418", "": "it answered with status 418",
-		strings.Repeat("x", maxMessage+1): "it answered with status 418",
+		strings.Repeat("x", upstream.MaxErrorText+1): "it answered with status 418",
 	} {
 		if got := format.ReadError(418, []byte(body)); got.Msg != want || got.Reason != "refused" {
 			t.Errorf("%s: got %+v, want %q", body, got, want)

@@ -2,13 +2,10 @@ package anthropic
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -67,7 +64,7 @@ func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
 
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
-	return readFailure(split.AppendMembers(nil, gjson.ParseBytes(body)), fmt.Sprintf("it answered with status %d", status))
+	return readFailure(split.AppendMembers(nil, gjson.ParseBytes(body)), upstream.StatusMsg(status))
 }
 
 // readFailure returns the error in a body or an event. Some gateways have a text as the
@@ -78,9 +75,5 @@ func readFailure(object []split.Member, defaultMsg string) *upstream.Error {
 	if e.Type == gjson.String {
 		msg = e.Str
 	}
-	failure := apierror.Refused.WithMsg(cmp.Or(msg, split.Find(object, "message").String(), defaultMsg))
-	if code := e.Get("code").String(); slices.Contains(apierror.UpstreamFailures(), code) {
-		failure.Reason = code // the service is a server of this kind itself
-	}
-	return failure
+	return upstream.ServiceError(cmp.Or(msg, split.Find(object, "message").String(), defaultMsg), e.Get("code").String())
 }

@@ -2,7 +2,6 @@ package coze
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 
 	"github.com/tidwall/gjson"
@@ -36,7 +35,7 @@ func errorBody(err *upstream.Error, requestID string) []byte {
 
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
-	return serviceError(gjson.ParseBytes(body), fmt.Sprintf("it answered with status %d", status))
+	return serviceError(gjson.ParseBytes(body), upstream.StatusMsg(status))
 }
 
 // serviceError decodes an error object of the service, with a code and a message.

@@ -2,13 +2,10 @@ package declarative
 
 import (
 	"cmp"
-	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -58,12 +55,9 @@ func (e Errors) read(t *tree, defaultMsg string) *upstream.Error {
 		}
 		return ""
 	}
-	failure := apierror.Refused.WithMsg(cmp.Or(text(e.Message, messagePaths), defaultMsg))
-	// The service may be a server of this kind itself.
 	code := text(e.Code, codePaths)
-	if slices.Contains(apierror.UpstreamFailures(), code) {
-		failure.Reason = code
-	} else if number, err := strconv.Atoi(code); err == nil {
+	failure := upstream.ServiceError(cmp.Or(text(e.Message, messagePaths), defaultMsg), code)
+	if number, err := strconv.Atoi(code); err == nil {
 		failure.Reason = upstream.ReasonOf(number)
 	}
 	return failure
@@ -75,5 +69,5 @@ func (e Errors) readBody(status int, body []byte) *upstream.Error {
 	if gjson.ValidBytes(body) {
 		t = treeOf(gjson.ParseBytes(body))
 	}
-	return e.read(t, fmt.Sprintf("it answered with status %d", status))
+	return e.read(t, upstream.StatusMsg(status))
 }

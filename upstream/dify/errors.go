@@ -2,12 +2,9 @@ package dify
 
 import (
 	"cmp"
-	"fmt"
-	"slices"
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -54,14 +51,10 @@ func errorEvents(err *upstream.Error, sent upstream.Sent) []typewriter.Event {
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
 	object := gjson.ParseBytes(body)
-	return newError(object.Get("message").String(), object.Get("code").String(), fmt.Sprintf("it answered with status %d", status))
+	return newError(object.Get("message").String(), object.Get("code").String(), upstream.StatusMsg(status))
 }
 
 // newError returns an error of the service.
 func newError(msg, code, defaultMsg string) *upstream.Error {
-	failure := apierror.Refused.WithMsg(cmp.Or(msg, defaultMsg))
-	if slices.Contains(apierror.UpstreamFailures(), code) {
-		failure.Reason = code // the service is a server of this kind itself
-	}
-	return failure
+	return upstream.ServiceError(cmp.Or(msg, defaultMsg), code)
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsontext"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -66,7 +65,7 @@ func (d *decoder) meaning() *upstream.Meaning {
 		m.Kind, m.Phase, m.Failure = upstream.KindFailed, upstream.Ended, readFailure(failure, "the answer failed")
 	case blocked != "" && len(c.candidates) == 0:
 		m.Kind, m.Phase = upstream.KindFailed, upstream.MayClose
-		m.Failure = apierror.Refused.WithMsg("the prompt was blocked: " + blocked)
+		m.Failure = upstream.ServiceError("the prompt was blocked: "+blocked, "")
 	case len(c.texts) > 0:
 		m.Kind = upstream.KindPiece
 	case m.Phase == upstream.MayClose:

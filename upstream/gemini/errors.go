@@ -2,13 +2,10 @@ package gemini
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -80,7 +77,7 @@ func readError(status int, body []byte) *upstream.Error {
 	if v.IsArray() {
 		v = v.Get("0")
 	}
-	return readFailure(v.Get("error"), fmt.Sprintf("it answered with status %d", status))
+	return readFailure(v.Get("error"), upstream.StatusMsg(status))
 }
 
 // readFailure returns the error in the field error of a body or a chunk.
@@ -89,10 +86,9 @@ func readFailure(v gjson.Result, defaultMsg string) *upstream.Error {
 	if v.Type == gjson.String {
 		msg = v.Str
 	}
-	failure := apierror.Refused.WithMsg(cmp.Or(msg, defaultMsg))
-	info := v.Get("details.0")
-	if reason := info.Get("reason").Str; info.Get("domain").Str == domain && slices.Contains(apierror.UpstreamFailures(), reason) {
-		failure.Reason = reason // the service is a server of this kind itself
+	code, info := "", v.Get("details.0")
+	if info.Get("domain").Str == domain {
+		code = info.Get("reason").Str
 	}
-	return failure
+	return upstream.ServiceError(cmp.Or(msg, defaultMsg), code)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/upstream"
 )
 
@@ -28,7 +27,7 @@ func (decoder) Decode(name, data string) upstream.Event {
 	case eventCompleted:
 		return upstream.Pass(name, data, &upstream.Meaning{Kind: upstream.KindCompleted})
 	case eventError:
-		failure := apierror.Refused.WithMsg(gjson.Get(data, "msg").String())
+		failure := upstream.ServiceError(gjson.Get(data, "msg").String(), "")
 		failure.Code = int(gjson.Get(data, "code").Int())
 		failure.Reason = upstream.ReasonOf(failure.Code)
 		return errorEvent(failure)

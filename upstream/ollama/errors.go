@@ -2,12 +2,9 @@ package ollama
 
 import (
 	"cmp"
-	"fmt"
-	"slices"
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/upstream"
 )
@@ -27,7 +24,7 @@ func errorBody(err *upstream.Error, _ string) []byte { return encodeError(err) }
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
 	all := gjson.ParseBytes(body)
-	return newError(all.Get("error"), all.Get("code").Str, fmt.Sprintf("it answered with status %d", status))
+	return newError(all.Get("error"), all.Get("code").Str, upstream.StatusMsg(status))
 }
 
 // newError returns the error in a field error. A gateway may have put an object there.
@@ -36,9 +33,5 @@ func newError(v gjson.Result, code, defaultMsg string) *upstream.Error {
 	if v.IsObject() {
 		msg = v.Get("message").String()
 	}
-	failure := apierror.Refused.WithMsg(cmp.Or(msg, defaultMsg))
-	if slices.Contains(apierror.UpstreamFailures(), code) {
-		failure.Reason = code // the service is a server of this kind itself
-	}
-	return failure
+	return upstream.ServiceError(cmp.Or(msg, defaultMsg), code)
 }

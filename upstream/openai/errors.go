@@ -2,13 +2,10 @@ package openai
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/tidwall/gjson"
 
-	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
@@ -75,7 +72,7 @@ func errorEvents(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
 // readError implements [upstream.Format.ReadError].
 func readError(status int, body []byte) *upstream.Error {
 	members := split.AppendMembers(nil, gjson.ParseBytes(body))
-	return ReadFailure(members, fmt.Sprintf("it answered with status %d", status), true)
+	return ReadFailure(members, upstream.StatusMsg(status), true)
 }
 
 // ReadFailure returns the error in an object, or nil. Most services have a field error,
@@ -105,9 +102,5 @@ func serviceError(e gjson.Result, defaultMsg string) *upstream.Error {
 }
 
 func newError(msg, code, defaultMsg string) *upstream.Error {
-	failure := apierror.Refused.WithMsg(cmp.Or(msg, defaultMsg))
-	if slices.Contains(apierror.UpstreamFailures(), code) {
-		failure.Reason = code // the service is a server of this kind itself
-	}
-	return failure
+	return upstream.ServiceError(cmp.Or(msg, defaultMsg), code)
 }
