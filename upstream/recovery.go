@@ -31,17 +31,6 @@ type Recovery interface {
 // ErrNoRest is the error of [Recovery.Rest] for a stream without recovery.
 var ErrNoRest = errors.New("the stream cannot be recovered")
 
-// Pause waits for d, or returns the cause when ctx is done.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return context.Cause(ctx)
-}
-
 // noRecovery is the [Recovery] of formats without one.
 type noRecovery struct{ finished bool }
 

@@ -2,7 +2,6 @@ package coze
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,23 +56,6 @@ func credentials(header http.Header) http.Header {
 	return kept
 }
 
-// replyError is a reply without the requested data.
-type replyError struct {
-	status int
-	detail string
-}
-
-func (e *replyError) Error() string {
-	return fmt.Sprintf("upstream answered with status %d%s", e.status, e.detail)
-}
-
-// isRetryable reports whether the same request may succeed later.
-func isRetryable(err error) bool {
-	var failed *replyError
-	return !errors.As(err, &failed) ||
-		failed.status >= http.StatusInternalServerError || failed.status == http.StatusTooManyRequests
-}
-
 // callAPI sends a request and returns the data of the reply.
 func callAPI(ctx context.Context, c *upstream.Client, req upstream.Request) (gjson.Result, error) {
 	reply, err := c.Do(ctx, req)
@@ -85,16 +67,16 @@ func callAPI(ctx context.Context, c *upstream.Client, req upstream.Request) (gjs
 	if err != nil {
 		return gjson.Result{}, fmt.Errorf("cannot read the reply: %w", err)
 	}
-	failed := &replyError{status: reply.Status}
+	failed := &upstream.ReplyError{Status: reply.Status}
 	parsed := gjson.ParseBytes(body)
 	switch code := parsed.Get("code").Int(); {
 	case reply.Status != http.StatusOK:
 	case len(body) > maxReplyBytes:
-		failed.detail = fmt.Sprintf(" and more than %d bytes", maxReplyBytes)
+		failed.Detail = fmt.Sprintf(" and more than %d bytes", maxReplyBytes)
 	case !gjson.ValidBytes(body):
-		failed.detail = " and no JSON"
+		failed.Detail = " and no JSON"
 	case code != 0:
-		failed.detail = fmt.Sprintf(" and code %d", code)
+		failed.Detail = fmt.Sprintf(" and code %d", code)
 	default:
 		return parsed.Get("data"), nil
 	}

@@ -12,12 +12,8 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// The first and the longest pause between requests for the state of a chat. Pauses grow by
-// half.
-const (
-	firstPause   = 500 * time.Millisecond
-	longestPause = 2 * time.Second
-)
+// longestPause is the longest pause between requests for the state of a chat.
+const longestPause = 2 * time.Second
 
 // maxFailures bounds the consecutive failures of retryable requests: the cause of the cut
 // may last for a moment.
@@ -67,9 +63,9 @@ func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
 
 // awaitEnd waits for the end of the chat, and returns the chat and the messages.
 func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, err error) {
-	failures := 0
-	for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
-		if err := upstream.Pause(ctx, pause); err != nil {
+	failures, backoff := 0, upstream.Backoff{Longest: longestPause}
+	for {
+		if err := backoff.Wait(ctx); err != nil {
 			return chat, messages, err
 		}
 		if !hasEnded(chat) {
@@ -88,7 +84,7 @@ func (r *recovery) awaitEnd(ctx context.Context) (chat, messages gjson.Result, e
 			failures = 0
 			continue
 		}
-		if failures++; failures == maxFailures || !isRetryable(err) {
+		if failures++; failures == maxFailures || !upstream.IsRetryable(err) {
 			return chat, messages, err
 		}
 	}
@@ -107,13 +103,13 @@ func hasEnded(chat gjson.Result) bool {
 // GET, SDKs use POST: get remembers the method of the service.
 func (r *recovery) get(ctx context.Context, path string, isValid func(gjson.Result) bool) (gjson.Result, error) {
 	data, err := r.request(ctx, path)
-	var failed *replyError
-	if errors.As(err, &failed) && (failed.status == http.StatusNotFound || failed.status == http.StatusMethodNotAllowed) {
+	var failed *upstream.ReplyError
+	if errors.As(err, &failed) && (failed.Status == http.StatusNotFound || failed.Status == http.StatusMethodNotAllowed) {
 		r.post = !r.post
 		data, err = r.request(ctx, path)
 	}
 	if err == nil && !isValid(data) {
-		err = &replyError{status: http.StatusOK, detail: " and no data"}
+		err = &upstream.ReplyError{Status: http.StatusOK, Detail: " and no data"}
 	}
 	return data, err
 }

@@ -54,6 +54,9 @@ func listen(ctx context.Context, t *testing.T, client *upstream.Client, req upst
 	return got, failed()
 }
 
+// firstPause is the first pause of an [upstream.Backoff].
+const firstPause = 500 * time.Millisecond
+
 // theTime is the only difference between coze-studio's deltas.
 var theTime = regexp.MustCompile(`,"created_at":\d+`)
 

@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -15,16 +13,6 @@ import (
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
-
-// The first and the longest pause before another attempt to continue a stream. Pauses grow
-// by half.
-const (
-	firstPause   = 500 * time.Millisecond
-	longestPause = 5 * time.Second
-)
-
-// maxFailures bounds the consecutive attempts without a new event.
-const maxFailures = 5
 
 // maxSeen bounds the remembered events. A workflow has two events for each run of a node.
 const maxSeen = 10000
@@ -109,27 +97,11 @@ func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
 	if r.run == "" || r.pattern == "" {
 		return upstream.NoRest
 	}
-	return func(yield func(upstream.Event, error) bool) {
-		failures := 0
-		for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
-			before := len(r.seen)
-			err := r.proceed(ctx, func(e upstream.Event) bool { return yield(e, nil) })
-			if err == nil {
-				return
-			}
-			if len(r.seen) > before {
-				failures, pause = 0, firstPause
-			}
-			if failures++; failures == maxFailures || !isRetryable(err) {
-				yield(upstream.Event{}, err)
-				return
-			}
-			if err := upstream.Pause(ctx, pause); err != nil {
-				yield(upstream.Event{}, err)
-				return
-			}
-		}
-	}
+	return upstream.RestInAttempts(ctx, func(yield func(upstream.Event) bool) (isAhead bool, err error) {
+		before := len(r.seen)
+		err = r.proceed(ctx, yield)
+		return len(r.seen) > before, err
+	})
 }
 
 // rest is the format of the events of a run. A failure is not part of the stream.
@@ -138,22 +110,6 @@ var rest = &upstream.Format{
 	NewDecoder:  func() upstream.Decoder { return &decoder{inWorkflow: true} },
 	ReadError:   readError,
 	ErrorEvents: func(*upstream.Error, upstream.Sent) []typewriter.Event { return nil },
-}
-
-// replyError is a reply without a stream.
-type replyError struct {
-	status int
-	err    *upstream.Error
-}
-
-func (e *replyError) Error() string {
-	return fmt.Sprintf("upstream answered with status %d: %v", e.status, e.err)
-}
-
-// isRetryable reports whether another attempt may succeed.
-func isRetryable(err error) bool {
-	var failed *replyError
-	return !errors.As(err, &failed) || failed.status >= http.StatusInternalServerError || failed.status == http.StatusTooManyRequests
 }
 
 // proceed yields the missing events up to the end of the stream, or until yield returns
@@ -168,7 +124,7 @@ func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool)
 		return r.awaitEnd(ctx, yield)
 	}
 	if !reply.IsStream() {
-		return &replyError{reply.Status, reply.ReadError()}
+		return upstream.NewReplyError(reply.Status, reply.ReadError())
 	}
 	events, failure := reply.Events()
 	var end *upstream.Event // of the message
@@ -201,7 +157,8 @@ func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool)
 
 // awaitEnd waits for the end of the run, and yields the missing events.
 func (r *recovery) awaitEnd(ctx context.Context, yield func(upstream.Event) bool) error {
-	for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
+	backoff := upstream.Backoff{Longest: upstream.LongestPause}
+	for {
 		state, err := r.state(ctx, r.run)
 		if err != nil {
 			return err
@@ -215,7 +172,7 @@ func (r *recovery) awaitEnd(ctx context.Context, yield func(upstream.Event) bool
 			}
 			return nil
 		}
-		if err := upstream.Pause(ctx, pause); err != nil {
+		if err := backoff.Wait(ctx); err != nil {
 			return err
 		}
 	}

@@ -121,7 +121,7 @@ func (t task) state(ctx context.Context, run string) (gjson.Result, error) {
 	case err != nil:
 		return gjson.Result{}, fmt.Errorf("cannot read the reply: %w", err)
 	case reply.Status != http.StatusOK || !gjson.ValidBytes(body):
-		return gjson.Result{}, &replyError{reply.Status, readError(reply.Status, body)}
+		return gjson.Result{}, upstream.NewReplyError(reply.Status, readError(reply.Status, body))
 	}
 	return gjson.ParseBytes(body), nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -19,16 +17,6 @@ import (
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/openai"
 )
-
-// The first and the longest pause before another attempt to continue a stream. Pauses grow
-// by half.
-const (
-	firstPause   = 500 * time.Millisecond
-	longestPause = 5 * time.Second
-)
-
-// maxFailures bounds the consecutive attempts without a new event.
-const maxFailures = 5
 
 // recovery implements [upstream.Recovery]. The service continues a stored response when the
 // stream is cut, and sends the events after a sequence number again.
@@ -78,30 +66,18 @@ func (r *recovery) Rest(ctx context.Context) iter.Seq2[upstream.Event, error] {
 	if !r.isStored || r.id == "" && isCreate(r.stored.path) {
 		return upstream.NoRest
 	}
-	return func(yield func(upstream.Event, error) bool) {
-		failures := 0
-		for pause := firstPause; ; pause = min(pause+pause/2, longestPause) {
-			before := r.last
-			err := r.proceed(ctx, func(e upstream.Event) bool { return yield(e, nil) })
-			if err == nil {
-				return
-			}
-			if r.last > before {
-				failures, pause = 0, firstPause
-			} else if e, ok := r.ending(ctx, err); ok {
-				yield(e, nil)
-				return
-			}
-			if failures++; failures == maxFailures || !isRetryable(err) {
-				yield(upstream.Event{}, err)
-				return
-			}
-			if err := upstream.Pause(ctx, pause); err != nil {
-				yield(upstream.Event{}, err)
-				return
+	return upstream.RestInAttempts(ctx, func(yield func(upstream.Event) bool) (isAhead bool, err error) {
+		before := r.last
+		err = r.proceed(ctx, yield)
+		isAhead = r.last > before
+		if err != nil && !isAhead {
+			if e, ok := r.ending(ctx, err); ok {
+				yield(e)
+				return false, nil
 			}
 		}
-	}
+		return isAhead, err
+	})
 }
 
 // replay is the format of a stream's events that are sent again. A failure is not part of
@@ -111,22 +87,6 @@ var replay = &upstream.Format{
 	NewDecoder:  newDecoder,
 	ReadError:   openai.Service().ReadError,
 	ErrorEvents: func(*upstream.Error, upstream.Sent) []typewriter.Event { return nil },
-}
-
-// replyError is a reply without a stream.
-type replyError struct {
-	status int
-	err    *upstream.Error
-}
-
-func (e *replyError) Error() string {
-	return fmt.Sprintf("upstream answered with status %d: %v", e.status, e.err)
-}
-
-// isRetryable reports whether another attempt may succeed.
-func isRetryable(err error) bool {
-	var failed *replyError
-	return !errors.As(err, &failed) || failed.status >= http.StatusInternalServerError || failed.status == http.StatusTooManyRequests
 }
 
 // proceed yields the events after the last one up to the end of the stream, or until yield
@@ -144,7 +104,7 @@ func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool)
 	}
 	defer reply.Close()
 	if !reply.IsStream() {
-		return &replyError{reply.Status, reply.ReadError()}
+		return upstream.NewReplyError(reply.Status, reply.ReadError())
 	}
 	events, failure := reply.Events()
 	for e := range events {
@@ -168,7 +128,7 @@ func (r *recovery) proceed(ctx context.Context, yield func(upstream.Event) bool)
 func (r *recovery) ending(ctx context.Context, cause error) (e upstream.Event, ok bool) {
 	var failed *upstream.Error
 	isCut := errors.As(cause, &failed) && failed.Reason == apierror.Cut.Reason
-	if isRetryable(cause) && !isCut {
+	if upstream.IsRetryable(cause) && !isCut {
 		return e, false
 	}
 	reply, err := r.stored.client.Do(ctx, r.stored.request(http.MethodGet, r.id, "", url.Values{}))
