@@ -14,8 +14,8 @@ import (
 	"github.com/tmaxmax/go-sse"
 )
 
-// stopTimeout bounds the request that stops a chat.
-const stopTimeout = 2 * time.Second
+// stopTimeout bounds the request that stops a chat. A second signal ends the client at once.
+const stopTimeout = 10 * time.Second
 
 // maxEvent is the maximum size of an event in bytes.
 const maxEvent = 64 << 20
