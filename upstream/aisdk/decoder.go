@@ -56,18 +56,16 @@ func (d *decoder) decodeDelta(name, data string, kind typewriter.TextKind) (upst
 	if text == "" || split.MayRepeat(d.members) {
 		return upstream.Event{}, false
 	}
-	begin := value.Index + 1
-	d.cutter.Reset(data, split.Span{Begin: begin, End: begin + len(text)})
+	d.cutter.Reset(data, split.TextOf(value))
 	d.cutter.Edit(d.members, scopeOf)
 	frame, whole := d.cutter.Frame(typewriter.Frame{
 		Name: name, Channel: split.Find(d.members, "type").Str + " " + split.Find(d.members, "id").Raw, Kind: kind,
 	})
 	e := upstream.Event{
-		Event:   typewriter.Event{Frame: frame},
+		Event:   typewriter.Event{Frame: frame, Text: text},
 		Meaning: &upstream.Meaning{Kind: upstream.KindText, Message: d.id},
 	}
 	d.runs.Begin(e, whole)
-	e.Text = text
 	return e, true
 }
 

@@ -68,19 +68,17 @@ func (d *decoder) decodeDelta(name, data string) (upstream.Event, bool) {
 	if !ok || text == "" || split.MayRepeat(d.members) || split.MayRepeat(d.delta) {
 		return upstream.Event{}, false
 	}
-	begin := value.Index + 1
-	d.cutter.Reset(data, split.Span{Begin: begin, End: begin + len(text)})
+	d.cutter.Reset(data, split.TextOf(value))
 	d.cutter.Edit(d.members, scopeOf)
 	d.cutter.Edit(d.delta, scopeOf)
 	frame, whole := d.cutter.Frame(typewriter.Frame{
 		Name: name, Channel: field.key + " " + split.Find(d.members, "index").Raw, Kind: field.kind,
 	})
 	e := upstream.Event{
-		Event:   typewriter.Event{Frame: frame},
+		Event:   typewriter.Event{Frame: frame, Text: text},
 		Meaning: &upstream.Meaning{Kind: upstream.KindText, Message: d.id, Chat: d.chat()},
 	}
 	d.runs.Begin(e, whole)
-	e.Text = text
 	return e, true
 }
 

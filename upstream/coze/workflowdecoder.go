@@ -109,14 +109,14 @@ func (d *workflowDecoder) decodeMessage(name, data string) upstream.Event {
 
 // cut begins a run with a message whose text is split. The frame of e lacks the payload.
 func (d *workflowDecoder) cut(data string, content gjson.Result, digits split.Span, e upstream.Event) upstream.Event {
-	d.cutter.Reset(data, split.Span{Begin: content.Index + 1, End: content.Index + 1 + len(e.Text)})
+	d.cutter.Reset(data, split.TextOf(content))
 	if e.Frame.Series != nil {
 		d.cutter.Number(digits)
 	}
 	d.cutter.Edit(d.members, scopeInMessage)
 	frame, whole := d.cutter.Frame(*e.Frame)
 	e.Frame, e.Meaning.Kind = frame, upstream.KindText
-	d.runs.Begin(upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: e.Meaning}, whole)
+	d.runs.Begin(e, whole)
 	return e
 }
 

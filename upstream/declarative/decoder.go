@@ -170,7 +170,7 @@ func (d *decoder) readTexts(e event) {
 		d.ambiguous = d.ambiguous || repeated || repeatedTwin
 		for _, f := range all {
 			if raw := split.RawString(f.value); raw != "" {
-				d.texts = append(d.texts, text{Text: t, channel: d.channelOf(t, e, f.indexes), raw: raw, span: spanOf(f.value), twins: d.twins(twins, raw)})
+				d.texts = append(d.texts, text{Text: t, channel: d.channelOf(t, e, f.indexes), raw: raw, span: split.TextOf(f.value), twins: d.twins(twins, raw)})
 			}
 		}
 	}
@@ -183,17 +183,12 @@ func (d *decoder) twins(at []found, raw string) (spans []split.Span) {
 		switch split.RawString(f.value) {
 		case "":
 		case raw:
-			spans = append(spans, spanOf(f.value))
+			spans = append(spans, split.TextOf(f.value))
 		default:
 			d.ambiguous = true
 		}
 	}
 	return spans
-}
-
-// spanOf returns the place of a text.
-func spanOf(v gjson.Result) split.Span {
-	return split.Span{Begin: v.Index + 1, End: v.Index + len(v.Raw) - 1}
 }
 
 // channelOf returns the channel of a text: the path, the indexes of the elements of lists, and
@@ -246,9 +241,8 @@ func (d *decoder) decodeText(e event, meaning *upstream.Meaning) upstream.Event 
 	t := d.texts[0]
 	meaning.Kind = upstream.KindText
 	frame, whole := d.cut(e, t, t.channel)
-	decoded := upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}
+	decoded := upstream.Event{Event: typewriter.Event{Frame: frame, Text: t.raw}, Meaning: meaning}
 	d.runs.Begin(decoded, whole)
-	decoded.Text = t.raw
 	return decoded
 }
 

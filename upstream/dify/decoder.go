@@ -92,15 +92,14 @@ func (d *decoder) decodeText(e upstream.Event, field textField, data string) ups
 		return upstream.Pass(e.Frame.Name, data, e.Meaning)
 	}
 	e.Frame.Channel, e.Frame.Kind = channel, field.kind
-	d.cutter.Reset(data, split.Span{Begin: value.Index + 1, End: value.Index + 1 + len(text)})
+	d.cutter.Reset(data, split.TextOf(value))
 	d.cutter.Edit(d.members, scopeOf)
 	if field.inData {
 		d.cutter.Edit(d.inData, scopeOf)
 	}
 	frame, whole := d.cutter.Frame(*e.Frame)
-	e.Frame, e.Meaning.Kind = frame, upstream.KindText
+	e.Frame, e.Text, e.Meaning.Kind = frame, text, upstream.KindText
 	d.runs.Begin(e, whole)
-	e.Text = text
 	return e
 }
 

@@ -16,7 +16,7 @@ type decoder struct {
 	chunk      chunk
 	runs       split.Runs
 	id         string // of the response
-	candidates candidates
+	candidates split.Alternatives
 }
 
 // Decode implements [upstream.Decoder]. Payloads keep all their bytes, except for line
@@ -38,9 +38,8 @@ func (d *decoder) Decode(name, data string) upstream.Event {
 	m.Kind = upstream.KindText
 	text := c.texts[0].raw
 	frame, whole := c.frame(name)
-	e := upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: m}
+	e := upstream.Event{Event: typewriter.Event{Frame: frame, Text: text}, Meaning: m}
 	d.runs.Begin(e, whole)
-	e.Text = text
 	return e
 }
 
@@ -54,9 +53,11 @@ func (d *decoder) meaning() *upstream.Meaning {
 	}
 	m.Message, m.Chat.ID = d.id, d.id
 	for i := range c.candidates {
-		d.candidates.add(c.candidates[i].Value)
+		candidate := c.candidates[i].Value
+		reason := candidate.Get("finishReason").Str
+		d.candidates.Add(candidate.Get("index").Uint(), reason != "" && reason != "FINISH_REASON_UNSPECIFIED")
 	}
-	if d.candidates.areFinished() {
+	if d.candidates.AreFinished() {
 		m.Phase = upstream.MayClose
 	}
 	blocked := split.Find(c.members, "promptFeedback").Get("blockReason").Str
@@ -91,21 +92,3 @@ func readUsage(v, model gjson.Result) *upstream.Usage {
 		Model:  strings.Clone(model.Str),
 	}
 }
-
-// candidates tracks which candidates of a stream are finished.
-type candidates struct{ begun, finished uint64 } // bits by index
-
-// maxCandidates is the number of candidates that are tracked; the service allows 8. Any
-// further candidates share the last place.
-const maxCandidates = 64
-
-// add adds a candidate of a chunk.
-func (s *candidates) add(candidate gjson.Result) {
-	bit := uint64(1) << min(candidate.Get("index").Uint(), maxCandidates-1)
-	s.begun |= bit
-	if reason := candidate.Get("finishReason").Str; reason != "" && reason != "FINISH_REASON_UNSPECIFIED" {
-		s.finished |= bit
-	}
-}
-
-func (s *candidates) areFinished() bool { return s.begun != 0 && s.begun == s.finished }

@@ -16,7 +16,7 @@ type decoder struct {
 	chunk   chunk
 	id      string // of the last chunk
 	runs    split.Runs
-	choices choices
+	choices split.Alternatives
 }
 
 // Decode implements [upstream.Decoder]. Payloads keep all bytes except for a few that make
@@ -50,9 +50,8 @@ func (d *decoder) decodeText(name string, meaning *upstream.Meaning) upstream.Ev
 	text := c.texts[0].raw
 	frame, whole := c.frame(name)
 	meaning.Kind = upstream.KindText
-	e := upstream.Event{Event: typewriter.Event{Frame: frame}, Meaning: meaning}
+	e := upstream.Event{Event: typewriter.Event{Frame: frame, Text: text}, Meaning: meaning}
 	d.runs.Begin(e, whole)
-	e.Text = text
 	return e
 }
 
@@ -66,9 +65,11 @@ func (d *decoder) meaning(name string) *upstream.Meaning {
 	}
 	m.Message, m.Chat.ID = d.id, d.id
 	for i := range c.choices {
-		d.choices.add(c.choices[i].Value)
+		choice := c.choices[i].Value
+		reason := choice.Get("finish_reason").String()
+		d.choices.Add(choice.Get("index").Uint(), reason != "" && reason != "null")
 	}
-	if d.choices.areFinished() || len(c.choices) == 0 && m.Usage != nil {
+	if d.choices.AreFinished() || len(c.choices) == 0 && m.Usage != nil {
 		m.Phase = upstream.MayClose
 	}
 	switch failure := ReadFailure(c.members, "the answer failed", name == "error"); {
@@ -96,21 +97,3 @@ func readUsage(v, model gjson.Result) *upstream.Usage {
 		Model: strings.Clone(model.Str),
 	}
 }
-
-// choices tracks which choices of a stream are finished.
-type choices struct{ begun, finished uint64 } // bits by index
-
-// maxChoices is the number of choices that are tracked; OpenAI allows 128. Any further
-// choices share the last place.
-const maxChoices = 64
-
-// add adds a choice of a chunk.
-func (s *choices) add(choice gjson.Result) {
-	bit := uint64(1) << min(choice.Get("index").Uint(), maxChoices-1)
-	s.begun |= bit
-	if reason := choice.Get("finish_reason").String(); reason != "" && reason != "null" {
-		s.finished |= bit
-	}
-}
-
-func (s *choices) areFinished() bool { return s.begun != 0 && s.begun == s.finished }

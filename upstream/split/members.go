@@ -98,6 +98,9 @@ func RawString(v gjson.Result) string {
 	return v.Raw[1 : len(v.Raw)-1]
 }
 
+// TextOf returns the place of the text between the quotes of a JSON string.
+func TextOf(v gjson.Result) Span { return Span{v.Index + 1, v.Index + len(v.Raw) - 1} }
+
 // Natural returns the digits and the value of a natural number in its usual spelling, which a
 // JSON number or a JSON string may be. Any other value has no digits.
 func Natural(v gjson.Result) (digits Span, number int64, ok bool) {
@@ -109,7 +112,7 @@ func Natural(v gjson.Result) (digits Span, number int64, ok bool) {
 	default:
 		return Span{}, 0, false
 	}
-	if n := numberSize(raw); n == 0 || n != len(raw) {
+	if n := NumberLen(raw); n == 0 || n != len(raw) {
 		return Span{}, 0, false
 	}
 	number, err := strconv.ParseInt(raw, 10, 64)

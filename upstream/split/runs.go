@@ -40,9 +40,10 @@ func (r *Runs) DecodeNumbered(name, data string) (e upstream.Event, number int64
 	return upstream.Event{}, 0, false
 }
 
-// Begin begins the run of an event without text, given the payload of the whole event. The
-// run replaces an earlier one of the same channel.
+// Begin begins the run of an event with text, given the payload of the whole event. The run
+// replaces an earlier one of the same channel.
 func (r *Runs) Begin(e upstream.Event, whole typewriter.Payload) {
+	e.Text = "" // does not keep the event in memory
 	*r.run(e.Frame.Channel) = newRun(e, whole)
 }
 
@@ -157,15 +158,15 @@ func cutNumbered(s, prefix string, at int) (rest string, number int64, ok bool) 
 	if s, ok = strings.CutPrefix(s, prefix[:at]); !ok {
 		return "", 0, false
 	}
-	n := numberSize(s)
+	n := NumberLen(s)
 	number, err := strconv.ParseInt(s[:n], 10, 64)
 	rest, ok = strings.CutPrefix(s[n:], prefix[at:])
 	return rest, number, ok && err == nil
 }
 
-// numberSize returns the length of a natural number in its usual spelling at the beginning
+// NumberLen returns the length of a natural number in its usual spelling at the beginning
 // of s, or 0.
-func numberSize(s string) (n int) {
+func NumberLen(s string) (n int) {
 	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
 		n++
 	}

@@ -83,8 +83,7 @@ func (d *decoder) decodeDelta(name, data, eventType string, kind typewriter.Text
 			Texts: []upstream.Text{{Kind: kind, Channel: p.channel, Text: text}},
 		})
 	}
-	begin := delta.Index + 1
-	d.cutter.Reset(data, split.Span{Begin: begin, End: begin + len(text)})
+	d.cutter.Reset(data, split.TextOf(delta))
 	d.cutter.Edit(d.members, scopeOf)
 	frame, _ := d.cutter.Frame(typewriter.Frame{Name: name, Channel: p.channel, Kind: kind})
 	e := upstream.Event{Event: typewriter.Event{Frame: frame, Text: text}, Meaning: p.meaning}

@@ -43,7 +43,7 @@ func (r *run) begin(e upstream.Event, data string, members []split.Member) {
 		case m.Key == "delta":
 			r.fields = append(r.fields, textField)
 			begin, end = begin+1, end-1
-		case m.Key == "sequence_number" && numberLen(m.Value.Raw) == len(m.Value.Raw):
+		case m.Key == "sequence_number" && split.NumberLen(m.Value.Raw) == len(m.Value.Raw):
 			r.fields = append(r.fields, numberField)
 		case m.Key == "obfuscation" && m.Value.Type == gjson.String && paddingLen(m.Value.Str) == len(m.Value.Raw)-len(`""`):
 			r.fields = append(r.fields, paddingField)
@@ -74,7 +74,7 @@ func (r *run) decode(name, data string) (e upstream.Event, ok bool) {
 			at += split.StringLen(data[at:])
 			text = split.Span{Begin: begin, End: at}
 		case numberField:
-			at += numberLen(data[at:])
+			at += split.NumberLen(data[at:])
 		case paddingField:
 			at += paddingLen(data[at:])
 		}
@@ -89,18 +89,6 @@ func (r *run) decode(name, data string) (e upstream.Event, ok bool) {
 	frame.Head, frame.Tail = data[:text.Begin], data[text.End:]
 	e.Frame, e.Text, e.Meaning = &frame, jsontext.SingleLine(data[text.Begin:text.End]), r.meaning
 	return e, true
-}
-
-// numberLen returns the length of the integer at the beginning of s, or 0.
-func numberLen(s string) int {
-	n := 0
-	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
-		n++
-	}
-	if n > 1 && s[0] == '0' {
-		return 0 // not JSON
-	}
-	return n
 }
 
 // paddingLen returns the length of the letters and digits at the beginning of s.
