@@ -17,7 +17,7 @@ const [log, announcements, scroller, welcome, undo] = ["log", "announcements", "
 const follower = new Follower(scroller, byId("latest"));
 const tempo = new Tempo(value => current()?.answer?.tempo(value));
 const chats = new Chats(changedElsewhere);
-const panel = new HistoryPanel(chats, { open: go, deleted });
+const panel = new HistoryPanel(chats, { open: go, renamed: refresh, deleted });
 const composer = new Composer({ send: submit, cancel, asked: () => turns.map(t => t.question) });
 
 const saveInterval = 1000; // ms between two copies of a running answer
@@ -203,12 +203,19 @@ async function open() {
   composer.focus();
 }
 
-// changedElsewhere shows what another tab has added to this chat.
-async function changedElsewhere(id) {
+// changedElsewhere shows what another tab has changed.
+function changedElsewhere(id) {
   if (byId("history").open) panel.refresh();
-  if (id !== chat.id || isBusy()) return;
-  const stored = await chats.get(id);
-  if (stored && stored.turns.length !== turns.length) open();
+  refresh(id);
+}
+
+// refresh shows the stored title and further turns of this chat.
+async function refresh(id) {
+  const stored = id === chat.id && await chats.get(id);
+  if (!stored || id !== chat.id) return;
+  chat.title = stored.title;
+  heading(chat.title);
+  if (!isBusy() && stored.turns.length !== turns.length) open();
 }
 
 function deleted(id) {

@@ -5,8 +5,8 @@ import { lang, say } from "./i18n.js";
 
 const dates = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
 
-// HistoryPanel lists the chats, and renames and deletes them. open(id) shows a chat, and
-// deleted(id) is called for each deleted one; "" means all.
+// HistoryPanel lists the chats, and renames and deletes them. open(id) shows a chat,
+// renamed(id) and deleted(id) are called for changed ones; "" means all.
 export class HistoryPanel {
   #chats; #on;
   #dialog = byId("history");
@@ -60,6 +60,7 @@ export class HistoryPanel {
     const end = async () => {
       const title = field.value.trim();
       if (title && title !== chat.title) await this.#chats.put({ ...await this.#chats.get(chat.id), title }, true);
+      this.#on.renamed(chat.id);
       await this.refresh();
     };
     form.addEventListener("submit", e => {
