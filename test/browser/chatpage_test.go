@@ -108,16 +108,11 @@ func TestCut(t *testing.T) {
 	p := open(t, way.base, "/")
 	p.expect("net::ERR_")
 	p.choose("speed", "10")
-	eval[bool](p, `(() => {
-		window.states = [];
-		const state = document.querySelector("#state");
-		new MutationObserver(() => states.push(state.textContent)).observe(state, {childList: true});
-		return true;
-	})()`)
+	p.watchStates()
 	p.ask("x")
 	p.until("the first part is there", messages+`?.textContent === "第一部分，first part."`)
 	way.cut()
-	p.untilState("reconnecting")
+	p.until("it has reconnected", `states.includes("Reconnecting…")`)
 	give()
 	p.until("something of the second part is there", messages+`.textContent.includes("第二")`)
 	way.cut()

@@ -65,7 +65,7 @@ func TestSilentConnection(t *testing.T) {
 	if got := p.answerText(); got != "first, second." {
 		t.Errorf("the answer is %q", got)
 	}
-	if got := p.sent("/typewriter/streams/"); len(got) < 2 || !strings.Contains(got[1], " after ") {
+	if got := p.sent("/typewriter/streams/"); len(got) < 2 || !strings.Contains(got[len(got)-1], " after ") {
 		t.Errorf("requests %q", got)
 	}
 }

@@ -19,12 +19,12 @@ func before(script string) chromedp.Action {
 	})
 }
 
-// fastClock makes the clock and the timers of a page 20 times as fast.
+// fastClock makes the clock and the timers of a page 8 times as fast.
 const fastClock = `(() => {
 	const [begin, now, setT, setI] = [Date.now(), Date.now, setTimeout, setInterval];
-	Date.now = () => begin + (now() - begin) * 20;
-	window.setTimeout = (f, ms, ...args) => setT(f, ms / 20, ...args);
-	window.setInterval = (f, ms, ...args) => setI(f, ms / 20, ...args);
+	Date.now = () => begin + (now() - begin) * 8;
+	window.setTimeout = (f, ms, ...args) => setT(f, ms / 8, ...args);
+	window.setInterval = (f, ms, ...args) => setI(f, ms / 8, ...args);
 })()`
 
 // A dead server ends the answer after a minute with words and a button, which continues the

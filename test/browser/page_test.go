@@ -156,6 +156,18 @@ func (p *page) untilState(name string) {
 	p.until("the state is "+name, `document.querySelector("#state")?.dataset.state === `+quote(name)+` && document.querySelector("#state").textContent`)
 }
 
+// watchStates records the states that the page shows from now on in states. Some last too
+// short for untilState.
+func (p *page) watchStates() {
+	p.t.Helper()
+	eval[bool](p, `(() => {
+		window.states = [];
+		const state = document.querySelector("#state");
+		new MutationObserver(() => states.push(state.textContent)).observe(state, {childList: true});
+		return true;
+	})()`)
+}
+
 // write types text into the focused element.
 func (p *page) write(text string) {
 	p.t.Helper()
