@@ -3,6 +3,8 @@ package upstream
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,4 +88,19 @@ func TestFirstTextTimeout(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Text behind the timeout, which waits for a late header, is not sent: an answer has either
+// text or the error.
+func TestFirstTextAfterTheTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reply := openFormat(t.Context(), t, kindFormat, func(context.Context) io.ReadCloser {
+			time.Sleep(11 * time.Second) // until the header
+			return io.NopCloser(strings.NewReader("event: created\ndata: {}\n\nevent: text\ndata: a\n\ndata: [DONE]\n\n"))
+		}, func(c *Client) { c.FirstTextTimeout = 10 * time.Second })
+		got, err := readAll(reply)
+		if reason(err) != "first_text_timeout" || slices.ContainsFunc(got, func(e event) bool { return e.name == "text" }) {
+			t.Errorf("got %q and %v", got, err)
+		}
+	})
 }

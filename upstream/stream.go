@@ -94,7 +94,9 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 		event := r.decoder.Decode(e.name, e.data)
 		if !begun && (event.Meaning.Kind.IsOutput() || event.Meaning.Phase != Running) {
 			begun = true
-			stopTimer()
+			if !stopTimer() {
+				return apierror.FirstText
+			}
 		}
 		if !yield(event) {
 			return apierror.TooLarge
@@ -114,14 +116,14 @@ func (r *Reply) read(yield func(Event) bool) *Error {
 }
 
 // startFirstText drops the connection at the end of the first-text timeout, unless stop is
-// called before.
-func (r *Reply) startFirstText() (stop func()) {
+// called before. stop reports whether the first call is in time.
+func (r *Reply) startFirstText() (stop func() bool) {
 	timeout := r.client.FirstTextTimeout
 	if timeout <= 0 {
-		return func() {}
+		return func() bool { return true }
 	}
 	timer := time.AfterFunc(timeout-time.Since(r.sent), func() { r.drop(errFirstText) })
-	return func() { timer.Stop() }
+	return func() bool { return timer.Stop() && time.Since(r.sent) < timeout }
 }
 
 // idleTimeoutBody is the body of a reply. A read beyond the timeout drops the connection.
