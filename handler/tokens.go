@@ -3,12 +3,17 @@ package handler
 import (
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"sse-typewriter/internal/metrics"
 	"sse-typewriter/internal/streams"
 	"sse-typewriter/upstream"
 )
+
+// maxLoggedModel bounds the length of a model's name in the log in bytes: some services
+// repeat the name in the request of a client.
+const maxLoggedModel = 100
 
 // tokenCounter counts the tokens of an answer, as the service reports them: once in the
 // metrics, and once in the log. The line of a view has the tokens if the view ends after
@@ -113,7 +118,8 @@ func (t *tokenCounter) take() []slog.Attr {
 	t.logged = true
 	var attrs []slog.Attr
 	if t.usage.Model != "" {
-		attrs = append(attrs, slog.String("model", t.usage.Model))
+		name := t.usage.Model[:min(len(t.usage.Model), maxLoggedModel)]
+		attrs = append(attrs, slog.String("model", strings.ToValidUTF8(name, "")))
 	}
 	if t.usage.Input == 0 && t.usage.Output == 0 {
 		return append(attrs, slog.Int("tokens", t.usage.Total))

@@ -162,3 +162,14 @@ func TestTokensAfterTakeOver(t *testing.T) {
 		}
 	})
 }
+
+// A long name of a model, which a client may choose, does not fill the log.
+func TestLongModelIsCut(t *testing.T) {
+	h, _ := newTestHandler(t, withAPI(nil))
+	counter := h.observer.newTokenCounter("", streams.Origin{Format: "openai"}, "")
+	end := counter.view()
+	counter.count(upstream.Usage{Model: "x" + strings.Repeat("字", 1000), Input: 1})
+	if got := end()[0].Value.String(); got != "x"+strings.Repeat("字", 33) {
+		t.Errorf("got %q", got)
+	}
+}
