@@ -98,7 +98,7 @@ func serve(ctx context.Context, args []string, conf *config.Config, out output) 
 	if conf.Upstream == "" {
 		registerStandIn(engine.Engine, conf.Seed)
 	}
-	reloads := &reloader{args: args, start: conf, handler: h, state: state, level: level, logger: logger}
+	reloads := &reloader{args: args, running: conf, handler: h, state: state, level: level, logger: logger}
 	defer reloads.onHangup(ctx)()
 	stopAdmin, err := serveAdmin(ctx, conf.AdminAddr, state.metrics, reloads)
 	if err != nil {

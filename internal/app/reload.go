@@ -18,14 +18,14 @@ import (
 // reloader applies changed settings to a running server. A reloader is safe for concurrent
 // use.
 type reloader struct {
-	args    []string       // of the command line
-	start   *config.Config // since the start
+	args    []string // of the command line
 	handler *handler.Handler
 	state   state
 	level   *slog.LevelVar
 	logger  *slog.Logger
 
-	mu sync.Mutex
+	mu      sync.Mutex
+	running *config.Config // with the changes of earlier reloads
 }
 
 // reload reads the settings again and applies those that may change. fixed names changed
@@ -33,7 +33,7 @@ type reloader struct {
 func (r *reloader) reload() (fixed []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	conf, fixed, err := r.start.Reload(r.args)
+	conf, fixed, err := r.running.Reload(r.args)
 	if err != nil {
 		r.logger.Error("cannot reload the settings; the old ones stay", "error", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return nil, err
@@ -46,6 +46,7 @@ func (r *reloader) reload() (fixed []string, err error) {
 	_ = r.level.UnmarshalText([]byte(conf.LogLevel))
 	r.state.limits.SetBounds(conf.Bounds())
 	r.handler.Reload(newSettings(conf, r.upstreams(settings)))
+	r.running = conf
 	r.logger.Info("settings reloaded")
 	if len(fixed) > 0 {
 		r.logger.Warn("changed settings need a restart", "settings", strings.Join(fixed, ", "))
@@ -67,7 +68,7 @@ func (r *reloader) upstreams(settings []config.Upstream) handler.Upstreams {
 // onHangup reloads at each SIGHUP until stop is called. Without files, there is nothing to
 // reload, and SIGHUP ends the server.
 func (r *reloader) onHangup(ctx context.Context) (stop func()) {
-	if !r.start.HasFiles() {
+	if !r.running.HasFiles() {
 		return func() {}
 	}
 	hangups := make(chan os.Signal, 1)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,9 +24,11 @@ var reloadedOfUpstream = []string{
 // HasFiles reports whether a file holds settings, which a reload may read again.
 func (c *Config) HasFiles() bool { return c.Config != "" || c.APIKeys.File != "" }
 
-// Reload parses the settings again and returns c, the settings since the start, with those
-// changes that take effect while the server runs. fixed names the other changes. A token
-// changes only together with an unchanged service. The error is that of [Parse].
+// Reload parses the settings again and returns c, the settings of the running server, with
+// those changes that take effect while the server runs. fixed names the other changes. A
+// token changes only together with an unchanged service. The error is that of [Parse], or
+// reports that no API key is left: the truncated file of a server with keys must not admit
+// all clients.
 func (c *Config) Reload(args []string) (reloaded *Config, fixed []string, err error) {
 	command, err := Parse(args, io.Discard)
 	if err != nil {
@@ -42,6 +45,9 @@ func (c *Config) Reload(args []string) (reloaded *Config, fixed []string, err er
 	}
 	if err := reloaded.validate(); err != nil {
 		return nil, nil, err
+	}
+	if len(c.APIKeys.List) > 0 && len(reloaded.APIKeys.List) == 0 {
+		return nil, nil, errors.New("--api-keys: all keys are removed: only a restart can admit clients without a key")
 	}
 	return reloaded, fixed, nil
 }

@@ -79,6 +79,7 @@ func TestBadReload(t *testing.T) {
 		{"unknown key", "", "adr: :1", `unknown setting "adr"`},
 		{"value", "", "max-streams: 0", "--max-streams 0"},
 		{"no keys", "addr: :80\nupstream-token: t\napi-keys: 0123456789abcdef\n", "addr: 127.0.0.1:80\nupstream-token: t\n", "all clients that reach this address could use the token"},
+		{"no keys on a loopback address", "api-keys: 0123456789abcdef\n", "", "all keys are removed"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			arg := file(t, test.before)
