@@ -28,15 +28,20 @@ const hashPrefix = "sha256:"
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9._@-]{1,64}$`)
 
 // ParseKeys parses entries, each a key, or the SHA-256 hash of a key in the form
-// "sha256:HEX", with a name and white space in front or without. Errors contain neither keys
-// nor names.
+// "sha256:HEX", with a name and white space in front or without. A key has one name. Errors
+// contain neither keys nor names.
 func ParseKeys(entries []string) ([]Key, error) {
 	var keys []Key
+	numbers := map[[sha256.Size]byte]int{} // by hash, as in errors
 	for i, entry := range entries {
 		key, err := parseKey(entry)
 		if err != nil {
 			return nil, fmt.Errorf("key %d %w", i+1, err)
 		}
+		if first, repeated := numbers[key.Hash]; repeated && keys[first-1].Name != key.Name {
+			return nil, fmt.Errorf("key %d repeats key %d with another name", i+1, first)
+		}
+		numbers[key.Hash] = i + 1
 		keys = append(keys, key)
 	}
 	return keys, nil
@@ -51,10 +56,10 @@ func parseKey(entry string) (key Key, err error) {
 		fields = fields[1:]
 	}
 	text := strings.Join(fields, " ")
-	digits, isHash := strings.CutPrefix(text, hashPrefix)
+	isHash := len(text) >= len(hashPrefix) && strings.EqualFold(text[:len(hashPrefix)], hashPrefix)
 	switch {
 	case isHash:
-		hash, err := hex.DecodeString(digits)
+		hash, err := hex.DecodeString(text[len(hashPrefix):])
 		if err != nil || len(hash) != sha256.Size {
 			return Key{}, fmt.Errorf("has an invalid hash: want 64 hexadecimal digits after %s", hashPrefix)
 		}

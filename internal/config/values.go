@@ -51,7 +51,7 @@ func (k *Keys) UnmarshalText(text []byte) (err error) {
 			return err
 		}
 		entries, k.File = nil, name
-		for line := range bytes.Lines(data) {
+		for line := range bytes.Lines(bytes.TrimPrefix(data, []byte("\ufeff"))) { // Notepad's mark
 			if line := strings.TrimSpace(string(line)); line != "" && !strings.HasPrefix(line, "#") {
 				entries = append(entries, line)
 			}
