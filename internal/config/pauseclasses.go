@@ -37,7 +37,7 @@ func (c *Config) readPauses() (*typewriter.Pauses, error) {
 		isNew := !slices.Contains(known, name)
 		switch {
 		case isNew && class.Chars+class.BeforeSpace == "":
-			failed = append(failed, fmt.Errorf("no such class%s; a new class needs chars", suggestion(name, known)))
+			failed = append(failed, fmt.Errorf("no such class (a new one needs chars)%s", suggestion(name, known)))
 		case len(failed) == 0 && class.Min > class.Max:
 			failed = append(failed, errors.New(aboveMax(class, sections[name], isNew)))
 		}

@@ -73,8 +73,8 @@ func TestPauses(t *testing.T) {
 func TestBadPauses(t *testing.T) {
 	const sections = "want groups of settings, such as name: {setting: value}"
 	for _, test := range []struct{ name, pauses, want string }{
-		{"misspelled class", "{sentense: {min: 200ms}}", `sentense: no such class: did you mean sentence?; a new class needs chars`},
-		{"unknown class", "{emoji: {min: 200ms}}", `emoji: no such class; a new class needs chars`},
+		{"misspelled class", "{sentense: {min: 200ms}}", `sentense: no such class (a new one needs chars): did you mean sentence?`},
+		{"unknown class", "{emoji: {min: 200ms}}", `emoji: no such class (a new one needs chars)`},
 		{"character twice", "{dash: {chars: '-', max: 1ms}}", `class "dash": character '-' stands in two places`},
 		{"character twice in a class", "{sentence: {chars: '!'}}", `class "sentence": character '!' stands in two places`},
 		{"misspelled setting", "{sentence: {mni: 1ms}}", `sentence: unknown setting "mni": did you mean min?`},

@@ -159,7 +159,7 @@ func TestReloadErrors(t *testing.T) {
 	}{
 		{"syntax", "api-keys: [", nil, []string{s.file + ": yaml: line 1: did not find expected node content"}, "cannot reload the settings; the old ones stay"},
 		{"several", "api-keys: SECRET\nheartbeat: 0s\n", nil, []string{"--api-keys: key 1 is shorter than 16 bytes"}, "key 1 is shorter than 16 bytes"},
-		{"pauses", "pauses: {sentense: {min: 1ms}}\nmax-streams: 0\n", nil, []string{"pauses: sentense: no such class: did you mean sentence?; a new class needs chars", "--max-streams 0: want more than 0"}, "needs chars; --max-streams 0"},
+		{"pauses", "pauses: {sentense: {min: 1ms}}\nmax-streams: 0\n", nil, []string{"pauses: sentense: no such class (a new one needs chars): did you mean sentence?", "--max-streams 0: want more than 0"}, "did you mean sentence?; --max-streams 0"},
 		{"restart", "api-keys: " + oneKey + "\naddr: :1\nheartbeat: 1s\nupstreams: {/new: {url: 'http://h'}}\n", []string{"addr", "heartbeat", "upstreams: /new"}, nil, `msg="changed settings need a restart" settings="addr, heartbeat, upstreams: /new"`},
 	} {
 		status, got := s.reload(test.settings)

@@ -16,7 +16,7 @@ func TestSettingsMistakes(t *testing.T) {
 		name, file, env string
 		want            []string // the lines
 	}{
-		{"misspelled class", "pauses: {sentense: {min: 200ms}}", "", []string{"pauses: sentense: no such class: did you mean sentence?; a new class needs chars"}},
+		{"misspelled class", "pauses: {sentense: {min: 200ms}}", "", []string{"pauses: sentense: no such class (a new one needs chars): did you mean sentence?"}},
 		{"no unit", "pauses: {sentence: {min: 200}}", "", []string{"pauses: sentence: min: 200 has no unit: did you mean 200ms?"}},
 		{"min above max", "pauses: {sentence: {min: 2s}}", "", []string{"pauses: sentence: min 2s is above max 500ms, the default: set max too"}},
 		{"list", "cors-origins: [https://a.example]", "", []string{"line 1: cors-origins: want the values separated by commas, such as first,second, and not a list"}},
