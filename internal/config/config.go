@@ -50,7 +50,7 @@ type Config struct {
 
 	MaxStreams          int         `default:"10000" help:"Maximum number of concurrent streams from the upstream, and of concurrent streams to clients." reload:"yes"`
 	MaxStreamsPerClient int         `default:"0" help:"Maximum number of concurrent streams per client, identified by its key or else its address; 0 is unlimited." reload:"yes"`
-	RateLimit           limits.Rate `help:"Maximum rate of upstream requests per client, such as 5/s or 100/m. Unlimited by default." placeholder:"RATE" reload:"yes"`
+	RateLimit           limits.Rate `help:"Maximum rate of upstream requests per client, such as 5/s, 100/m or 1000/h. Unlimited by default." placeholder:"RATE" reload:"yes"`
 
 	Store           string        `default:"memory" help:"Storage of streams with event ids: memory, or redis://[user:password@]host:port/db (rediss:// for TLS) shared by all replicas. Prefer the environment variable for a URL with a password." placeholder:"URL"`
 	StorePrefix     string        `default:"typewriter:" help:"Prefix of all Redis keys."`

@@ -41,14 +41,14 @@ func (r Rate) Interval() time.Duration { return r.Per / time.Duration(r.Requests
 // at once, except for the first.
 func (r Rate) Burst() time.Duration { return r.Interval() * time.Duration(r.Requests-1) }
 
-// UnmarshalText implements [encoding.TextUnmarshaler] for forms like 5/s or 100/m.
+// UnmarshalText implements [encoding.TextUnmarshaler] for forms like 5/s, 100/m or 1000/h.
 func (r *Rate) UnmarshalText(text []byte) error {
 	const most = 1_000_000 // one per microsecond, the resolution of the limits
 	number, unit, _ := strings.Cut(string(text), "/")
-	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute}[unit]
+	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
 	n, err := strconv.Atoi(number)
 	if err != nil || !known || n <= 0 || n > most {
-		return fmt.Errorf("%q is not a rate like 5/s or 100/m", text)
+		return fmt.Errorf("%q is not a rate like 5/s, 100/m or 1000/h", text)
 	}
 	*r = Rate{n, per}
 	return nil

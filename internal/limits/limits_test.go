@@ -14,6 +14,7 @@ func TestRate(t *testing.T) {
 	}{
 		{"5/s", Rate{5, time.Second}},
 		{"100/m", Rate{100, time.Minute}},
+		{"20/h", Rate{20, time.Hour}},
 		{"1000000/s", Rate{1_000_000, time.Second}},
 		{"1000001/s", Rate{}},
 		{"0/s", Rate{}},

@@ -206,7 +206,7 @@ func TestInterrupt(t *testing.T) {
 		takes   time.Duration // after the interrupt
 	}{
 		{"in the answer", []answering{stream(delta(1, "a"), errWait)}, "a\n", deleted, 2, 0},
-		{"server that hangs", []answering{stream(delta(1, "a"), errWait), hang}, "a\n", deleted, 2, 2 * time.Second},
+		{"server that hangs", []answering{stream(delta(1, "a"), errWait), hang}, "a\n", deleted, 2, 10 * time.Second},
 		{"server that is gone", []answering{stream(delta(1, "a"), errWait), refuse}, "a\n", deleted, 2, 0},
 		{"while it comes back", []answering{stream(delta(1, "a"), io.ErrUnexpectedEOF), refuse, refuse, refuse, refuse}, "a\n", deleted, 5, 0},
 		{"before the answer", []answering{hang}, "", "POST http://h/v3/chat?message=hi", 1, 0},

@@ -187,7 +187,7 @@ func TestAppsRefused(t *testing.T) {
 	down := httptest.NewServer(http.NotFoundHandler())
 	servers := map[string]string{
 		"a valid key is needed":      start(t, "--upstream="+upstream, "--upstream-format=ai-sdk", "--api-keys=0123456789abcdef").Base,
-		"too many requests":          start(t, "--upstream="+upstream, "--upstream-format=ag-ui", "--rate-limit=1/m").Base,
+		"too many requests":          start(t, "--upstream="+upstream, "--upstream-format=ag-ui", "--rate-limit=1/h").Base,
 		"upstream cannot be reached": start(t, "--upstream="+down.URL, "--upstream-format=ag-ui").Base,
 	}
 	down.Close()

@@ -73,7 +73,7 @@ func (c comparison) compare(t *testing.T) {
 func (c comparison) refuse(t *testing.T, kindOf func(status int64) string) {
 	down := httptest.NewServer(http.NotFoundHandler())
 	keys := start(t, "--upstream="+c.upstream, "--api-keys=0123456789abcdef").Base
-	limit := start(t, "--upstream="+c.upstream, "--rate-limit=1/m").Base
+	limit := start(t, "--upstream="+c.upstream, "--rate-limit=1/h").Base
 	unreachable := start(t, "--upstream="+down.URL).Base
 	down.Close() // after the program has checked at its start that it can connect
 	spend(t, limit)

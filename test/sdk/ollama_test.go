@@ -147,7 +147,7 @@ func TestOllamaAnswersAndRefusals(t *testing.T) {
 	base := map[string]string{
 		"stand-in":    start(t).Base,
 		"keys":        start(t, "--upstream="+upstream, "--api-keys=0123456789abcdef").Base,
-		"limit":       start(t, "--upstream="+upstream, "--rate-limit=1/m").Base,
+		"limit":       start(t, "--upstream="+upstream, "--rate-limit=1/h").Base,
 		"unreachable": start(t, "--upstream="+down.URL).Base,
 	}
 	down.Close()

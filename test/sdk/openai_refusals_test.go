@@ -20,7 +20,7 @@ func TestChatCompletionsRefused(t *testing.T) {
 	down := httptest.NewServer(http.NotFoundHandler())
 	base := map[string]string{
 		"keys":        start(t, "--upstream="+upstream, "--api-keys=0123456789abcdef").Base,
-		"limit":       start(t, "--upstream="+upstream, "--rate-limit=1/m").Base,
+		"limit":       start(t, "--upstream="+upstream, "--rate-limit=1/h").Base,
 		"unreachable": start(t, "--upstream="+down.URL).Base,
 		"any":         start(t, "--upstream="+upstream).Base,
 	}
