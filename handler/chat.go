@@ -116,7 +116,7 @@ func (h *Handler) serveRepeatableChat(ctx context.Context, c *app.RequestContext
 		failBadRequest(c, err)
 		return
 	}
-	req, err := h.requests.chat(c, bytes.Clone(p.body)) // the chat outlives the request
+	req, err := buildChat(c, bytes.Clone(p.body)) // the chat outlives the request
 	if err != nil {
 		failBadRequest(c, err)
 		return

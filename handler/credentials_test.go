@@ -188,7 +188,7 @@ func TestTokenOfFollowUps(t *testing.T) {
 		if credential != "" {
 			c.Request.Header.Set("X-Api-Key", credential)
 		}
-		if got := h.requests.followUp(c)(h.options.Upstreams[0], format).Get("X-Api-Key"); got != want {
+		if got := newFollowUp(c)(h.options.Upstreams[0], format).Get("X-Api-Key"); got != want {
 			t.Errorf("%q: got %q, want %q", credential, got, want)
 		}
 	}

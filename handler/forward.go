@@ -53,7 +53,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	defer cancel()
 	defer context.AfterFunc(f.lifecycle.shutdownCtx, cancel)() //nolint:contextcheck // the request ends with either context
 
-	req := f.requests.forward(c, to)
+	req := buildForward(c, to)
 	if req.Method == http.MethodPost && slices.Contains(to.upstream.Formats.RetryAsGet(), req.Path) {
 		f.forwardOrGet(ctx, c, req)
 		return

@@ -51,7 +51,6 @@ type Handler struct {
 
 	live      *liveSettings
 	admit     admitter
-	requests  requestBuilder
 	recorder  *recorder
 	observer  observer
 	errors    errorWriter
@@ -71,7 +70,6 @@ func New(o Options) *Handler {
 		options:   o,
 		live:      live,
 		admit:     admitter{access.NewAdmission(o.Limiter, o.MaxStreams), lifecycle, errors},
-		requests:  requestBuilder{},
 		recorder:  &recorder{live, o.Streams, observer, lifecycle, o.SummarizeTimeout},
 		observer:  observer,
 		errors:    errors,

@@ -51,7 +51,7 @@ func (h *Handler) claim(c *app.RequestContext, p posted) streams.Claim {
 	for _, param := range paceParams {
 		without = append(without, param.query)
 	}
-	query := h.requests.query(c, string(c.Request.URI().QueryString()), without)
+	query := queryWithout(c, string(c.Request.URI().QueryString()), without)
 	return streams.Claim{
 		Name:    hashOf(policyOf(c).Owner(c), to.upstream.Prefix, to.path, p.key),
 		Request: hashOf(query, string(p.body)),

@@ -25,7 +25,7 @@ func (h *Handler) openChat(ctx context.Context, c *app.RequestContext, t ticket,
 			t.release()
 		}
 	}()
-	req, err := h.requests.chat(c, body)
+	req, err := buildChat(c, body)
 	if err != nil {
 		failBadRequest(c, err)
 		return nil, false

@@ -73,7 +73,7 @@ func (f forwarder) forwardRepeatable(ctx context.Context, c *app.RequestContext,
 		return
 	}
 	to := targetOf(c)
-	u, req := to.upstream, f.requests.forward(c, to)
+	u, req := to.upstream, buildForward(c, to)
 	req.Body = bytes.Clone(body) // the request may outlive the client
 	f.serveRepeatable(ctx, c, repeatable{
 		claim: f.claim(c, posted{body: body, key: key}), withIDs: v.withIDs, pace: v.pace,

@@ -15,25 +15,22 @@ import (
 	"sse-typewriter/upstream"
 )
 
-// requestBuilder builds upstream requests from those of clients.
-type requestBuilder struct{}
-
-// ask returns the upstream request that asks a question, with the header of a client's
+// buildQuestion returns the upstream request that asks a question, with the header of a client's
 // request and a query.
-func (b requestBuilder) ask(c *app.RequestContext, q upstream.Question, query string) (upstream.Request, error) {
+func buildQuestion(c *app.RequestContext, q upstream.Question, query string) (upstream.Request, error) {
 	to := targetOf(c).upstream
 	format := ownFormat(to.Formats)
 	req, err := format.Ask(q)
 	if err != nil {
 		return upstream.Request{}, err
 	}
-	header := b.header(c)
+	header := upstreamHeader(c)
 	maps.Copy(header, req.Header)
 	req.Format, req.Header = format, header
 	if format.Translation == nil { // otherwise the service does not know the parameters
 		req.Query = query
 	}
-	b.addToken(c, &req, to, format)
+	addToken(c, &req, to, format)
 	return req, nil
 }
 
@@ -69,9 +66,9 @@ func (h *Handler) readBody(c *app.RequestContext) (body []byte, ok bool) {
 // only.
 var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 
-// query returns a query without some parameters, and without the empty ones that a format
+// queryWithout returns a query without some parameters, and without the empty ones that a format
 // omits, otherwise byte for byte.
-func (b requestBuilder) query(c *app.RequestContext, raw string, without []string) string {
+func queryWithout(c *app.RequestContext, raw string, without []string) string {
 	omitEmpty := targetOf(c).upstream.Formats.OmitEmpty()
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
@@ -92,9 +89,9 @@ var hopByHop = []string{
 // notUpstream are headers for this server, or set anew for the upstream.
 var notUpstream = []string{"Host", "Content-Length", "Accept-Encoding", "Expect", "Last-Event-Id", "Prefer"}
 
-// header returns the header of an upstream request: the client's, without the headers of
+// upstreamHeader returns the header of an upstream request: the client's, without the headers of
 // the connection and those for this server.
-func (b requestBuilder) header(c *app.RequestContext) http.Header {
+func upstreamHeader(c *app.RequestContext) http.Header {
 	header := http.Header{}
 	c.Request.Header.VisitAll(func(key, value []byte) {
 		header.Add(string(key), string(value))
@@ -123,16 +120,16 @@ func dropHopByHop(header http.Header) {
 	}
 }
 
-// chat returns the upstream request of a chat. At the server's own path, an empty or
+// buildChat returns the upstream request of a chat. At the server's own path, an empty or
 // plain-text body is a question, and so is any body in a translated format.
-func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Request, error) {
+func buildChat(c *app.RequestContext, body []byte) (upstream.Request, error) {
 	without := policyOf(c).KeyParameters()
 	for _, p := range paceParams {
 		without = append(without, p.query)
 	}
 	query := string(c.Request.URI().QueryString())
 	if c.FullPath() != "" && targetOf(c).path == chatPath && (len(body) == 0 || isPlainText(c)) {
-		return b.ask(c, readQuestion(c, body), b.query(c, query, append(without, ownQuery...)))
+		return buildQuestion(c, readQuestion(c, body), queryWithout(c, query, append(without, ownQuery...)))
 	}
 	to := targetOf(c)
 	if translation := to.format.Translation; translation != nil {
@@ -140,44 +137,44 @@ func (b requestBuilder) chat(c *app.RequestContext, body []byte) (upstream.Reque
 		if err != nil {
 			return upstream.Request{}, err
 		}
-		return b.ask(c, q, "")
+		return buildQuestion(c, q, "")
 	}
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Format: to.format,
 		Path:   to.path,
-		Query:  b.query(c, query, without),
-		Header: b.header(c),
+		Query:  queryWithout(c, query, without),
+		Header: upstreamHeader(c),
 		Body:   body,
 	}
-	b.addToken(c, &req, to.upstream, to.format)
+	addToken(c, &req, to.upstream, to.format)
 	return req, nil
 }
 
-// forward returns the upstream request for one that is only forwarded, without the body.
-func (b requestBuilder) forward(c *app.RequestContext, to *target) upstream.Request {
+// buildForward returns the upstream request for one that is only forwarded, without the body.
+func buildForward(c *app.RequestContext, to *target) upstream.Request {
 	_, query, _ := strings.Cut(string(c.Request.Header.RequestURI()), "?")
 	req := upstream.Request{
 		Method: string(c.Method()),
 		Path:   to.path,
-		Query:  b.query(c, query, policyOf(c).KeyParameters()),
-		Header: b.header(c),
+		Query:  queryWithout(c, query, policyOf(c).KeyParameters()),
+		Header: upstreamHeader(c),
 	}
-	b.addToken(c, &req, to.upstream, to.format)
+	addToken(c, &req, to.upstream, to.format)
 	return req
 }
 
 // addToken adds the upstream's token to a request of a client without a credential.
-func (b requestBuilder) addToken(c *app.RequestContext, req *upstream.Request, to *Upstream, format *upstream.Format) {
+func addToken(c *app.RequestContext, req *upstream.Request, to *Upstream, format *upstream.Format) {
 	if to.Token != "" && !policyOf(c).HasCredential(c) {
 		format.SetToken(req, to.Token)
 	}
 }
 
-// followUp returns a function that returns the header for requests about a chat of a format,
+// newFollowUp returns a function that returns the header for requests about a chat of a format,
 // with the credential of the client. The function may be called after the request.
-func (b requestBuilder) followUp(c *app.RequestContext) followUp {
-	header, hasCredential := b.header(c), policyOf(c).HasCredential(c)
+func newFollowUp(c *app.RequestContext) followUp {
+	header, hasCredential := upstreamHeader(c), policyOf(c).HasCredential(c)
 	return func(to *Upstream, format *upstream.Format) http.Header {
 		req := upstream.Request{Header: header.Clone()}
 		if to.Token != "" && !hasCredential {

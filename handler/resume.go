@@ -156,7 +156,7 @@ func (h *Handler) find(ctx context.Context, c *app.RequestContext, id string, fr
 	link, isLink := linkOf(c)
 	lookup.Link, lookup.Right = link.token, link.right
 	if !isLink || len(policyOf(c).Keys) > 0 { // otherwise only the owner has the credential for the service
-		header := h.requests.followUp(c)
+		header := newFollowUp(c)
 		lookup.Continue = func(ctx context.Context, from streams.Origin, recorded iter.Seq[typewriter.Event]) (iter.Seq[typewriter.Event], streams.Source) {
 			return h.recorder.proceed(ctx, header, from, recorded)
 		}

@@ -111,7 +111,7 @@ func (h *Handler) newChatJob(c *app.RequestContext, req summaryRequest) (chatJob
 	if err != nil {
 		return chatJob{}, err
 	}
-	chat, err := h.requests.ask(c, q, "")
+	chat, err := buildQuestion(c, q, "")
 	return chatJob{job, chat, targetOf(c).upstream}, err
 }
 
