@@ -18,7 +18,7 @@ import (
 // use.
 type Format struct {
 	// Name identifies the format. Each stream is stored with the name, for the replica
-	// that continues the stream.
+	// that continues the stream. Required.
 	Name string
 
 	// Paths are the paths of POST requests with replies of this format.
