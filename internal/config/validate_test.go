@@ -58,7 +58,7 @@ var badValues = []struct{ flag, value string }{
 	{"max-streams-per-client", "-1"},
 	{"rate-limit", "5"},
 	{"rate-limit", "0/s"},
-	{"rate-limit", "5/h"},
+	{"rate-limit", "5/d"},
 	{"store", "disk"},
 	{"store", ""},
 	{"store", "http://h:1"},

@@ -22,7 +22,7 @@ func TestRate(t *testing.T) {
 		{"1.5/s", Rate{}},
 		{"5", Rate{}},
 		{"5/", Rate{}},
-		{"5/h", Rate{}},
+		{"5/d", Rate{}},
 		{"/s", Rate{}},
 		{"5/s/s", Rate{}},
 		{"5 / s", Rate{}},
