@@ -6,6 +6,8 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -243,8 +245,32 @@ func provoke(t *testing.T, a *api) []request {
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		all = append(all, request{"GET " + path, "200", base, "", nil, ""})
 	}
+	all = append(all, provokeReloads(t)...)
 	all = append(all, provokeRefusals(t, a)...)
 	return append(all, provokeFailures(t)...)
+}
+
+// provokeReloads returns requests to the admin address, one with a changed setting and one
+// with a mistake in the settings.
+func provokeReloads(t *testing.T) []request {
+	var all []request
+	for status, changed := range map[string]string{"200": "heartbeat: 1s\n", "422": "max_streams: 1\n"} {
+		file := filepath.Join(t.TempDir(), "settings.yaml")
+		write := func(settings string) {
+			if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("")
+		server := testenv.Start(t, "--admin-addr=127.0.0.1:0", "--config="+file)
+		write(changed)
+		started := regexp.MustCompile(`admin server started" address=(\S+)`).FindStringSubmatch(server.Log.String())
+		if started == nil {
+			t.Fatalf("no admin address in the log:\n%s", server.Log.String())
+		}
+		all = append(all, request{"POST /reload", status, started[1], "", nil, ""})
+	}
+	return all
 }
 
 // provokeRefusals returns requests without a key, from pages of other sites, and over the
