@@ -16,7 +16,7 @@ type Config struct {
 	Config kong.ConfigFlag `help:"YAML file with settings, named like the flags, and with pauses, further upstreams and wire formats." placeholder:"FILE"`
 
 	Addr           string `default:"127.0.0.1:8380" help:"Address to listen on."`
-	AdminAddr      string `help:"Private address to serve /metrics and /debug/pprof/ on, without authentication. By default, /metrics is served on --addr and profiles are not served." placeholder:"ADDR"`
+	AdminAddr      string `help:"Private address to serve /metrics, POST /reload and /debug/pprof/ on, without authentication. By default, /metrics is served on --addr, and the others are not served." placeholder:"ADDR"`
 	Upstream       string `help:"Base URL of the AI service, such as https://api.coze.com. Defaults to the built-in mock at /upstream." placeholder:"URL"`
 	UpstreamFormat string `default:"coze" help:"Format of the AI service for /v3/chat, /ai/summarize and the pages: coze, openai for all OpenAI-compatible services, openai-responses, anthropic, gemini, ollama, dify, ai-sdk, ag-ui, dashscope, lke, wenxin, or a format of the file. Requests of SDKs are recognized by their paths."`
 	Model          string `help:"Model that answers the questions of /v3/chat, /ai/summarize and the pages; required with --upstream unless its format is coze. Requests of SDKs name their own." placeholder:"NAME"`
