@@ -168,6 +168,15 @@ func (f Framing) ContentType() string {
 	return "text/event-stream"
 }
 
+// otherLines are the media types of lines of JSON besides that of [NDJSON]. None is
+// registered, so services differ.
+var otherLines = []string{"application/ndjson", "application/jsonl", "application/x-jsonl", "application/jsonlines", "application/x-jsonlines", "application/json-lines", "application/stream+json"}
+
+// hasMediaType reports whether a media type is one of the framing.
+func (f Framing) hasMediaType(mediaType string) bool {
+	return mediaType == f.ContentType() || f == NDJSON && slices.Contains(otherLines, mediaType)
+}
+
 // Credential is a place for a credential in a request: a header, with a prefix before the
 // credential, or a query parameter.
 type Credential struct{ Header, Prefix, Query string }

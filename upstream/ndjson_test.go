@@ -71,6 +71,8 @@ func TestNDJSONReply(t *testing.T) {
 		{"cut between lines", "application/x-ndjson", "{\"a\":1}\n", true, []event{{"", `{"a":1}`}, {"error", "upstream ended mid-stream"}}, "cut"},
 		{"cut within a line", "application/x-ndjson", "{\"a\":1}\n{\"a\":", true, []event{{"", `{"a":1}`}, {"error", "upstream ended mid-stream"}}, "cut"},
 		{"a last line without an end", "application/x-ndjson; charset=utf-8", "{\"a\":1}", true, []event{{"", `{"a":1}`}, {"error", "upstream ended mid-stream"}}, "cut"},
+		{"another name of the media type", "application/jsonl", "{\"a\":1}\n[DONE]\n", true, []event{{"", `{"a":1}`}, {"", "[DONE]"}}, ""},
+		{"JSON", "application/json", "{\"a\":1}\n", false, nil, ""},
 		{"events", "text/event-stream", "data: 1\n\n", false, nil, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -67,7 +67,7 @@ type rewound struct {
 // requests do not reliably have an Accept header.
 func (r *Reply) isFramed(f Framing) bool {
 	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && mediaType == f.ContentType() && r.Status == http.StatusOK
+	return err == nil && f.hasMediaType(mediaType) && r.Status == http.StatusOK
 }
 
 // isCompressed reports whether the body of the reply is compressed.
