@@ -68,6 +68,9 @@ func (a *Answer) Add(e Event) {
 		a.reach(Working)
 	case KindMessageDone:
 		a.complete(m.Texts)
+	case KindReplaced:
+		a.messages, a.Length = nil, 0
+		a.complete(m.Texts)
 	case KindCompleted:
 		a.reach(Completed)
 	case KindFailed, KindNeedsTool:

@@ -26,7 +26,7 @@ type Meaning struct {
 	// Message is the id of the event's message, block or choice; empty if unknown.
 	Message string
 
-	// Texts are the texts within an event of KindMessageDone or KindPiece.
+	// Texts are the texts within an event of KindMessageDone, KindPiece or KindReplaced.
 	Texts []Text
 
 	// Ambiguous reports that clients may disagree about the texts of the event, for
@@ -56,6 +56,7 @@ const (
 	KindNeedsTool        // the chat waits for the result of a tool of the client's
 	KindDone             // the stream is complete
 	KindOutput           // a piece of output other than text, such as a tool call
+	KindReplaced         // the whole answer anew, in place of the text before
 )
 
 // IsOutput reports whether the model has begun to answer: with text, a reasoning, a refusal

@@ -143,8 +143,20 @@ func (d *decoder) interpret(m *upstream.Meaning, event string) {
 		m.Failure = newError(split.Find(d.members, "message").String(), split.Find(d.members, "code").String(), "the app failed")
 	case "node_started", "iteration_started", "loop_started":
 		m.Kind = upstream.KindWorking
-	case "agent_thought", "message_file", "tts_message", eventMessageReplace, eventTextReplace:
+	case eventMessageReplace:
+		replaceBy(m, split.Find(d.members, "answer"))
+	case eventTextReplace:
+		replaceBy(m, data.Get("text"))
+	case "agent_thought", "message_file", "tts_message":
 		m.Kind = upstream.KindOutput
+	}
+}
+
+// replaceBy gives an event the meaning of a text in place of the text before.
+func replaceBy(m *upstream.Meaning, text gjson.Result) {
+	m.Kind = upstream.KindReplaced
+	if raw := split.RawString(text); raw != "" {
+		m.Texts = []upstream.Text{{Kind: typewriter.Answer, Channel: eventMessageReplace, Text: strings.Clone(raw)}}
 	}
 }
 

@@ -48,6 +48,14 @@ func (i ids) answer(text string) string {
 	}{eventOf{eventMessage, i.conversation, i.message, i.taskID, ""}, i.message, text}))
 }
 
+// messageReplace returns an event that replaces the text of a message.
+func (i ids) messageReplace(text string) string {
+	return string(jsonx.Marshal(struct {
+		eventOf
+		Answer string `json:"answer"`
+	}{eventOf{eventMessageReplace, i.conversation, i.message, i.taskID, ""}, text}))
+}
+
 // workflowFinished returns the end of a workflow.
 func (i ids) workflowFinished(data map[string]json.RawMessage) string {
 	return string(jsonx.Marshal(struct {

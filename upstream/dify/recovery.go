@@ -198,11 +198,14 @@ func endOf(state gjson.Result) map[string]json.RawMessage {
 // errEndless reports a stream of a run without the end of the run.
 var errEndless = errors.New("the run has not finished")
 
-// ending returns the last events of a stream: the rest of the text, the end of the message of
-// a chatflow, and the end of the workflow.
+// ending returns the last events of a stream: the rest of the text or its replacement, the end
+// of the message of a chatflow, and the end of the workflow.
 func (r *recovery) ending(finished upstream.Event, event gjson.Result, end *upstream.Event) []upstream.Event {
 	var events []upstream.Event
-	if e, ok := r.remainingText(event.Get("data.outputs")); ok {
+	outputs := event.Get("data.outputs")
+	if e, ok := r.remainingText(outputs); ok {
+		events = append(events, e)
+	} else if e, ok := r.replacement(outputs.Get("answer")); ok {
 		events = append(events, e)
 	}
 	switch {
@@ -244,6 +247,18 @@ func (r *recovery) remainingText(outputs gjson.Result) (e upstream.Event, ok boo
 	}
 	e.Text = rest
 	return e, true
+}
+
+// replacement returns an event that replaces the text of a chatflow by the whole answer, if the
+// answer is another text.
+func (r *recovery) replacement(full gjson.Result) (e upstream.Event, ok bool) {
+	if r.message == "" || full.Type != gjson.String || full.Str == "" {
+		return upstream.Event{}, false
+	}
+	if _, begins := r.text.Rest([]byte(full.Str)); begins && !r.ambiguous {
+		return upstream.Event{}, false
+	}
+	return (&decoder{}).Decode("", r.messageReplace(full.Str)), true
 }
 
 // firstText returns an event for the text of a chatflow without text so far. A workflow has

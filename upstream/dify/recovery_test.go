@@ -96,6 +96,8 @@ func brief(e upstream.Event) string {
 		return "error " + data.Get("code").Str
 	case e.Meaning.Kind == upstream.KindText:
 		return name + " " + e.Text
+	case e.Meaning.Kind == upstream.KindReplaced:
+		return name + " " + e.Meaning.Texts[0].Text
 	case e.Meaning.Usage != nil && name == eventMessageEnd:
 		return name + " with usage"
 	default:
@@ -143,7 +145,7 @@ func TestRecovery(t *testing.T) {
 		{
 			"a chatflow with another text", pathChat, encodeAll(started, answer("xy")),
 			[]string{encodeAll(finished)},
-			[]string{"message_end", "workflow_finished"},
+			[]string{"message_replace abcdef", "message_end", "workflow_finished"},
 			nil,
 		},
 		{
@@ -155,7 +157,7 @@ func TestRecovery(t *testing.T) {
 		{
 			"an ambiguous text", pathChat, encodeAll(started, `{"event":"message","message_id":"m","answer":"ab","answer":"ab"}`),
 			[]string{encodeAll(finished)},
-			[]string{"message_end", "workflow_finished"},
+			[]string{"message_replace abcdef", "message_end", "workflow_finished"},
 			nil,
 		},
 		{

@@ -88,6 +88,19 @@ func TestTranslation(t *testing.T) {
 			[]string{`delta {…"reasoning_content":"R"}`, `delta {…"content":"A"}`, `completed {…"content":"A","reasoning_content":"R"}`, `done "[DONE]"`},
 		},
 		{
+			"a replaced answer",
+			[]upstream.Event{thought("R"), answer("ab"), meaning(upstream.Meaning{Kind: upstream.KindReplaced, Texts: plain[1:]}), answer("c"), end},
+			[]string{
+				`delta {…"reasoning_content":"R"}`, `delta {…"content":"ab"}`, `delta {…"content":"c"}`,
+				`completed {…"content":"Ac","reasoning_content":"R"}`, `done "[DONE]"`,
+			},
+		},
+		{
+			"an answer that begins with a replacement",
+			[]upstream.Event{meaning(upstream.Meaning{Kind: upstream.KindReplaced, Message: "m<1>", Texts: plain[1:]}), end},
+			[]string{`delta {…"content":"A"}`, `completed {…"content":"A"}`, `done "[DONE]"`},
+		},
+		{
 			"a failure",
 			[]upstream.Event{answer("a"), meaning(upstream.Meaning{Kind: upstream.KindFailed, Failure: apierror.Cut.WithMsg("<cut>")}), answer("b"), end},
 			[]string{`delta {…"content":"a"}`, `error {"code":5023,"msg":"<cut>"}`},

@@ -82,6 +82,8 @@ func (t *translator) add(e upstream.Event) []upstream.Event {
 				t.addText(m, text)
 			}
 		}
+	case upstream.KindReplaced:
+		t.replace(m)
 	case upstream.KindFailed, upstream.KindNeedsTool:
 		t.isOver = true
 		t.out = append(t.out, errorEvent(m.Failure))
@@ -104,6 +106,21 @@ func (t *translator) addText(m *upstream.Meaning, text upstream.Text) {
 	e.Text = text.Text
 	t.texts[field] = append(t.texts[field], text.Text...)
 	t.out = append(t.out, e)
+}
+
+// replace replaces the answer. Deltas cannot take text back, so only the complete message has
+// the replacement, unless the answer has not begun.
+func (t *translator) replace(m *upstream.Meaning) {
+	if len(t.texts[content]) == 0 {
+		for _, text := range m.Texts {
+			t.addText(m, text)
+		}
+		return
+	}
+	t.texts[content] = t.texts[content][:0]
+	for _, text := range m.Texts {
+		t.texts[content] = append(t.texts[content], text.Text...)
+	}
 }
 
 // name determines the id of the message, if possible as the service's.
