@@ -53,12 +53,14 @@ func Rejections() []string {
 	return reasons(Unauthorized, CrossSite, UnknownHost, Full, TooManyStreams, RateLimited, Draining, BodyTooLarge, Unavailable)
 }
 
-// UpstreamFailures returns the reasons of failed upstream requests, before or within a
-// reply.
-func UpstreamFailures() []string {
-	return reasons(Compressed, ConnectTimeout, HeaderTimeout, Unreachable, Internal,
-		Canceled, Cut, EventTooLarge, FirstText, IdleTimeout, MaxTime, TooLarge)
+// Failures returns the errors of failed upstream requests, before or within a reply.
+func Failures() []*Error {
+	return []*Error{Compressed, ConnectTimeout, HeaderTimeout, Unreachable, Internal,
+		Canceled, Cut, EventTooLarge, FirstText, IdleTimeout, MaxTime, TooLarge}
 }
+
+// UpstreamFailures returns the reasons of [Failures].
+func UpstreamFailures() []string { return reasons(Failures()...) }
 
 func reasons(errors ...*Error) []string {
 	var all []string

@@ -98,7 +98,9 @@ func (d *decoder) meaning(e event) *upstream.Meaning {
 			m.Kind, m.Phase = upstream.KindCompleted, max(m.Phase, upstream.MayClose)
 		}
 	}
-	if slices.ContainsFunc(d.Error.Signs, func(s Sign) bool { return s.matches(e) }) {
+	if own := d.Error.own[e.data]; own != nil {
+		m.Kind, m.Phase, m.Failure = upstream.KindFailed, upstream.Ended, own
+	} else if slices.ContainsFunc(d.Error.Signs, func(s Sign) bool { return s.matches(e) }) {
 		m.Kind, m.Phase, m.Failure = upstream.KindFailed, upstream.Ended, d.Error.read(e.tree, "the answer failed")
 	}
 	return m

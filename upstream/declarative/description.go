@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"sse-typewriter/upstream"
 )
 
 // Description describes a wire format.
@@ -175,6 +177,10 @@ type Errors struct {
 	Event string `yaml:"event"`
 	Data  string `yaml:"data"`
 	Body  string `yaml:"body"`
+
+	// own are the errors of the server within a stream, by their data. The viewers of a
+	// stored stream learn from the data that the stream has failed, whatever its form.
+	own map[string]*upstream.Error
 }
 
 // Credential is a place for a credential: a header, with a prefix before the credential, or a
@@ -208,6 +214,7 @@ func Parse(text []byte) (*Description, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
+	d.Error.prepare()
 	for i := range d.Texts {
 		d.Texts[i].name = d.Texts[i].Path.String()
 	}

@@ -1,11 +1,14 @@
 package declarative
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"strconv"
 
 	"github.com/tidwall/gjson"
 
+	"sse-typewriter/internal/apierror"
 	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 )
@@ -27,14 +30,25 @@ func errorValues(err *upstream.Error, requestID string) map[string]any {
 	return map[string]any{"reason": err.Reason, "code": err.Code, "status": err.Status, "message": err.Msg, "request_id": requestID}
 }
 
+// prepare completes valid descriptions of errors. The data of an event is a single line.
+func (e *Errors) prepare() {
+	var data bytes.Buffer
+	_ = json.Compact(&data, []byte(cmp.Or(e.Data, defaultErrorData))) // valid
+	e.Data = data.String()
+	e.own = map[string]*upstream.Error{}
+	for _, failure := range apierror.Failures() {
+		e.own[string(fill(e.Data, errorValues(failure, "")))] = failure
+	}
+}
+
 // body returns the body of a reply with an error.
 func (e Errors) body(err *upstream.Error, requestID string) []byte {
-	return fill(cmp.Or(e.Body, e.Data, defaultErrorData), errorValues(err, requestID))
+	return fill(cmp.Or(e.Body, e.Data), errorValues(err, requestID))
 }
 
 // events implements [upstream.Format.ErrorEvents].
 func (e Errors) events(err *upstream.Error, _ upstream.Sent) []typewriter.Event {
-	data := fill(cmp.Or(e.Data, defaultErrorData), errorValues(err, ""))
+	data := fill(e.Data, errorValues(err, ""))
 	return []typewriter.Event{upstream.Pass(e.Event, string(data), nil).Event}
 }
 
