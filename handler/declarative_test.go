@@ -97,9 +97,9 @@ func TestDescribedFormats(t *testing.T) {
 	}
 }
 
-// A snapshot stream resumes behind any event, with all text so far in the next one.
-func TestSnapshotsResume(t *testing.T) {
-	for _, name := range []string{"DashScope, snapshots", "DashScope, unknown", "DashScope, increments", "LKE"} {
+// A stream resumes behind any event. The next event of a snapshot stream has all text so far.
+func TestDescribedFormatsResume(t *testing.T) {
+	for name := range described {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, server := newTestHandler(t, mock.New(1, declarativemock.Dialect{}), withDescribed)

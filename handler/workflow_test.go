@@ -232,3 +232,11 @@ func TestWorkflowIsStopped(t *testing.T) {
 		}
 	})
 }
+
+// Silence is filled with empty lines between whole events: cozepy fails at comments.
+func TestWorkflowHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, server := newTestHandler(t, mock.New(1, cozemock.New()))
+		checkBeats(t, server.serve(context.Background(), t, workflowRun("/hang hi")))
+	})
+}
