@@ -41,8 +41,8 @@ func namedEvents(t *testing.T, stream string) []namedEvent {
 	var all []namedEvent
 	for block := range strings.SplitSeq(strings.TrimSuffix(stream, "\n\n"), "\n\n") {
 		e := namedEvent{}
-		if strings.HasPrefix(block, "id: ") {
-			e.id, block, _ = strings.Cut(strings.TrimPrefix(block, "id: "), "\n")
+		if numbered, ok := strings.CutPrefix(block, "id: "); ok {
+			e.id, block, _ = strings.Cut(numbered, "\n")
 		}
 		var ok bool
 		e.name, e.data, ok = strings.Cut(strings.TrimPrefix(block, "event: "), "\n")

@@ -14,9 +14,16 @@ import (
 	"sse-typewriter/mock/ollama"
 )
 
-// send sends a request to a stand-in and returns the reply, its body, and the error of reading
-// the body.
-func send(t *testing.T, path, body string, header ...string) (*http.Response, string, error) {
+// reply is a reply of a stand-in, with the error of reading the body.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+// send sends a request to a stand-in.
+func send(t *testing.T, path, body string, header ...string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://stand-in"+path, strings.NewReader(body))
 	if err != nil {
@@ -31,7 +38,7 @@ func send(t *testing.T, path, body string, header ...string) (*http.Response, st
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	return res, string(text), err
+	return reply{res.StatusCode, res.Header, string(text), err}
 }
 
 // uiBody and aguiBody are bodies with a message.
@@ -55,7 +62,8 @@ func TestScenarios(t *testing.T) {
 					{"/api/chat", uiBody("/" + scenario.Name + " hi"), "text-delta", "reasoning-delta", "tool-input-available", "finish", "error"},
 					{"/ag-ui", aguiBody("/" + scenario.Name + " hi"), "TEXT_MESSAGE_CONTENT", "REASONING_MESSAGE_CONTENT", "TOOL_CALL_RESULT", "RUN_FINISHED", "RUN_ERROR"},
 				} {
-					_, body, err := send(t, format.path, format.body)
+					answer := send(t, format.path, format.body)
+					body, err := answer.body, answer.err
 					types := map[string]int{}
 					for block := range strings.SplitSeq(body, "\n\n") {
 						data := strings.TrimPrefix(block, "data: ")
@@ -104,11 +112,11 @@ func TestReplies(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				res, body, err := send(t, test.path, test.body, test.header...)
-				if res.StatusCode != test.status || !strings.HasPrefix(body, test.want) || res.Header.Get("Content-Type") != test.contentType || err != nil {
-					t.Errorf("got %d %s %s, %v, want %d %s", res.StatusCode, res.Header.Get("Content-Type"), body, err, test.status, test.want)
+				res := send(t, test.path, test.body, test.header...)
+				if res.status != test.status || !strings.HasPrefix(res.body, test.want) || res.header.Get("Content-Type") != test.contentType || res.err != nil {
+					t.Errorf("got %d %s %s, %v, want %d %s", res.status, res.header.Get("Content-Type"), res.body, res.err, test.status, test.want)
 				}
-				if got := res.Header.Get("X-Vercel-Ai-Ui-Message-Stream"); (got == "v1") != (test.name == "UI messages") {
+				if got := res.header.Get("X-Vercel-Ai-Ui-Message-Stream"); (got == "v1") != (test.name == "UI messages") {
 					t.Errorf("got header %q", got)
 				}
 			})

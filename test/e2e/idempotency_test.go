@@ -75,7 +75,9 @@ func TestConcurrentStartsAcrossReplicas(t *testing.T) {
 	if requests.Load() != 1 || len(streams) != 1 || len(bodies) != 1 {
 		t.Errorf("%d requests to the service, streams %v, answers %v", requests.Load(), streams, bodies)
 	}
-	postKeyed(t.Context(), t, replicas[1].Base, "k", "Bearer another")
+	if res := postKeyed(t.Context(), t, replicas[1].Base, "k", "Bearer another"); res != nil {
+		_ = res.Body.Close()
+	}
 	if requests.Load() != 2 {
 		t.Errorf("%d requests to the service for two credentials", requests.Load())
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -79,9 +80,7 @@ func (b *cuttingBalancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if try == 1 && key != "fetch-event-source" { // an SDK retries before the reply only
 		panic(http.ErrAbortHandler)
 	}
-	for name, values := range res.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), res.Header)
 	w.WriteHeader(res.StatusCode)
 	if try == 1 {
 		// fetch-event-source takes the id of an event that is cut behind the id as received.
@@ -127,9 +126,7 @@ func TestRetriesStartOnce(t *testing.T) {
 	t.Cleanup(front.Close)
 
 	got := runScript(t, "node", "retries.mjs", front.URL)
-	for name, lines := range runScript(t, python, "with_retries.py", front.URL) {
-		got[name] = lines
-	}
+	maps.Copy(got, runScript(t, python, "with_retries.py", front.URL))
 	for _, name := range []string{"openai-node", "openai-python", "fetch-event-source"} {
 		if !slices.ContainsFunc(got[name], func(l line) bool { return l.Event == "text" && string(l.Data) == strconv.Quote(retriedAnswer) }) {
 			t.Errorf("%s: got %s", name, list(normalize(got[name])))

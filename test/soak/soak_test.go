@@ -74,7 +74,7 @@ type use struct{ goroutines, descriptors, memory float64 }
 var metric = regexp.MustCompile(`(?m)^(go_goroutines|process_open_fds|process_resident_memory_bytes) (\S+)`)
 
 func (r *replicas) use() (u use) {
-	res, err := http.Get(r.first() + "/metrics") //nolint:noctx // a short request to a live server
+	res, err := http.Get(r.first() + "/metrics")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func (res *result) disturb(ctx context.Context, r *replicas) {
 			res.mu.Lock()
 			res.kills++
 			res.mu.Unlock()
-			r.start(i)
+			r.start(i) //nolint:contextcheck // the replica ends with the test
 		}
 	}
 }
@@ -198,8 +198,8 @@ func (res *result) readAnswers(ctx context.Context, t *testing.T, r *replicas, s
 	for n := 0; ctx.Err() == nil; n++ {
 		kills := res.numKills()
 		q := newReader(r, random, fmt.Sprintf("soak-%d-%d", reader, n))
-		q.run(context.WithoutCancel(t.Context()))
-		whole := q.whole(context.WithoutCancel(t.Context()))
+		q.run(context.WithoutCancel(ctx))
+		whole := q.whole(context.WithoutCancel(ctx))
 		res.add(q, whole, s.take(q.question), res.numKills() > kills)
 	}
 }
