@@ -76,6 +76,14 @@ func steps(events []Event, encode Encoder) []Step {
 // Delivery turns the events of a stream into writes.
 type Delivery func([]Event) ([]Step, Ending)
 
+// Deliver delivers events by d, or all of them if d is nil.
+func (d Delivery) Deliver(events []Event, encode Encoder) ([]Step, Ending) {
+	if d == nil {
+		d = Whole(encode)
+	}
+	return d(events)
+}
+
 // Whole delivers all events.
 func Whole(encode Encoder) Delivery {
 	return func(events []Event) ([]Step, Ending) { return steps(events, encode), EndWell }

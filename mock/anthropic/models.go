@@ -73,14 +73,6 @@ func (c *call) pickModel(name, text string) (Model, string) {
 	return all[max(find(name), 0)], text
 }
 
-// deliver returns what the client gets of the events.
-func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if m.send == nil {
-		return mock.Whole(mock.SSE)(events)
-	}
-	return m.send(events)
-}
-
 // writeTo writes the reply of the model.
 func (m Model) writeTo(s *script) {
 	tool := s.call.Field("tools.#(name).name").String()

@@ -195,10 +195,7 @@ func (s *script) cite(text string) {
 
 // think writes a block of reasoning.
 func (s *script) think() {
-	thought, signature := "The user asks a question. What do they want to know, and how long should the answer be 🤔?", "c2lnbmF0dXJl"
-	if texts.IsChinese(s.question) {
-		thought = "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气🤔。"
-	}
+	thought, signature := texts.Thought(s.question), "c2lnbmF0dXJl"
 	s.begin(block{Type: "thinking", Thinking: new(string), Signature: new(string)})
 	s.speak(thought, func(piece string) any { return thinkingDelta{"thinking_delta", piece} })
 	s.delta(map[string]any{"type": "signature_delta", "signature": signature})

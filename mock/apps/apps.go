@@ -109,7 +109,7 @@ func play(c *mock.Call, p protocol, text string) mock.Reply {
 	}
 	s := newScript(c, p, scenario, question)
 	s.perform()
-	steps, ending := scenario.deliver(s.events)
+	steps, ending := scenario.send.Deliver(s.events, encode)
 	return mock.Stream(typeSSE, steps, ending)
 }
 

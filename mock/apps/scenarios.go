@@ -65,14 +65,6 @@ func pickScenario(c *mock.Call, text string) (scenario Scenario, question string
 	return all[0], text
 }
 
-// deliver returns what the client gets of the events.
-func (s Scenario) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if s.send == nil {
-		return mock.Whole(encode)(events)
-	}
-	return s.send(events)
-}
-
 // encode implements [mock.Encoder].
 func encode(_ int, e mock.Event) []byte { return fmt.Appendf(nil, "data: %s\n\n", e.Data) }
 

@@ -151,7 +151,7 @@ func (c *call) perform(question string, write func(*script)) mock.Reply {
 	if c.Field("response_mode").String() != "streaming" {
 		return mock.Plain(http.StatusOK, typeJSON, s.whole())
 	}
-	steps, ending := scene.deliver(s.events)
+	steps, ending := scene.send.Deliver(s.events, encode)
 	return mock.Stream("text/event-stream; charset=utf-8", steps, ending)
 }
 

@@ -65,14 +65,6 @@ func findScenario(name string) Scenario {
 	return Scenario{}
 }
 
-// deliver returns what the client gets of the events.
-func (s Scenario) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if s.send == nil {
-		return mock.Whole(encode)(events)
-	}
-	return s.send(events)
-}
-
 func refuseWith(status int, code, msg string) func() mock.Reply {
 	return func() mock.Reply { return refuse(status, code, msg) }
 }

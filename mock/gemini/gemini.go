@@ -91,7 +91,7 @@ func (c *call) answer() mock.Reply {
 	case c.Query.Get("alt") != "sse":
 		return mock.Plain(http.StatusOK, typeJSON, s.array())
 	}
-	steps, ending := m.deliver(s.events)
+	steps, ending := m.send.Deliver(s.events, encode)
 	return mock.Stream("text/event-stream", steps, ending)
 }
 

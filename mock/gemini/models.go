@@ -72,14 +72,6 @@ func (c *call) pickModel(name, text string) (Model, string) {
 	return all[max(find(name), 0)], text
 }
 
-// deliver returns what the client gets of the events.
-func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if m.send == nil {
-		return mock.Whole(encode)(events)
-	}
-	return m.send(events)
-}
-
 // writeTo writes the reply of the model.
 func (m Model) writeTo(s *script) {
 	function := s.call.Field("tools.#(functionDeclarations).functionDeclarations.0.name").String()
@@ -97,12 +89,8 @@ func (m Model) writeTo(s *script) {
 }
 
 func writeThoughts(s *script) {
-	thought := "The user asks a question. What do they want to know, and how long should the answer be 🤔?"
-	if texts.IsChinese(s.question) {
-		thought = "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气🤔。"
-	}
 	s.pause(s.tempo.First)
-	s.say(thought, true)
+	s.say(texts.Thought(s.question), true)
 	s.say(texts.Compose(s.question), false)
 	s.add(candidate{FinishReason: "STOP"}, part{Text: new(string), Signature: "c2lnbmF0dXJl"})
 }

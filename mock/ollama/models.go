@@ -58,14 +58,8 @@ var normal = mock.Tempo{First: 300 * time.Millisecond, Speed: 60, Size: 4, Most:
 
 // pickModel returns the model of a request, and the text to answer.
 func (c *call) pickModel(name, text string) (Model, string) {
-	if m, ok := findModel(c.Header.Get(mock.ScenarioHeader)); ok {
-		return m, text
-	}
-	command, rest, _ := strings.Cut(text, " ")
-	if m, ok := findModel(strings.TrimPrefix(command, "/")); ok && strings.HasPrefix(command, "/") {
-		return m, strings.TrimSpace(rest)
-	}
-	if m, ok := findModel(name); ok {
+	picked, text := c.Pick(name, text, func(name string) bool { _, ok := findModel(name); return ok })
+	if m, ok := findModel(picked); ok {
 		return m, text
 	}
 	return Models()[0], text
@@ -78,14 +72,6 @@ func findModel(name string) (Model, bool) {
 		}
 	}
 	return Model{}, false
-}
-
-// deliver returns what the client gets of the lines.
-func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if m.send == nil {
-		return mock.Whole(encode)(events)
-	}
-	return m.send(events)
 }
 
 // encode implements [mock.Encoder].

@@ -108,7 +108,7 @@ func (c *call) perform(question string, isAsked, afterTool bool) mock.Reply {
 	if stream := c.Field("stream"); stream.Exists() && !stream.Bool() {
 		return mock.Plain(http.StatusOK, typeJSON, s.whole())
 	}
-	steps, ending := m.deliver(s.events)
+	steps, ending := m.send.Deliver(s.events, encode)
 	return mock.Stream(typeLines, steps, ending)
 }
 

@@ -86,14 +86,6 @@ func findModel(name string) (Model, bool) {
 	return Model{}, false
 }
 
-// deliver returns what the client gets of the events.
-func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if m.send == nil {
-		return mock.Whole(Encode)(events)
-	}
-	return m.send(events)
-}
-
 // helpText lists the models.
 func helpText() string {
 	var out strings.Builder

@@ -107,7 +107,7 @@ func (c *call) perform(last gjson.Result) mock.Reply {
 	if !c.Field("stream").Bool() {
 		return mock.Plain(http.StatusOK, typeJSON, s.whole())
 	}
-	steps, ending := m.deliver(s.events)
+	steps, ending := m.send.Deliver(s.events, Encode)
 	return mock.Stream("text/event-stream; charset=utf-8", steps, ending)
 }
 

@@ -36,16 +36,8 @@ func (s *script) answer(text string) {
 
 // think writes reasoning.
 func (s *script) think() {
-	s.thought = ThoughtOf(s.question)
+	s.thought = texts.Thought(s.question)
 	s.speak(s.pieces(s.thought), s.setReasoning)
-}
-
-// ThoughtOf returns the reasoning about a question.
-func ThoughtOf(question string) string {
-	if texts.IsChinese(question) {
-		return "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气🤔。"
-	}
-	return "The user asks a question. What do they want to know, and how long should the answer be 🤔?"
 }
 
 // say writes text of the answer.
@@ -103,7 +95,7 @@ func writeToolCalls(s *script) {
 }
 
 func writeThink(s *script) {
-	s.answer("<think>\n" + ThoughtOf(s.question) + "\n</think>\n\n" + texts.Compose(s.question))
+	s.answer("<think>\n" + texts.Thought(s.question) + "\n</think>\n\n" + texts.Compose(s.question))
 }
 
 func writeHalf(s *script) {

@@ -36,6 +36,14 @@ var writers = []writer{
 	{nil, writeEcho},
 }
 
+// Thought returns the reasoning about a question.
+func Thought(question string) string {
+	if IsChinese(question) {
+		return "用户提了一个问题。先想想他真正想知道什么，再决定回答的长短和语气🤔。"
+	}
+	return "The user asks a question. What do they want to know, and how long should the answer be 🤔?"
+}
+
 // Compose returns the answer to a question.
 func Compose(question string) string {
 	lower := strings.ToLower(question)

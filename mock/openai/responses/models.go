@@ -92,22 +92,6 @@ func findModel(name string) (Model, bool) {
 	return Model{}, false
 }
 
-// deliver returns what the client gets of the events.
-func (m Model) deliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if m.send == nil {
-		return mock.Whole(openai.Encode)(events)
-	}
-	return m.send(events)
-}
-
-// redeliver returns what a client gets of the events of a stored response.
-func (m Model) redeliver(events []mock.Event) ([]mock.Step, mock.Ending) {
-	if m.resend == nil {
-		return mock.Whole(openai.Encode)(events)
-	}
-	return m.resend(events)
-}
-
 // cutTwice breaks the connection unless few events are left.
 func cutTwice(events []mock.Event) ([]mock.Step, mock.Ending) {
 	const few = 12

@@ -101,7 +101,7 @@ func (c *call) create(string) mock.Reply {
 	if !c.Field("stream").Bool() {
 		return mock.Plain(http.StatusOK, typeJSON, jsonx.Marshal(s.response))
 	}
-	steps, ending := m.deliver(s.events)
+	steps, ending := m.send.Deliver(s.events, openai.Encode)
 	return mock.Stream(typeStream, steps, ending)
 }
 
@@ -120,7 +120,7 @@ func (c *call) retrieve(id string) mock.Reply {
 	if err != nil {
 		after = -1
 	}
-	steps, ending := r.model.redeliver(r.after(after, c.Now))
+	steps, ending := r.model.resend.Deliver(r.after(after, c.Now), openai.Encode)
 	return mock.Stream(typeStream, steps, ending)
 }
 

@@ -10,6 +10,7 @@ import (
 	"sse-typewriter/internal/jsonx"
 	"sse-typewriter/mock"
 	"sse-typewriter/mock/openai"
+	"sse-typewriter/mock/texts"
 )
 
 // script is a reply while it is written: its events and their times.
@@ -110,7 +111,7 @@ func (s *script) open() {
 func (s *script) answer(text string) {
 	s.open()
 	if s.model.style.reasoning != "" {
-		s.think(openai.ThoughtOf(s.question))
+		s.think(texts.Thought(s.question))
 	}
 	s.say(text)
 	s.end(statusCompleted)
