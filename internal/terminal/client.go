@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -32,9 +33,11 @@ var (
 // client starts, resumes and stops one stream at the server. It is not safe for concurrent
 // use.
 type client struct {
-	options Options
-	base    string
-	http    *http.Client
+	options        Options
+	base           string
+	http           *http.Client
+	conversationID string    // to continue; empty for a new one
+	history        []message // before the message, for servers without conversations
 
 	streamID    string // empty before the start, and for servers without event ids
 	lastEventID string
@@ -78,22 +81,19 @@ func (c *client) received(id string) {
 	c.attempts = 0
 }
 
-// start sends the message and returns the event stream. With a bot id, the request has a
-// JSON body. Otherwise the message is in the query, and the server adds
-// its own bot.
-func (c *client) start(ctx context.Context, message string) (io.ReadCloser, error) {
+// start sends the message and returns the event stream. A message without a bot id or
+// history is plain text: the server then adds its own bot.
+func (c *client) start(ctx context.Context, text string) (io.ReadCloser, error) {
 	query := url.Values{}
-	if c.options.ConversationID != "" {
-		query.Set("conversation_id", c.options.ConversationID)
+	if c.conversationID != "" {
+		query.Set("conversation_id", c.conversationID)
 	}
-	var body []byte
-	if c.options.BotID != "" {
-		body = chatBody(c.options.BotID, cmp.Or(c.options.UserID, defaultUserID), message)
-	} else {
-		query.Set("message", message)
-		if c.options.UserID != "" {
-			query.Set("user_id", c.options.UserID)
-		}
+	body, contentType := []byte(text), "text/plain; charset=utf-8"
+	switch {
+	case c.options.BotID != "" || len(c.history) > 0:
+		body, contentType = c.chatBody(text), "application/json"
+	case c.options.UserID != "":
+		query.Set("user_id", c.options.UserID)
 	}
 	target := c.base + "/v3/chat"
 	if len(query) > 0 {
@@ -103,25 +103,26 @@ func (c *client) start(ctx context.Context, message string) (io.ReadCloser, erro
 	if err != nil {
 		return nil, err
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
+	req.Header.Set("Content-Type", contentType)
 	res, err := c.send(req)
 	if err != nil {
 		return nil, err
-	}
-	if res.StatusCode == http.StatusRequestURITooLong || res.StatusCode == http.StatusRequestHeaderFieldsTooLarge {
-		_ = res.Body.Close() // unread
-		return nil, errors.New("the message is too long for a URL; with --bot-id, it is sent in the request body")
 	}
 	c.streamID, c.logID = res.Header.Get("Typewriter-Stream"), res.Header.Get(headerLogID)
 	return c.events(res)
 }
 
-func chatBody(botID, userID, message string) []byte {
-	body, _ := json.Marshal(map[string]any{ // cannot fail for strings
-		"bot_id": botID, "user_id": userID, "stream": true, "auto_save_history": true,
-		"additional_messages": []map[string]string{{"role": "user", "content": message, "content_type": "text"}},
+// chatBody returns the request in Coze's format.
+func (c *client) chatBody(text string) []byte {
+	body, _ := json.Marshal(struct { // cannot fail for strings
+		Messages []message `json:"additional_messages"`
+		Save     bool      `json:"auto_save_history"`
+		BotID    string    `json:"bot_id,omitempty"`
+		Stream   bool      `json:"stream"`
+		UserID   string    `json:"user_id"`
+	}{
+		append(slices.Clone(c.history), message{"user", text, "text"}), true, c.options.BotID, true,
+		cmp.Or(c.options.UserID, defaultUserID),
 	})
 	return body
 }

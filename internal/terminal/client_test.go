@@ -13,16 +13,19 @@ import (
 	"time"
 )
 
+// contentTypes has the type of requests without and with JSON.
+var contentTypes = map[bool]string{false: "text/plain; charset=utf-8", true: "application/json"}
+
 func TestRequest(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		options    Options
 		line, body string
 	}{
-		{"message", Options{Message: []string{"写", "a&b"}}, "POST http://h/v3/chat?message=%E5%86%99+a%26b", ""},
-		{"bot", Options{Message: []string{"say \"hi\""}, BotID: "1"}, "POST http://h/v3/chat", `{"additional_messages":[{"content":"say \"hi\"","content_type":"text","role":"user"}],"auto_save_history":true,"bot_id":"1","stream":true,"user_id":"sse-typewriter"}`},
-		{"bot and user", Options{Message: []string{"a"}, BotID: "1", UserID: "2", ConversationID: "3"}, "POST http://h/v3/chat?conversation_id=3", `{"additional_messages":[{"content":"a","content_type":"text","role":"user"}],"auto_save_history":true,"bot_id":"1","stream":true,"user_id":"2"}`},
-		{"user", Options{Message: []string{"a"}, UserID: "2", ConversationID: "3"}, "POST http://h/v3/chat?conversation_id=3&message=a&user_id=2", ""},
+		{"message", Options{Message: []string{"写", "a&b"}}, "POST http://h/v3/chat", "写 a&b"},
+		{"bot", Options{Message: []string{"say \"hi\""}, BotID: "1"}, "POST http://h/v3/chat", `{"additional_messages":[{"role":"user","content":"say \"hi\"","content_type":"text"}],"auto_save_history":true,"bot_id":"1","stream":true,"user_id":"sse-typewriter"}`},
+		{"bot and user", Options{Message: []string{"a"}, BotID: "1", UserID: "2", ConversationID: "3"}, "POST http://h/v3/chat?conversation_id=3", `{"additional_messages":[{"role":"user","content":"a","content_type":"text"}],"auto_save_history":true,"bot_id":"1","stream":true,"user_id":"2"}`},
+		{"user", Options{Message: []string{"a"}, UserID: "2", ConversationID: "3"}, "POST http://h/v3/chat?conversation_id=3&user_id=2", "a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(stream(done, nil))
@@ -42,8 +45,8 @@ func TestRequest(t *testing.T) {
 					t.Errorf("%s is %q, want %q", name, got.header.Get(name), want)
 				}
 			}
-			if (got.header.Get("Content-Type") == "application/json") != (test.body != "") {
-				t.Errorf("type is %q", got.header.Get("Content-Type"))
+			if want := contentTypes[strings.HasPrefix(test.body, "{")]; got.header.Get("Content-Type") != want {
+				t.Errorf("type is %q, want %q", got.header.Get("Content-Type"), want)
 			}
 		})
 	}
@@ -68,7 +71,10 @@ func TestMessage(t *testing.T) {
 		fails string
 	}{
 		{"words", []string{"a", "b"}, nil, "a b", ""},
-		{"words win over a pipe", []string{"a"}, strings.NewReader("b"), "a", ""},
+		{"words and a pipe", []string{"sum", "up:"}, strings.NewReader("b\n\nc\n"), "sum up:\n\nb\n\nc", ""},
+		{"words and an empty pipe", []string{"a"}, strings.NewReader("\n"), "a", ""},
+		{"words and too much", []string{"a"}, strings.NewReader(strings.Repeat("a", maxMessage-2)), "", "too long"},
+		{"words and a pipe that breaks", []string{"a"}, &ending{err: io.ErrUnexpectedEOF}, "", "cannot read the message"},
 		{"pipe", nil, strings.NewReader("a\nb\r\n"), "a\nb", ""},
 		{"dash", []string{"-"}, strings.NewReader(" a"), " a", ""},
 		{"longest", nil, strings.NewReader(strings.Repeat("a", maxMessage)), strings.Repeat("a", maxMessage), ""},
@@ -180,7 +186,7 @@ func TestNothingToResume(t *testing.T) {
 		sent    int
 	}{
 		{"gone", []answering{stream(delta(1, "a"), nil), reply(204, "", nil, "Typewriter-Resume", "gone")}, errCut.Error(), 2},
-		{"refused", []answering{stream(delta(1, "a"), nil), reply(401, `{"code":4100,"msg":"no"}`, nil)}, "no (code 4100)", 2},
+		{"refused", []answering{stream(delta(1, "a"), nil), reply(401, `{"code":4100,"msg":"no"}`, nil)}, "no (code 4100): set TYPEWRITER_TOKEN to a valid token of the AI service", 2},
 		{"server without ids", []answering{anonymous}, errCut.Error(), 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -209,8 +215,8 @@ func TestInterrupt(t *testing.T) {
 		{"server that hangs", []answering{stream(delta(1, "a"), errWait), hang}, "a\n", deleted, 2, 10 * time.Second},
 		{"server that is gone", []answering{stream(delta(1, "a"), errWait), refuse}, "a\n", deleted, 2, 0},
 		{"while it comes back", []answering{stream(delta(1, "a"), io.ErrUnexpectedEOF), refuse, refuse, refuse, refuse}, "a\n", deleted, 5, 0},
-		{"before the answer", []answering{hang}, "", "POST http://h/v3/chat?message=hi", 1, 0},
-		{"of a server without ids", []answering{reply(200, delta(1, "a"), errWait, "Content-Type", "text/event-stream")}, "a\n", "POST http://h/v3/chat?message=hi", 1, 0},
+		{"before the answer", []answering{hang}, "", "POST http://h/v3/chat", 1, 0},
+		{"of a server without ids", []answering{reply(200, delta(1, "a"), errWait, "Content-Type", "text/event-stream")}, "a\n", "POST http://h/v3/chat", 1, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -1,24 +1,15 @@
 package terminal
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"syscall"
 	"time"
-
-	"github.com/tidwall/gjson"
-	"github.com/tmaxmax/go-sse"
 )
 
 // stopTimeout bounds the request that stops a chat. A second signal ends the client at once.
 const stopTimeout = 10 * time.Second
-
-// maxEvent is the maximum size of an event in bytes.
-const maxEvent = 64 << 20
 
 // Run sends the message and writes the answer to t until the answer ends. Lost connections
 // are resumed. If ctx is done or t.Out fails, Run also stops the chat at the server; the
@@ -26,25 +17,16 @@ const maxEvent = 64 << 20
 //
 // See [NewTransport] for a suitable transport.
 func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper) error {
-	if err := o.validate(); err != nil {
+	s, err := newSession(o, t, transport)
+	if err != nil {
 		return err
 	}
 	message, err := o.message(t.In)
 	if err != nil {
 		return err
 	}
-	c := &chat{client: newClient(o, transport), screen: screen{Terminal: t}}
-	err = c.run(ctx, message)
-	c.screen.endLine()
-	if ctx.Err() != nil {
-		err = ErrInterrupted
-	} else if c.screen.err != nil {
-		err = c.screen.err
-	}
-	if errors.Is(err, ErrInterrupted) || c.screen.err != nil {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		c.client.stop(stopping)
+	if err = s.ask(ctx, message); err == nil {
+		s.reportConversation()
 	}
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -52,128 +34,80 @@ func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper
 	return err
 }
 
-// chat displays the answer to one message.
-type chat struct {
-	client *client
-	screen screen
+// session is a sequence of questions of one conversation.
+type session struct {
+	options   Options
+	screen    screen
+	transport http.RoundTripper
+	last      lastConversations
 
-	typed     bool     // the current message arrived in deltas
-	followUps []string // suggested questions
-	complete  bool     // the end of the connection is the end of the stream
-	failed    error    // first error reported in the stream
+	conversationID string
+	history        []message // of a server without conversations
 }
 
-// run displays the stream to its end, resuming lost connections.
-func (c *chat) run(ctx context.Context, message string) error {
-	body, err := c.client.start(ctx, message)
-	for err == nil {
-		err = c.read(body)
-		_ = body.Close() // nothing more to read
-		if !errors.Is(err, errCut) {
-			break
-		}
-		body, err = c.client.resume(ctx)
-	}
-	if err != nil && !errors.Is(err, errFinished) {
-		return err
-	}
-	if c.failed == nil {
-		for _, question := range c.followUps {
-			c.screen.suggest(question)
-		}
-	}
-	return c.failed
+// message is a message of a conversation, as in Coze's additional_messages.
+type message struct {
+	Role        string `json:"role"`
+	Content     string `json:"content"`
+	ContentType string `json:"content_type"`
 }
 
-// errEnd is returned by show for the last event of a stream.
-var errEnd = errors.New("end of stream")
-
-// read displays the events of one connection. It returns nil at the end of the stream, and
-// errCut if the connection ends before.
-func (c *chat) read(body io.Reader) error {
-	for e, err := range sse.Read(body, &sse.ReadConfig{MaxEventSize: maxEvent}) {
-		switch {
-		case errors.Is(err, bufio.ErrTooLong):
-			return fmt.Errorf("event of the server exceeds %d bytes", maxEvent)
-		case err != nil:
-			return errCut
-		}
-		err := c.show(e)
-		if c.screen.err != nil {
-			return c.screen.err
-		}
-		if errors.Is(err, errEnd) {
-			return nil
+func newSession(o Options, t Terminal, transport http.RoundTripper) (*session, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &session{
+		options: o, screen: screen{Terminal: t}, transport: transport,
+		last: lastConversations{path: t.Conversations}, conversationID: o.ConversationID,
+	}
+	if o.Continue {
+		var err error
+		if s.conversationID, err = s.last.load(o.URL); err != nil {
+			return nil, err
 		}
 	}
-	if c.complete {
-		return nil
-	}
-	return errCut
+	return s, nil
 }
 
-// show displays an event. Events with invalid JSON were cut off by a lost connection, and
-// are ignored: they arrive again after resuming.
-func (c *chat) show(e sse.Event) error {
-	if e.Type == "done" || e.Data == "[DONE]" || e.Data == `"[DONE]"` {
-		return errEnd
-	}
-	if !gjson.Valid(e.Data) {
-		return nil
-	}
-	c.client.received(e.LastEventID)
-	data := gjson.Parse(e.Data)
-	switch e.Type {
-	case "conversation.message.delta":
-		c.showDelta(data)
-	case "conversation.message.completed":
-		c.showCompleted(data)
-	case "conversation.chat.completed":
-		c.complete = true
-	case "conversation.chat.failed":
-		c.fail(newServerError(data.Get("last_error"), c.client.logID))
-	case "conversation.chat.requires_action":
-		c.fail(errors.New("the bot requires the result of a tool, which this client cannot provide"))
-	case "error":
-		c.fail(newServerError(data, c.client.logID))
-	}
-	return nil
-}
-
-// fail records the first error of the stream.
-func (c *chat) fail(err error) {
-	c.complete = true
-	if c.failed == nil {
-		c.failed = err
-	}
-}
-
-// showDelta displays reasoning or the text of an answer. Cards and other content types
-// are skipped.
-func (c *chat) showDelta(delta gjson.Result) {
-	c.screen.show(reasoning, delta.Get("reasoning_content").String())
-	if text := delta.Get("content").String(); text != "" && isText(delta) {
-		c.typed = true
-		c.screen.show(answer, text)
-	}
-}
-
-// showCompleted ends a message. A message without deltas is displayed as a whole.
-func (c *chat) showCompleted(message gjson.Result) {
+// ask sends a question and displays the answer. If ctx is done, ask stops the chat and
+// returns [ErrInterrupted].
+func (s *session) ask(ctx context.Context, question string) error {
+	c := &chat{client: newClient(s.options, s.transport), screen: &s.screen}
+	c.client.conversationID, c.client.history = s.conversationID, s.history
+	err := c.run(ctx, question)
+	s.screen.endLine()
 	switch {
-	case message.Get("type").String() == "follow_up":
-		c.followUps = append(c.followUps, message.Get("content").String())
-	case isText(message):
-		if !c.typed {
-			c.screen.show(answer, message.Get("content").String())
+	case ctx.Err() != nil:
+		err = ErrInterrupted
+	case s.screen.err != nil:
+		err = s.screen.err
+	}
+	if errors.Is(err, ErrInterrupted) || s.screen.err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		defer cancel()
+		c.client.stop(stopping)
+	}
+	s.remember(question, c)
+	return err
+}
+
+// remember keeps the id of the conversation. Without an id, the server keeps no
+// conversations, and the next question brings the messages so far.
+func (s *session) remember(question string, c *chat) {
+	switch {
+	case c.conversationID != "":
+		if s.conversationID != c.conversationID {
+			s.conversationID = c.conversationID
+			s.last.save(s.options.URL, c.conversationID)
 		}
-		c.typed = false
-		c.screen.endMessage()
+	case c.text.Len() > 0:
+		s.history = append(s.history, message{"user", question, "text"}, message{"assistant", c.text.String(), "text"})
 	}
 }
 
-// isText reports whether a message is an answer in text, the default of both fields.
-func isText(message gjson.Result) bool {
-	kind, contentType := message.Get("type"), message.Get("content_type")
-	return (!kind.Exists() || kind.String() == "answer") && (!contentType.Exists() || contentType.String() == "text")
+// reportConversation shows how a new conversation is continued.
+func (s *session) reportConversation() {
+	if id := s.conversationID; id != "" && id != s.options.ConversationID && !s.options.Continue {
+		s.screen.remark("conversation " + id + ", to be continued with --continue")
+	}
 }

@@ -105,8 +105,10 @@ func TestFailures(t *testing.T) {
 		{"JSON of another kind", json(200, `{"data":1}`), "", `h answered 200 OK with content type "application/json" instead of a chat stream`},
 		{"status of a stream", reply(500, "", nil, "Content-Type", "text/event-stream"), "", "h answered 500 Internal Server Error"},
 		{"redirect", reply(301, "", nil, "Location", "http://other/v3/chat"), "", "h answered 301 Moved Permanently"},
-		{"too long an address", reply(431, "", nil), "", "--bot-id"},
-		{"too long an address for nginx", reply(414, "", nil), "", "--bot-id"},
+		{"no key", json(401, `{"code":4100,"msg":"a key"}`, "WWW-Authenticate", "Bearer"), "", "a key (code 4100): set TYPEWRITER_TOKEN to a key of the server"},
+		{"no key, says a proxy", reply(401, "<html>", nil), "", "set TYPEWRITER_TOKEN to a key of the server"},
+		{"bad token", json(401, `{"code":5026,"msg":"bad"}`), "", "bad (code 5026): set TYPEWRITER_TOKEN to a valid token of the AI service"},
+		{"bad token of Coze", json(200, `{"code":4100,"msg":"bad"}`), "", "bad (code 4100): set TYPEWRITER_TOKEN to a valid token of the AI service"},
 		{"no answer", func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, "", "no response from http://h: unexpected EOF"},
 
 		{"error event", stream(delta(1, "a")+"event:error\ndata:{\"code\":5,\"msg\":\"bad\\u001b\"}\n\n", nil), "a\n", "bad (code 5, logid log)"},

@@ -8,8 +8,11 @@ import (
 
 // Terminal is the input and output of a chat.
 type Terminal struct {
-	In  io.Reader // piped message; nil without a pipe
+	In  io.Reader // piped text; nil without a pipe
 	Out io.Writer // receives the text immediately
+
+	// Conversations is the file with the ids of the last conversations; empty for none.
+	Conversations string
 
 	// Rich shows reasoning and follow-up questions in addition to the answer.
 	Rich bool
@@ -31,6 +34,7 @@ const (
 	reasoning
 	answer
 	suggestions
+	remarks
 )
 
 // screen writes a chat to a terminal, without the control characters of the model.
@@ -68,6 +72,14 @@ func (s *screen) show(p part, text string) {
 // suggest shows a follow-up question.
 func (s *screen) suggest(question string) {
 	s.show(suggestions, "→ "+oneLine(question)+"\n")
+}
+
+// begin starts a part at the begin of a line, after the user's input.
+func (s *screen) begin() { s.shown, s.gap, s.newlines = nothing, false, 0 }
+
+// remark shows a line about the chat.
+func (s *screen) remark(text string) {
+	s.show(remarks, oneLine(text)+"\n")
 }
 
 // endMessage separates the message from further output by a blank line.

@@ -44,8 +44,21 @@ const headerLogID = "X-Tt-Logid"
 func replyError(res *http.Response) error {
 	const maxBody = 64 << 10 // errors are shorter
 	body, _ := io.ReadAll(io.LimitReader(res.Body, maxBody))
-	if object := gjson.ParseBytes(body); gjson.ValidBytes(body) && object.Get("code").Exists() {
-		return newServerError(object, res.Header.Get(headerLogID))
+	object := gjson.ParseBytes(body)
+	hasCode := gjson.ValidBytes(body) && object.Get("code").Exists()
+	err := fmt.Errorf("%s answered %s with content type %q instead of a chat stream", res.Request.URL.Host, oneLine(res.Status), oneLine(res.Header.Get("Content-Type")))
+	if hasCode {
+		err = newServerError(object, res.Header.Get(headerLogID))
 	}
-	return fmt.Errorf("%s answered %s with content type %q instead of a chat stream", res.Request.URL.Host, oneLine(res.Status), oneLine(res.Header.Get("Content-Type")))
+	switch {
+	// The server names a scheme with each 401, in contrast to the AI services.
+	case res.StatusCode == http.StatusUnauthorized && (res.Header.Get("WWW-Authenticate") != "" || !hasCode):
+		return fmt.Errorf("%w: set TYPEWRITER_TOKEN to a key of the server", err)
+	case res.StatusCode == http.StatusUnauthorized || hasCode && object.Get("code").Int() == codeBadToken:
+		return fmt.Errorf("%w: set TYPEWRITER_TOKEN to a valid token of the AI service", err)
+	}
+	return err
 }
+
+// codeBadToken is Coze's code for a missing or invalid token, also with status 200.
+const codeBadToken = 4100

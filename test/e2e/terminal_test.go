@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,6 +85,8 @@ func TestChatCommand(t *testing.T) {
 		{"words", []string{"--mode=raw", "a", "poem"}, "", ""},
 		{"with reasoning", []string{"--mode=raw", "/reasoning"}, "", ""},
 		{"piped in", []string{"--mode=raw"}, "/reasoning 诗\n", ""},
+		{"words and a pipe", []string{"--mode=raw", "/reasoning"}, "诗\n", ""},
+		{"long", []string{"--mode=raw", "a poem:"}, strings.Repeat("long ", 100_000), ""},
 		{"long, with a bot", []string{"--mode=raw", "--bot-id=1", "-"}, "a poem " + strings.Repeat("long ", 100_000), ""},
 		{"bare article", []string{"--mode=raw", "你好，请介绍一下 Coze SSE"}, "", "你好，这是 Coze SSE\n"},
 		{"cut upstream", []string{"--mode=raw", "/cut"}, "", ""},
@@ -109,6 +112,7 @@ func TestChatCommandFails(t *testing.T) {
 	t.Parallel()
 	base := testenv.Start(t).Base
 	closed := unreachable()
+	closedToAll := testenv.Start(t, "--api-keys=0123456789abcdef").Base
 	for _, test := range []struct {
 		name string
 		args []string
@@ -119,6 +123,8 @@ func TestChatCommandFails(t *testing.T) {
 		{"refused by the server", []string{"--url", base, "--speed=1000", "hi"}, "", "speed 1000 is out of bounds: want 0.1 to 100 (code 4000, logid "},
 		{"fails in mid-stream", []string{"--url", base, "--mode=raw", "/failed"}, "《秋声》", "(code 5000, logid "},
 		{"unreachable", []string{"--url", closed, "hi"}, "", "cannot reach " + closed + " ("},
+		{"without a key", []string{"--url", closedToAll, "hi"}, "", "): set TYPEWRITER_TOKEN to a key of the server"},
+		{"nothing to continue", []string{"--url", base, "--continue", "hi"}, "", "no conversation with " + base + " to continue"},
 		{"empty message", []string{"--url", base}, "", "the message is empty"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -305,7 +311,10 @@ func TestChatCommandReconnects(t *testing.T) {
 	}
 }
 
-// runOnTerminal runs a client on a pseudo-terminal and returns its output.
+var conversationID = regexp.MustCompile(`conversation \d+`)
+
+// runOnTerminal runs a client on a pseudo-terminal and returns its output, without the
+// random id of the conversation.
 func runOnTerminal(t *testing.T, base string, env []string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testenv.Patience)
@@ -322,7 +331,7 @@ func runOnTerminal(t *testing.T, base string, env []string, args ...string) stri
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // the exit code does not matter
-	return strings.ReplaceAll(string(out), "\r\n", "\n")
+	return conversationID.ReplaceAllString(strings.ReplaceAll(string(out), "\r\n", "\n"), "conversation ID")
 }
 
 // On a terminal the client also prints reasoning and follow-up questions, dimmed.
