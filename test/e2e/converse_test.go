@@ -96,7 +96,7 @@ func startConsole(t *testing.T, base, home string, args ...string) *console {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = tty.Close() })
-	defer slave.Close() //nolint:errcheck // the process has it
+	defer slave.Close() // the process has it
 	c.tty = tty
 	if c.before, err = term.GetState(int(tty.Fd())); err != nil {
 		t.Fatal(err)
