@@ -66,27 +66,32 @@ func Converse(ctx context.Context, o Options, console Console, transport http.Ro
 }
 
 // reply asks a question of a conversation, and displays the error of the chat. The first
-// interrupt stops the answer. reply returns the number of interrupts.
+// interrupt stops the answer; a second one ends the wait for the server to stop. reply
+// returns the number of interrupts.
 func (s *session) reply(ctx context.Context, question string, interrupts <-chan os.Signal) (count int) {
 	select {
 	case <-interrupts: // of the time before
 	default:
 	}
 	asking, cancel := context.WithCancel(ctx)
+	stopping, cancelStop := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelStop()
 	answered, watched := make(chan struct{}), make(chan struct{})
 	go func() { // ends with the answer
 		defer close(watched)
 		for {
 			select {
 			case <-interrupts:
-				count++
+				if count++; count > 1 {
+					cancelStop()
+				}
 				cancel()
 			case <-answered:
 				return
 			}
 		}
 	}()
-	err := s.ask(asking, question)
+	err := s.ask(asking, stopping, question)
 	cancel()
 	close(answered)
 	<-watched

@@ -25,7 +25,7 @@ func Run(ctx context.Context, o Options, t Terminal, transport http.RoundTripper
 	if err != nil {
 		return err
 	}
-	if err = s.ask(ctx, message); err == nil {
+	if err = s.ask(ctx, context.WithoutCancel(ctx), message); err == nil {
 		s.reportConversation()
 	}
 	if errors.Is(err, syscall.EPIPE) {
@@ -69,9 +69,9 @@ func newSession(o Options, t Terminal, transport http.RoundTripper) (*session, e
 	return s, nil
 }
 
-// ask sends a question and displays the answer. If ctx is done, ask stops the chat and
-// returns [ErrInterrupted].
-func (s *session) ask(ctx context.Context, question string) error {
+// ask sends a question and displays the answer. If ctx is done, ask stops the chat, at most
+// until stopCtx is done, and returns [ErrInterrupted].
+func (s *session) ask(ctx, stopCtx context.Context, question string) error {
 	c := &chat{client: newClient(s.options, s.transport), screen: &s.screen}
 	c.client.conversationID, c.client.history = s.conversationID, s.history
 	err := c.run(ctx, question)
@@ -83,7 +83,7 @@ func (s *session) ask(ctx context.Context, question string) error {
 		err = s.screen.err
 	}
 	if errors.Is(err, ErrInterrupted) || s.screen.err != nil {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+		stopping, cancel := context.WithTimeout(stopCtx, stopTimeout)
 		defer cancel()
 		c.client.stop(stopping)
 	}

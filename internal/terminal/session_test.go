@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // inConversation is a delta of a server with conversations.
@@ -79,7 +81,7 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, question := range []string{"one", "two", "three", "four"} {
-		if err := s.ask(t.Context(), question); err != nil {
+		if err := s.ask(t.Context(), t.Context(), question); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,4 +99,29 @@ func TestHistory(t *testing.T) {
 	if got := server.seen[3].line; got != "POST http://h/v3/chat?conversation_id=7" {
 		t.Errorf("in a conversation came %s", got)
 	}
+}
+
+// The first interrupt stops an answer, the second one the wait for a server that hangs.
+func TestInterruptedReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newServer(stream(delta(1, "a"), errWait), hang)
+		s, err := newSession(Options{URL: "http://h"}, Terminal{Out: io.Discard}, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		interrupts := make(chan os.Signal)
+		go func() { // ends with the second interrupt
+			time.Sleep(time.Second)
+			interrupts <- os.Interrupt
+			time.Sleep(time.Second)
+			interrupts <- os.Interrupt
+		}()
+		count := s.reply(t.Context(), "hi", interrupts)
+		if took := time.Since(server.begun); count != 2 || took != 2*time.Second {
+			t.Errorf("ended after %d interrupts and %v, want 2 and 2s", count, took)
+		}
+		if got := server.lines(); len(got) != 2 || got[1] != deleted {
+			t.Errorf("the server got %q", got)
+		}
+	})
 }

@@ -113,7 +113,7 @@ func startConsole(t *testing.T, base, home string, args ...string) *console {
 			if err != nil {
 				return
 			}
-			_, _ = c.screen.Write(buf[:n]) // never fails
+			_, _ = c.screen.Write(buf[:n])                    // never fails
 			if strings.Contains(string(buf[:n]), "\x1b[6n") { // where is the cursor?
 				_, _ = io.WriteString(tty, "\x1b[1;1R") // the client notices a failure
 			}
