@@ -112,7 +112,7 @@ func (c *client) start(ctx context.Context, text string) (io.ReadCloser, error) 
 	return c.events(res)
 }
 
-// chatBody returns the request in Coze's format.
+// chatBody returns the body of a chat request.
 func (c *client) chatBody(text string) []byte {
 	body, _ := json.Marshal(struct { // cannot fail for strings
 		Messages []message `json:"additional_messages"`

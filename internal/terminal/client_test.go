@@ -201,7 +201,7 @@ func TestNothingToResume(t *testing.T) {
 
 const deleted = "DELETE http://h/typewriter/streams/stream"
 
-// An interrupted chat is stopped at the server within 2 s.
+// An interrupted chat is stopped at the server within 10 s.
 func TestInterrupt(t *testing.T) {
 	for _, test := range []struct {
 		name    string

@@ -45,7 +45,7 @@ type session struct {
 	history        []message // of a server without conversations
 }
 
-// message is a message of a conversation, as in Coze's additional_messages.
+// message is a message of a conversation, in a chat request.
 type message struct {
 	Role        string `json:"role"`
 	Content     string `json:"content"`

@@ -60,5 +60,6 @@ func replyError(res *http.Response) error {
 	return err
 }
 
-// codeBadToken is Coze's code for a missing or invalid token, also with status 200.
+// codeBadToken is the code of a missing or invalid token. Some services send the code with
+// status 200.
 const codeBadToken = 4100
