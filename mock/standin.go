@@ -59,7 +59,7 @@ type Step struct {
 	Bytes []byte
 }
 
-// Ending is what happens after the last step of a reply.
+// Ending is the fate of the connection after the last step of a reply.
 type Ending int
 
 const (

@@ -1,3 +1,3 @@
-// Package access decides who may use the server and how much: API keys, client
+// Package access limits the use of the server by clients: API keys, client
 // addresses, pages of other origins, and admission under rate and concurrency limits.
 package access

@@ -125,7 +125,7 @@ func TestSoak(t *testing.T) {
 	res := &result{}
 	var work sync.WaitGroup
 	for i := range *readersFlag {
-		work.Go(func() { res.readAnswers(ctx, t, r, s, i) })
+		work.Go(func() { res.readAnswers(ctx, r, s, i) })
 	}
 	work.Go(func() { res.disturb(ctx, r) })
 
@@ -193,7 +193,7 @@ func (res *result) disturb(ctx context.Context, r *replicas) {
 }
 
 // readAnswers reads answers in turn until the context ends.
-func (res *result) readAnswers(ctx context.Context, t *testing.T, r *replicas, s *service, reader int) {
+func (res *result) readAnswers(ctx context.Context, r *replicas, s *service, reader int) {
 	random := rand.New(rand.NewPCG(*seedFlag, uint64(reader)))
 	for n := 0; ctx.Err() == nil; n++ {
 		kills := res.numKills()

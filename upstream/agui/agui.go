@@ -18,8 +18,8 @@ type Options struct {
 	BaseURL string
 }
 
-// MockPath is the path of the built-in mock's agent.
-const MockPath = "/ag-ui"
+// mockPath is the path of the built-in mock's agent.
+const mockPath = "/ag-ui"
 
 // New returns the format.
 func New(o Options) *upstream.Format {

@@ -46,7 +46,7 @@ func (o Options) runPath() string {
 	base, err := url.Parse(o.BaseURL)
 	switch {
 	case o.BaseURL == "":
-		return MockPath
+		return mockPath
 	case err == nil && strings.Trim(base.Path, "/") != "":
 		return ""
 	default:

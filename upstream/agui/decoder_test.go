@@ -297,7 +297,7 @@ func TestAsk(t *testing.T) {
 	}{
 		{"a question", "", "http://h", "/", []upstream.Message{{Role: "user", Text: "hi"}}, []string{"user hi"}},
 		{"a conversation", "be brief", "http://h/agent", "", []upstream.Message{{Role: "user", Text: "a"}, {Role: "assistant", Text: "b"}, {Role: "user", Text: "c"}}, []string{"system be brief", "user a", "assistant b", "user c"}},
-		{"nothing", "", "", MockPath, nil, []string{"user " + upstream.DefaultQuestion}},
+		{"nothing", "", "", mockPath, nil, []string{"user " + upstream.DefaultQuestion}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req, err := New(Options{SystemPrompt: test.prompt, BaseURL: test.base}).Ask(upstream.Question{Messages: test.ask})
