@@ -210,7 +210,7 @@ func (s *Stream) handOff() {
 	s.Ended()
 }
 
-// takeOver completes a stream as the new writer, on behalf of the heir, a client.
+// takeOver completes a stream as the new writer, with the lookup of a viewer (the heir).
 // [Stream.Record] handles a panic of [Lookup.Continue], because the panic would repeat at other
 // replicas.
 func (r *Registry) takeOver(ctx context.Context, s *Stream) {

@@ -17,7 +17,8 @@ import (
 	"sse-typewriter/internal/testenv"
 )
 
-// postKeyed asks for a poem with an idempotency key and returns the reply.
+// postKeyed asks for a poem with an idempotency key and returns the reply. The body is closed
+// at the end of the test.
 func postKeyed(ctx context.Context, t *testing.T, base, key, credential string) *http.Response {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v3/chat?mode=raw&event_ids=on", strings.NewReader("诗"))
