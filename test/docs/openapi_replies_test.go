@@ -250,6 +250,8 @@ func provoke(t *testing.T, a *api) []request {
 	return append(all, provokeFailures(t)...)
 }
 
+var adminAddress = regexp.MustCompile(`admin server started" address=(\S+)`)
+
 // provokeReloads returns requests to the admin address, one with a changed setting and one
 // with a mistake in the settings.
 func provokeReloads(t *testing.T) []request {
@@ -264,10 +266,11 @@ func provokeReloads(t *testing.T) []request {
 		write("")
 		server := testenv.Start(t, "--admin-addr=127.0.0.1:0", "--config="+file)
 		write(changed)
-		started := regexp.MustCompile(`admin server started" address=(\S+)`).FindStringSubmatch(server.Log.String())
-		if started == nil {
-			t.Fatalf("no admin address in the log:\n%s", server.Log.String())
-		}
+		var started []string
+		testenv.Eventually(t, "the admin address is in the log", func() bool {
+			started = adminAddress.FindStringSubmatch(server.Log.String())
+			return started != nil
+		})
 		all = append(all, request{"POST /reload", status, started[1], "", nil, ""})
 	}
 	return all
