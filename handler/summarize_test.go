@@ -152,7 +152,7 @@ func TestSummaryFails(t *testing.T) {
 		want     string
 	}{
 		{"a refusal", refuse(200, "application/json", `{"code":4101,"msg":"bad token"}`), "0 error 1 The AI service says: bad token (code 4101)"},
-		{"no JSON", refuse(502, "text/html", "<html>"), "0 error 1 The AI service says: it answered with status 502"},
+		{"no JSON", refuse(502, "text/html", "<html>"), "0 error 1 The AI service says: status 502 without a message"},
 		{"unreachable", testenv.RoundTripFunc(func(*http.Request) (*http.Response, error) { return nil, io.ErrUnexpectedEOF }), "0 error 1 The AI service cannot be reached. Please try again later."},
 		{"error event", begun(part{0, "event:error\ndata:{\"code\":5000,\"msg\":\"busy\"}\n\n"}, part{time.Hour, done}), "0 error 9 The AI service says: busy (code 5000)"},
 		{"chat failed", begun(part{0, "event:conversation.chat.failed\ndata:{\"id\":\"7\",\"last_error\":{\"code\":1,\"msg\":\"bad\"}}\n\n"}), "0 error 9 The AI service says: bad (code 1)"},

@@ -34,7 +34,7 @@ func ReasonOf(code int) string {
 }
 
 // StatusMsg returns the message of an error reply that has none.
-func StatusMsg(status int) string { return fmt.Sprintf("it answered with status %d", status) }
+func StatusMsg(status int) string { return fmt.Sprintf("status %d without a message", status) }
 
 // MaxErrorText bounds the body of a reply as the message of an error, in bytes.
 const MaxErrorText = 300

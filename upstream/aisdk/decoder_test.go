@@ -270,8 +270,8 @@ func TestErrors(t *testing.T) {
 	}
 	for body, want := range map[string]string{
 		"Too many requests": "Too many requests", `{"error":{"message":"bad"}}`: "bad", `{"error":"bad"}`: "bad", `{"detail":"bad"}`: "bad",
-		`{"x":1}`: "it answered with status 418", "<html>": "it answered with status 418", "": "it answered with status 418",
-		strings.Repeat("x", upstream.MaxErrorText+1): "it answered with status 418",
+		`{"x":1}`: "status 418 without a message", "<html>": "status 418 without a message", "": "status 418 without a message",
+		strings.Repeat("x", upstream.MaxErrorText+1): "status 418 without a message",
 	} {
 		if got := format.ReadError(418, []byte(body)); got.Msg != want || got.Reason != "refused" {
 			t.Errorf("%s: got %+v, want %q", body, got, want)

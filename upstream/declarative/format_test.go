@@ -167,7 +167,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: got %q from the body", test.format.Name, got.Msg)
 		}
 		for _, body := range []string{"<html>", "{}", ""} {
-			if got := test.format.ReadError(418, []byte(body)); got.Msg != "it answered with status 418" {
+			if got := test.format.ReadError(418, []byte(body)); got.Msg != "status 418 without a message" {
 				t.Errorf("%s: got %q from %q", test.format.Name, got.Msg, body)
 			}
 		}

@@ -187,7 +187,7 @@ func TestErrorBodies(t *testing.T) {
 	for _, test := range []struct{ body, msg, reason string }{
 		{`{"code":"unauthorized","message":"bad token","status":401}`, "bad token", "refused"},
 		{`{"code":"cut","message":"upstream ended mid-stream","status":502}`, "upstream ended mid-stream", "cut"},
-		{`oops`, "it answered with status 500", "refused"},
+		{`oops`, "status 500 without a message", "refused"},
 	} {
 		if got := readError(500, []byte(test.body)); got.Msg != test.msg || got.Reason != test.reason {
 			t.Errorf("%s: got %v", test.body, got)

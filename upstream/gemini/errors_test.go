@@ -65,8 +65,8 @@ func TestReadError(t *testing.T) {
 		{"a list", `[{"error":{"code":400,"message":"no"}}]`, "no"},
 		{"a text", `{"error":"not here"}`, "not here"},
 		{"reason of another domain", `{"error":{"message":"x","details":[{"reason":"cut","domain":"googleapis.com"}]}}`, "x"},
-		{"no JSON", `<html>`, "it answered with status 502"},
-		{"empty", ``, "it answered with status 502"},
+		{"no JSON", `<html>`, "status 502 without a message"},
+		{"empty", ``, "status 502 without a message"},
 	} {
 		if got := format.ReadError(http.StatusBadGateway, []byte(test.body)); got.Msg != test.want || got.Reason != "refused" {
 			t.Errorf("%s: got %v, want %s", test.name, got, test.want)

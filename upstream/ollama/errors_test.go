@@ -37,8 +37,8 @@ func TestReadError(t *testing.T) {
 		{"Ollama", `{"error":"model \"x\" not found"}`, "refused", `model "x" not found`},
 		{"an object", `{"error":{"message":"bad"}}`, "refused", "bad"},
 		{"another server of this kind", `{"error":"bad","code":"unreachable"}`, "unreachable", "bad"},
-		{"an empty error", `{"error":""}`, "refused", "it answered with status 418"},
-		{"no JSON", `404 page not found`, "refused", "it answered with status 418"},
+		{"an empty error", `{"error":""}`, "refused", "status 418 without a message"},
+		{"no JSON", `404 page not found`, "refused", "status 418 without a message"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := format.ReadError(418, []byte(test.body))

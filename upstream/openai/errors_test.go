@@ -42,8 +42,8 @@ func TestReadError(t *testing.T) {
 		{"iFlytek", `{"code":10013,"message":"bad","sid":"s"}`, "refused", "bad"},
 		{"MiniMax", `{"choices":null,"base_resp":{"status_code":1004,"status_msg":"bad"}}`, "refused", "bad"},
 		{"another server of this kind", `{"error":{"message":"bad","code":"idle_timeout"}}`, "idle_timeout", "bad"},
-		{"no message", `{"error":{}, "x":1}`, "refused", "it answered with status 418"},
-		{"no JSON", `<html>`, "refused", "it answered with status 418"},
+		{"no message", `{"error":{}, "x":1}`, "refused", "status 418 without a message"},
+		{"no JSON", `<html>`, "refused", "status 418 without a message"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := format.ReadError(418, []byte(test.body))
