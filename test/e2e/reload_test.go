@@ -222,3 +222,19 @@ func TestHangup(t *testing.T) {
 		t.Errorf("with nohup: got %d", status)
 	}
 }
+
+// A file that has lost its keys, as one that is being written, does not open the server, also
+// if an earlier reload has brought the keys.
+func TestReloadKeepsKeys(t *testing.T) {
+	t.Parallel()
+	s := startReloadable(t, "", "--upstream="+newRecordingUpstream(t).URL)
+	if status, got := s.reload("api-keys: " + oneKey + "\n"); status != http.StatusOK {
+		t.Fatalf("keys: got %d %+v", status, got)
+	}
+	if status, got := s.reload(""); status != http.StatusUnprocessableEntity || len(got.Errors) != 1 || !strings.Contains(got.Errors[0], "all keys are removed") {
+		t.Errorf("no keys: got %d %+v", status, got)
+	}
+	if without, with := s.status(""), s.status(oneKey); without != http.StatusUnauthorized || with != http.StatusOK {
+		t.Errorf("got %d without a key and %d with it", without, with)
+	}
+}
