@@ -55,8 +55,10 @@ func Rejections() []string {
 
 // Failures returns the errors of failed upstream requests, before or within a reply.
 func Failures() []*Error {
-	return []*Error{Compressed, ConnectTimeout, HeaderTimeout, Unreachable, Internal,
-		Canceled, Cut, EventTooLarge, FirstText, IdleTimeout, MaxTime, TooLarge}
+	return []*Error{
+		Compressed, ConnectTimeout, HeaderTimeout, Unreachable, Internal,
+		Canceled, Cut, EventTooLarge, FirstText, IdleTimeout, MaxTime, TooLarge,
+	}
 }
 
 // UpstreamFailures returns the reasons of [Failures].
