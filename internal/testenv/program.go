@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"regexp"
 	"strings"
 	"sync"
@@ -40,6 +41,8 @@ func Main(m *testing.M, prepare ...func() error) int {
 			panic(err)
 		}
 	}
+	// Programs must not inherit that hangups are ignored, as under nohup.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	var err error
 	if folder, err = os.MkdirTemp("", "sse-typewriter"); err != nil {
 		panic(err)

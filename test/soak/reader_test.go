@@ -144,7 +144,9 @@ func (r *reader) connect(ctx context.Context, base string) error {
 		}
 		return fmt.Errorf("%s %s", res.Status, body)
 	}
-	r.stream = res.Header.Get("Typewriter-Stream")
+	if id := res.Header.Get("Typewriter-Stream"); id != "" { // none while the stream is unavailable
+		r.stream = id
+	}
 	return r.read(ctx, base, res.Body, limit)
 }
 
@@ -206,18 +208,33 @@ func (r *reader) stop(ctx context.Context, base string) {
 func (r *reader) whole(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
+	for {
+		text, isAvailable, err := r.view(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		if isAvailable {
+			return text
+		}
+		time.Sleep(retryTime)
+	}
+}
+
+// view reads the stream from the beginning. The stream is not available while Redis is late:
+// the reply is then empty, for an EventSource to come back.
+func (r *reader) view(ctx context.Context) (text string, isAvailable bool, err error) {
 	req, err := r.get(ctx, r.replicas.first(), "")
 	if err != nil {
-		return err.Error()
+		return "", false, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err.Error()
+		return "", false, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		return err.Error()
+		return "", false, err
 	}
-	return r.format.textOf(string(body))
+	return r.format.textOf(string(body)), res.Header.Get("Typewriter-Stream") != "" || res.StatusCode != http.StatusOK, nil
 }
