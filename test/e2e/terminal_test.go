@@ -153,7 +153,8 @@ func startWithCancels(t *testing.T) (base string, cancels chan string, standIn s
 		t.Fatal(err)
 	}
 	cancels = make(chan string, 1)
-	proxy := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	// The end of another test closes idle connections of the default transport.
+	proxy := &httputil.ReverseProxy{FlushInterval: -1, Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: &http.Transport{}}
 	up := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v3/chat/cancel" {
 			body, _ := io.ReadAll(r.Body)
