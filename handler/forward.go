@@ -54,7 +54,7 @@ func (f forwarder) forward(ctx context.Context, c *app.RequestContext) {
 	defer context.AfterFunc(f.lifecycle.shutdownCtx, cancel)() //nolint:contextcheck // the request ends with either context
 
 	req := buildForward(c, to)
-	if req.Method == http.MethodPost && slices.Contains(to.upstream.Formats.RetryAsGet(), req.Path) {
+	if req.Method == http.MethodPost && to.upstream.Formats.RetriesAsGet(req.Path) {
 		f.forwardOrGet(ctx, c, req)
 		return
 	}

@@ -69,13 +69,13 @@ var ownQuery = []string{"message", "q", "bot_id", "user_id"}
 // queryWithout returns a query without some parameters, and without the empty ones that a format
 // omits, otherwise byte for byte.
 func queryWithout(c *app.RequestContext, raw string, without []string) string {
-	omitEmpty := targetOf(c).upstream.Formats.OmitEmpty()
+	formats := targetOf(c).upstream.Formats
 	pairs := slices.DeleteFunc(strings.Split(raw, "&"), func(pair string) bool {
 		name, value, _ := strings.Cut(pair, "=")
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		return value == "" && slices.Contains(omitEmpty, name) || slices.Contains(without, name)
+		return value == "" && formats.OmitsEmpty(name) || slices.Contains(without, name)
 	})
 	return strings.Join(pairs, "&")
 }

@@ -282,14 +282,14 @@ func (f Formats) SDKHeaders() []string {
 	})
 }
 
-// RetryAsGet returns the paths of POST requests to repeat as GET.
-func (f Formats) RetryAsGet() []string {
-	return f.collect(func(format *Format) []string { return format.RetryAsGet })
+// RetriesAsGet reports whether to repeat a POST request at a path as GET.
+func (f Formats) RetriesAsGet(path string) bool {
+	return slices.ContainsFunc(f, func(format *Format) bool { return slices.Contains(format.RetryAsGet, path) })
 }
 
-// OmitEmpty returns the query parameters to remove if empty.
-func (f Formats) OmitEmpty() []string {
-	return f.collect(func(format *Format) []string { return format.OmitEmpty })
+// OmitsEmpty reports whether to remove a query parameter if empty.
+func (f Formats) OmitsEmpty(parameter string) bool {
+	return slices.ContainsFunc(f, func(format *Format) bool { return slices.Contains(format.OmitEmpty, parameter) })
 }
 
 // collect returns the distinct values of all formats.
