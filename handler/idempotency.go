@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudwego/hertz/pkg/app"
 
+	"sse-typewriter/internal/access"
 	"sse-typewriter/internal/apierror"
 	"sse-typewriter/internal/hertzio"
 	"sse-typewriter/internal/metrics"
@@ -47,7 +48,7 @@ func idempotencyKey(c *app.RequestContext) (string, error) {
 // the pace and credentials do not distinguish requests.
 func (h *Handler) claim(c *app.RequestContext, p posted) streams.Claim {
 	to := targetOf(c)
-	without := []string{"key", "api_key"}
+	without := access.CredentialParameters()
 	for _, param := range paceParams {
 		without = append(without, param.query)
 	}

@@ -22,6 +22,9 @@ const keyParameter = "key"
 // control of headers.
 const ownKeyParameter = "api_key"
 
+// CredentialParameters returns the query parameters that may carry a credential.
+func CredentialParameters() []string { return []string{ownKeyParameter, keyParameter} }
+
 // bearerPrefix precedes a credential in the Authorization header.
 const bearerPrefix = "Bearer "
 
@@ -175,7 +178,7 @@ func (p *Policy) SetUpstreamHeader(c *app.RequestContext, header http.Header) {
 // and in the query.
 func (p *Policy) KeyParameters() []string {
 	if len(p.Keys) > 0 {
-		return []string{ownKeyParameter, keyParameter}
+		return CredentialParameters()
 	}
 	return nil
 }
