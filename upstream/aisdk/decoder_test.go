@@ -13,7 +13,6 @@ import (
 	"github.com/tidwall/gjson"
 
 	"sse-typewriter/internal/jsontext"
-	"sse-typewriter/typewriter"
 	"sse-typewriter/upstream"
 	"sse-typewriter/upstream/coze"
 	"sse-typewriter/upstream/split/splittest"
@@ -210,28 +209,7 @@ func FuzzSplit(f *testing.F) {
 	} {
 		f.Add(data, "x")
 	}
-	f.Fuzz(func(t *testing.T, data, text string) {
-		d := &decoder{}
-		e := d.Decode("", data)
-		want := data
-		if json.Valid([]byte(data)) {
-			want = jsontext.SingleLine(data)
-		}
-		if e.Payload() != want {
-			t.Fatalf("got %q, want %q", e.Payload(), want)
-		}
-		quoted, err := json.Marshal(text)
-		if !e.Frame.IsText() || err != nil || text == "" {
-			return
-		}
-		if p := e.Frame.Head + "a" + e.Frame.Tail; json.Valid([]byte(data)) && !json.Valid([]byte(p)) {
-			t.Errorf("got %q, which is not JSON", p)
-		}
-		next := typewriter.Event{Frame: e.Frame, Text: string(quoted[1 : len(quoted)-1])}
-		if again := d.Decode("", next.Payload()); again.Frame != e.Frame || again.Text != next.Text {
-			t.Errorf("got text %q of %q, want %q", again.Text, again.Payload(), next.Text)
-		}
-	})
+	f.Fuzz(func(t *testing.T, data, text string) { splittest.CheckRun(t, &decoder{}, data, text) })
 }
 
 // BenchmarkDecode decodes deltas; that of Coze is for comparison.

@@ -4,6 +4,7 @@ package splittest
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -255,4 +256,29 @@ func Text(r *rand.Rand) string {
 		out.WriteString(spellings[r.IntN(len(spellings))])
 	}
 	return out.String()
+}
+
+// CheckRun checks an event without a name and the next event of its run: valid JSON stays
+// valid, whole or cut, and the next event, with another text, has the frame of the first.
+func CheckRun(t *testing.T, d upstream.Decoder, data, text string) {
+	t.Helper()
+	e := d.Decode("", data)
+	want := data
+	if json.Valid([]byte(data)) {
+		want = jsontext.SingleLine(data)
+	}
+	if e.Payload() != want {
+		t.Fatalf("got %q, want %q", e.Payload(), want)
+	}
+	quoted, err := json.Marshal(text)
+	if !e.Frame.IsText() || err != nil || text == "" {
+		return
+	}
+	if p := e.Frame.Head + "a" + e.Frame.Tail; json.Valid([]byte(data)) && !json.Valid([]byte(p)) {
+		t.Errorf("got %q, which is not JSON", p)
+	}
+	next := typewriter.Event{Frame: e.Frame, Text: string(quoted[1 : len(quoted)-1])}
+	if again := d.Decode("", next.Payload()); again.Frame != e.Frame || again.Text != next.Text {
+		t.Errorf("got text %q of %q, want %q", again.Text, again.Payload(), next.Text)
+	}
 }
